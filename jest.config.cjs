@@ -1,0 +1,18 @@
+/** Packages are tested from their sources: the `@songhua/source` condition resolves to `src/index.ts`, never to a stale build. */
+module.exports = {
+  testMatch: ['<rootDir>/{packages,services,infra,tests}/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/.songhua'],
+  modulePathIgnorePatterns: ['/dist/', '/.songhua'],
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@songhua/source', 'node', 'node-addons', 'require', 'default'] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  transformIgnorePatterns: ['/node_modules/', '/dist/'],
+  // Sources import each other as `./x.js`, as Node needs it.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  restoreMocks: true,
+};

@@ -1,0 +1,219 @@
+import type {
+  ConnectorSpec,
+  Cursor,
+  DatasetSpec,
+  LandedSync,
+  Manifest,
+  RefreshOutcome,
+  Resource,
+  Summary,
+  VersionEvent,
+} from '@songhua/contracts';
+import type { Clocks, Freshness, Reason, RefreshState, SyncMode, SyncState, TableSchema } from '@songhua/domain';
+
+/** A connector as the connector service works with it. */
+export interface ConnectorRecord {
+  id: string;
+  name: string;
+  dataset: string;
+  datasetId: string;
+  department: string;
+  kind: string;
+  mode: SyncMode;
+  spec: ConnectorSpec;
+  paused: boolean;
+  revision: number;
+}
+
+export interface SyncRecord {
+  id: string;
+  connector: string;
+  dataset: string;
+  datasetId: string;
+  department: string;
+  /** Schedule slot (ISO instant) or `request:<id>`. Unique with the connector. */
+  slot: string;
+  number: number;
+  attempt: number;
+  state: SyncState;
+  full: boolean;
+  rows: number;
+  rejected: number;
+  bytes: number;
+  reason: Reason | null;
+  owner: string | null;
+  queuedAt: Date;
+  startedAt: Date | null;
+  endedAt: Date | null;
+  traceparent: string;
+}
+
+/** Written by the connector service only. */
+export interface SyncRepository {
+  /** Claims slots; slots that exist already are left alone and returned as they are (same ids). One statement for any number. */
+  enqueue(
+    slots: { connector: ConnectorRecord; slot: string; full: boolean; traceparent: string }[],
+  ): Promise<SyncRecord[]>;
+  /**
+   * Takes up to `limit` queued syncs for `owner`: fair between departments (fewest running first, then oldest), never two of one connector
+   * at once. The lease ends after `leaseSeconds` unless renewed.
+   */
+  take(owner: string, limit: number, leaseSeconds: number): Promise<SyncRecord[]>;
+  /** False when the lease was lost to another owner. */
+  renew(owner: string, ids: string[], leaseSeconds: number): Promise<string[]>;
+  /** Ends syncs that `owner` holds; a sync whose lease was lost is left alone and not returned. `unchanged` also advances the connector's checked clock. */
+  finish(owner: string, results: SyncResult[]): Promise<string[]>;
+  /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that used `maxAttempts` with `sync.abandoned`. */
+  recoverExpired(maxAttempts: number): Promise<{ requeued: string[]; failed: string[] }>;
+  /** Fails delivered syncs that have no refresh outcome after `minutes` with `refresh.missing`, and returns them (I7). */
+  failUnrefreshed(minutes: number): Promise<string[]>;
+  get(id: string): Promise<SyncWithRefresh | undefined>;
+  list(filter: {
+    connector?: string;
+    department?: string;
+    state?: SyncState;
+    ids?: string[];
+    request?: string;
+    limit: number;
+    offset: number;
+  }): Promise<SyncWithRefresh[]>;
+}
+
+export interface SyncResult {
+  id: string;
+  attempt: number;
+  state: 'delivered' | 'unchanged' | 'failed';
+  rows: number;
+  rejected: number;
+  bytes: number;
+  reason?: Reason;
+  /** For `unchanged`: refreshed validators, so that the next check is cheap too. Never a new position in the data. */
+  validators?: Cursor;
+}
+
+export interface SyncWithRefresh extends SyncRecord {
+  refresh: {
+    state: RefreshState;
+    version: number | null;
+    reason: Reason | null;
+    startedAt: Date;
+    endedAt: Date | null;
+  } | null;
+}
+
+/** Written by the connector service only; the cursor by the refresh service, in the publish transaction (I5). */
+export interface ConnectorRepository {
+  apply(
+    resources: Extract<Resource, { kind: 'Connector' }>[],
+  ): Promise<{ created: number; changed: number; unchanged: number }>;
+  get(name: string): Promise<ConnectorRecord | undefined>;
+  list(filter: { department?: string; names?: string[] }): Promise<ConnectorRecord[]>;
+  /** Highest `revision` sum or change counter: cheap to poll for schedule reloads. */
+  changeToken(): Promise<string>;
+  cursors(connectorIds: string[]): Promise<Map<string, Cursor>>;
+  lastSlots(): Promise<Map<string, Date>>;
+}
+
+/** Written by the refresh service only. */
+export interface RefreshRepository {
+  /** What a refresh must know, in one round trip; `handled` is the outcome when this sync already ended, or a later one of this connector did. */
+  begin(sync: LandedSync): Promise<RefreshContext>;
+  /**
+   * The publish transaction: version row under UNIQUE (dataset, number) and UNIQUE (dataset, identity of the current), compare-and-set of the
+   * current pointer from `previous`, cursor, sync's refresh row, rejected summary, outbox, audit. At most two round trips.
+   * `already` when this very manifest is committed; throws `version.conflict` (not retryable) when another version is current.
+   */
+  publish(manifest: Manifest, manifestKey: string, rejected: RejectedSummary): Promise<'committed' | 'already'>;
+  /** Ends a refresh without a version. `unchanged` advances the cursor and the clocks in the same transaction. */
+  finish(
+    sync: LandedSync,
+    outcome: RefreshOutcome,
+    effects: { cursor?: Cursor; rejected?: RejectedSummary; sourceChangedAt?: string | null },
+  ): Promise<void>;
+}
+
+export interface RejectedSummary {
+  count: number;
+  byCode: Record<string, number>;
+  /** Object key of the NDJSON.gz with the rows; absent when count is 0. */
+  key?: string;
+}
+
+export interface RefreshContext {
+  dataset: { id: string; name: string; spec: DatasetSpec };
+  mode: SyncMode;
+  schema: TableSchema | null;
+  current: { version: number; identity: string; rows: number; manifestKey: string; parquetKey: string } | null;
+  handled?: RefreshOutcome;
+}
+
+export interface DatasetEntry {
+  name: string;
+  title: string;
+  department: string;
+  domain: string;
+  frequency: string;
+  rows: number;
+  bytes: number;
+  version: number | null;
+  versions: number;
+  clocks: Clocks;
+  freshness: Freshness;
+  lastSync: { id: string; state: SyncState; refresh: RefreshState | null; reason: Reason | null } | null;
+}
+
+export interface VersionEntry {
+  dataset: string;
+  version: number;
+  identity: string;
+  rows: number;
+  bytes: number;
+  changes: { added: number; changed: number; removed: number };
+  rejected: number;
+  createdAt: Date;
+  publishedAt: Date;
+  manifestKey: string;
+  sync: string;
+}
+
+/** Read side and the aggregates that the catalog service writes: departments, domains, datasets, outbox. */
+export interface CatalogRepository {
+  apply(
+    resources: Exclude<Resource, { kind: 'Connector' }>[],
+  ): Promise<{ created: number; changed: number; unchanged: number }>;
+  summary(now: Date): Promise<Summary>;
+  datasets(query: DatasetQuery, now: Date): Promise<{ total: number; items: DatasetEntry[] }>;
+  dataset(
+    name: string,
+    now: Date,
+  ): Promise<(DatasetEntry & { spec: DatasetSpec; schema: TableSchema | null }) | undefined>;
+  versions(dataset: string): Promise<VersionEntry[]>;
+  version(dataset: string, version: number | 'latest'): Promise<VersionEntry | undefined>;
+  departments(): Promise<{ name: string; title: string; datasets: number; records: number }[]>;
+  domains(): Promise<{ name: string; title: string; datasets: number; records: number }[]>;
+  /** Unsent outbox rows, oldest first. */
+  outbox(limit: number): Promise<{ id: string; event: VersionEvent }[]>;
+  outboxSent(ids: string[]): Promise<void>;
+  /** The resumable feed: events after `position`. */
+  changes(after: string | undefined, limit: number): Promise<{ position: string; event: VersionEvent }[]>;
+}
+
+export interface DatasetQuery {
+  q?: string;
+  department?: string;
+  domain?: string;
+  freshness?: Freshness;
+  sort: 'name' | 'rows' | 'changed' | 'freshness';
+  page: number;
+  pageSize: number;
+}
+
+export interface Catalog {
+  syncs: SyncRepository;
+  connectors: ConnectorRepository;
+  refreshes: RefreshRepository;
+  catalog: CatalogRepository;
+  /** `SELECT 1`, for readiness. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

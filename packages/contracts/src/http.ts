@@ -1,0 +1,53 @@
+import { FRESHNESS_STATES } from '@songhua/domain';
+import { z } from 'zod';
+
+const freshnessCounts = z.object(
+  Object.fromEntries(FRESHNESS_STATES.map((s) => [s, z.int()])) as Record<(typeof FRESHNESS_STATES)[number], z.ZodInt>,
+);
+
+/** `GET /api/v1/summary`. */
+export const summarySchema = z.object({
+  departments: z.int(),
+  domains: z.int(),
+  datasets: z.int(),
+  published: z.int(),
+  versions: z.int(),
+  records: z.int(),
+  bytes: z.int(),
+  freshness: freshnessCounts,
+  holds: z.int(),
+  quarantined: z.int(),
+  syncs: z.object({ running: z.int(), failed24h: z.int() }),
+});
+export type Summary = z.infer<typeof summarySchema>;
+
+/** RFC 9457 problem details; `detail` says what to do. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/**
+ * `POST /api/v1/syncs` (and `/api/v1/connectors/{name}:sync` for one): run now. `request` makes it idempotent: the same
+ * request id claims the same slots.
+ */
+export const syncRequestSchema = z.strictObject({
+  connectors: z.array(z.string()).optional(),
+  department: z.string().optional(),
+  all: z.boolean().optional(),
+  /** Ignore cursors and read everything. */
+  full: z.boolean().default(false),
+  request: z.string().min(1).max(200).optional(),
+});
+export type SyncRequest = z.infer<typeof syncRequestSchema>;
+
+export const syncAcceptedSchema = z.object({
+  request: z.string(),
+  syncs: z.array(z.object({ sync: z.string(), connector: z.string() })),
+});
+export type SyncAccepted = z.infer<typeof syncAcceptedSchema>;

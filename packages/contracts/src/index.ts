@@ -1,0 +1,7 @@
+export * from './http.js';
+export * from './landing.js';
+export * from './manifest.js';
+export * from './records.js';
+export * from './refresh.js';
+export * from './resources.js';
+export * from './versions.js';

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { syncCompletedSchema } from './records.js';
+
+/** Keys of the bucket. Ids are internal ids (`ds_…`, `sy_…`), never names from outside. */
+export const keys = {
+  landingPart: (dataset: string, sync: string, attempt: number, part: string): string =>
+    `landing/${dataset}/${sync}/${attempt}/${part}`,
+  landingManifest: (dataset: string, sync: string, attempt: number): string =>
+    `landing/${dataset}/${sync}/${attempt}/manifest.json`,
+  versionFile: (dataset: string, version: number, attempt: string, file: string): string =>
+    `datasets/${dataset}/versions/${version}/${attempt}/${file}`,
+  manifest: (dataset: string, version: number): string => `datasets/${dataset}/versions/${version}/manifest.json`,
+  rejected: (dataset: string, sync: string): string => `quarantine/${dataset}/${sync}/rejected.ndjson.gz`,
+};
+
+/** The bucket that every deployment uses unless told otherwise. */
+export const DEFAULT_BUCKET = 'songhua';
+
+const partSchema = z.object({
+  key: z.string(),
+  kind: z.enum(['rows', 'rejected']),
+  firstSequence: z.int().nonnegative(),
+  lastSequence: z.int().nonnegative(),
+  rows: z.int().nonnegative(),
+  bytes: z.int().nonnegative(),
+  sha256: z.string(),
+});
+
+/** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
+export const landingManifestSchema = z.object({
+  schema: z.literal('songhua.landing/1'),
+  dataset: z.string(),
+  datasetId: z.string(),
+  connector: z.string(),
+  sync: z.string(),
+  attempt: z.int().positive(),
+  traceparent: z.string(),
+  /** Ordered by sequence; concatenating the `rows` parts gives one gzip file of canonical CSV. */
+  parts: z.array(partSchema),
+  completed: syncCompletedSchema,
+});
+export type LandingManifest = z.infer<typeof landingManifestSchema>;
+export type LandingPart = z.infer<typeof partSchema>;

@@ -1,0 +1,106 @@
+import { SYNC_MODES } from '@songhua/domain';
+import { z } from 'zod';
+
+/**
+ * What travels on `songhua.records.v1`. The message key is the dataset's name, so one dataset is one ordered stream.
+ * Everything but the rows is in headers, so that landing can route a message without decoding its value.
+ */
+export const RECORDS_TOPIC = 'songhua.records.v1';
+export const DEAD_RECORDS_TOPIC = 'songhua.records.dead.v1';
+
+/** Uncompressed source text in one batch, at most; see decisions on batch size. */
+export const MAX_BATCH_BYTES = 512 * 1024;
+
+export const RECORD_BATCH = 'record-batch/1';
+export const REJECTED_BATCH = 'rejected-batch/1';
+export const SYNC_COMPLETED = 'sync-completed/1';
+
+/**
+ * Where rows stand in the source, as runs: row `row` (0-based, within the whole sync) and the rows after it, until the next run,
+ * stand on consecutive physical lines from `line` (1-based) of file number `file` (index into `SyncCompleted.files`).
+ */
+export const lineRunSchema = z.object({
+  row: z.int().nonnegative(),
+  line: z.int().positive(),
+  file: z.int().nonnegative(),
+});
+export type LineRun = z.infer<typeof lineRunSchema>;
+
+/** The headers of every message, after decoding. All header values are UTF-8 text on the wire. */
+export const envelopeSchema = z.object({
+  schema: z.enum([RECORD_BATCH, REJECTED_BATCH, SYNC_COMPLETED]),
+  dataset: z.string(),
+  connector: z.string(),
+  sync: z.string(),
+  /** Attempt of the sync, from 1; a higher attempt replaces everything of a lower one. */
+  attempt: z.coerce.number().int().positive(),
+  /** Position in this attempt, from 0, without gaps; `sync-completed` has the last one. */
+  sequence: z.coerce.number().int().nonnegative(),
+  /** Rows (or rejected rows) in the value; 0 for `sync-completed`. */
+  rows: z.coerce.number().int().nonnegative(),
+  /** SHA-256 of the value as sent, hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** W3C trace context. */
+  traceparent: z.string(),
+});
+export type Envelope = z.infer<typeof envelopeSchema>;
+
+/*
+ * Values:
+ * - record-batch/1: one gzip member of canonical CSV: UTF-8, comma, `"` quotes where needed, LF, no header,
+ *   exactly the sync's columns in order, cells as the source wrote them. Members concatenate to a valid gzip file.
+ * - rejected-batch/1: one gzip member of NDJSON, a RejectedRow a line.
+ * - sync-completed/1: JSON, below.
+ */
+export const rejectedRowSchema = z.object({
+  file: z.int().nonnegative(),
+  /** Physical line in the source file, from 1. */
+  line: z.int().positive(),
+  /** Byte offset in the decoded (unpacked) source, when known. */
+  offset: z.int().nonnegative().optional(),
+  /** Column name, when one cell is to blame. */
+  field: z.string().optional(),
+  code: z.string(),
+  message: z.string(),
+  /** The row as read, cut to 2,000 characters. */
+  raw: z.string(),
+});
+export type RejectedRow = z.infer<typeof rejectedRowSchema>;
+
+/** An opaque JSON object that only the connector kind that wrote it reads. */
+export const cursorSchema = z.record(z.string(), z.unknown());
+export type Cursor = z.infer<typeof cursorSchema>;
+
+export const sourceColumnSchema = z.object({ name: z.string(), source: z.string() });
+export type SourceColumn = z.infer<typeof sourceColumnSchema>;
+
+export const sourceFileSchema = z.object({
+  name: z.string(),
+  bytes: z.int().nonnegative(),
+  sha256: z.string(),
+  /** When the source says it changed, ISO 8601. */
+  modifiedAt: z.string().optional(),
+});
+export type SourceFile = z.infer<typeof sourceFileSchema>;
+
+export const syncCompletedSchema = z.object({
+  mode: z.enum(SYNC_MODES),
+  /** Order of syncs of one connector, from 1: a refresh never goes back in it. */
+  number: z.int().positive(),
+  columns: z.array(sourceColumnSchema),
+  files: z.array(sourceFileSchema),
+  /** Ascending by row; usually one run a file. */
+  lines: z.array(lineRunSchema),
+  batches: z.int().nonnegative(),
+  /** Rows in record batches. Rows read from the source are `rows + rejected`. */
+  rows: z.int().nonnegative(),
+  rejected: z.int().nonnegative(),
+  /** Bytes of canonical CSV before gzip. */
+  bytes: z.int().nonnegative(),
+  /** SHA-256 over the canonical CSV of all record batches in order. */
+  sha256: z.string(),
+  cursor: cursorSchema,
+  startedAt: z.string(),
+  completedAt: z.string(),
+});
+export type SyncCompleted = z.infer<typeof syncCompletedSchema>;

@@ -1,0 +1,66 @@
+export interface OutgoingMessage {
+  key: string;
+  value: Buffer;
+  headers: Record<string, string>;
+}
+
+export interface IncomingMessage extends OutgoingMessage {
+  topic: string;
+  partition: number;
+  /** Decimal text, because offsets pass 2^53. */
+  offset: string;
+}
+
+export interface Producer {
+  /** Resolves when every message is on all in-sync replicas; order within a key is kept. */
+  send(topic: string, messages: OutgoingMessage[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Handles one partition for as long as it is assigned. A rebalance drops the handler and a new one starts from the committed
+ * offset, so a handler may meet messages again: effects must be idempotent (I5).
+ */
+export interface PartitionHandler {
+  /**
+   * Called in offset order, one at a time. Throw a non-retryable SonghuaError to send the message to the dead-letter topic and go
+   * on; a retryable one is tried again with backoff, and when that is used up the consumer fails visibly without committing.
+   */
+  handle(message: IncomingMessage): Promise<void>;
+  /** The offset from which a restart must read again (first message whose effect is not yet durable), or undefined: nothing handled yet. */
+  resumeOffset(): string | undefined;
+  /** The partition is being taken away. */
+  revoked?(): void;
+}
+
+export interface ConsumerOptions {
+  group: string;
+  topic: string;
+  /** Where poison messages go, with headers `error-code`, `error-message`, `source-topic`, `source-partition`, `source-offset`. */
+  deadLetterTopic: string;
+  handlerFor(partition: number): PartitionHandler;
+}
+
+export interface Consumer {
+  /** Resolves after a clean `close`; rejects when the consumer cannot go on, so that the process can end visibly. */
+  readonly finished: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TopicSpec {
+  name: string;
+  partitions: number;
+  config?: Record<string, string>;
+}
+
+export interface Messaging {
+  /** Creates what is missing, leaves what is there. */
+  ensureTopics(topics: TopicSpec[]): Promise<void>;
+  producer(): Promise<Producer>;
+  consume(options: ConsumerOptions): Promise<Consumer>;
+}
+
+export interface MessagingOptions {
+  brokers: string[];
+  clientId: string;
+}

@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream';
+
+export interface ObjectInfo {
+  key: string;
+  bytes: number;
+  etag: string;
+  modifiedAt: Date;
+}
+
+/**
+ * The S3 port. Every method throws `SonghuaError` with a code of this package (`object.…`), `retryable` when the store is away.
+ * Keys are internal (see `keys` in contracts). Bodies stream; nothing here holds more than one part (8 MiB) of a file in memory.
+ */
+export interface ObjectStore {
+  put(key: string, body: Buffer, contentType: string): Promise<void>;
+  putFile(key: string, path: string, contentType: string): Promise<void>;
+  /** One single PUT with `If-None-Match: *`. */
+  putIfAbsent(key: string, body: Buffer, contentType: string): Promise<'created' | 'exists'>;
+  /** `object.missing` when there is none. `range` is inclusive, as in HTTP. */
+  read(key: string, range?: { start: number; end: number }): Promise<Readable>;
+  /** Refuses with `object.too-large` beyond `maxBytes`. */
+  readAll(key: string, maxBytes: number): Promise<Buffer>;
+  /** Streams to a local file; returns what arrived. */
+  download(key: string, path: string): Promise<{ bytes: number; sha256: string }>;
+  stat(key: string): Promise<ObjectInfo | undefined>;
+  list(prefix: string): AsyncIterable<ObjectInfo>;
+  delete(keys: string[]): Promise<void>;
+  ensureBucket(): Promise<void>;
+}
+
+export interface ObjectStoreOptions {
+  /** `http://host:port` or `https://…`. */
+  endpoint: string;
+  accessKey: string;
+  secretKey: string;
+  bucket: string;
+  region?: string;
+}

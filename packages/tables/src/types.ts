@@ -1,0 +1,87 @@
+import type { Changes, LineRun, SourceColumn, SourceFile } from '@songhua/contracts';
+import type { ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
+
+export interface DeclaredColumn {
+  name: string;
+  type: ColumnType;
+  title?: string;
+  required?: boolean;
+}
+
+export interface NormalizeInput {
+  /** Local gzip files of canonical CSV (see contracts/records.ts), in order. */
+  parts: string[];
+  columns: SourceColumn[];
+  files: SourceFile[];
+  lines: LineRun[];
+  /** Rows in `parts`. */
+  rows: number;
+  /** Rows that the reader already rejected; they count as read and rejected. */
+  readerRejected: number;
+  mode: SyncMode;
+  declared?: DeclaredColumn[];
+  primaryKey: string[];
+  schemaPolicy: SchemaPolicy;
+  maxRejected: number;
+  maxShrink: number;
+  /** Guards that a person has decided to pass: `shrink`, `rejected`, `schema`. */
+  overrides: string[];
+  /** The version that is served now. */
+  previous?: { schema: TableSchema; identity: string; rows: number; parquet: string };
+  /** An empty folder for the outputs. */
+  out: string;
+}
+
+export interface OutputFile {
+  name: string;
+  path: string;
+  mediaType: string;
+}
+
+export interface NormalizeResult {
+  schema: TableSchema;
+  rows: number;
+  /** Version identity; equal to `previous.identity` when nothing changed, and then `files` is empty. */
+  identity: string;
+  counts: RowCounts;
+  changes: Changes;
+  /** `data.parquet`, and `changes.parquet` when there is a previous version. */
+  files: OutputFile[];
+  /** NDJSON.gz of RejectedRow found by normalizing (the reader's own come from landing), at most `count` lines; undefined when none. */
+  rejected?: { path: string; count: number; byCode: Record<string, number> };
+}
+
+export interface RowsQuery {
+  limit: number;
+  offset: number;
+  sort?: { column: string; descending: boolean };
+  /** Equality filters, column → text. */
+  where: Record<string, string>;
+}
+
+/**
+ * Table work in DuckDB, in bounded memory (`memoryMb` and spill to `tempDirectory`).
+ * Throws SonghuaError; codes `schema.changed`, `guard.shrink`, `guard.rejected`, `guard.empty` are decisions for a person.
+ */
+export interface Tables {
+  normalize(input: NormalizeInput): Promise<NormalizeResult>;
+  /** Rows of a local version file as JSON values (integers beyond 2^53 and decimals as text). */
+  rows(parquet: string, query: RowsQuery): Promise<{ rows: Record<string, unknown>[]; total: number }>;
+  /** Row-level difference of two version files, as counts and a page of rows with `_change`. */
+  diff(
+    from: string,
+    to: string,
+    primaryKey: string[],
+    page: { limit: number; offset: number },
+  ): Promise<{ changes: Changes; rows: Record<string, unknown>[] }>;
+  /** Renders a version file; deterministic bytes for the same input and format. */
+  render(parquet: string, format: 'csv' | 'ndjson' | 'xlsx', schema: TableSchema, out: string): Promise<void>;
+  countRows(parquet: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface TablesOptions {
+  memoryMb: number;
+  threads: number;
+  tempDirectory: string;
+}
