@@ -1,1 +1,2 @@
-export {};
+export { takeGroup } from './group.js';
+export { refreshLane, refreshSignal } from './refresh-lane.js';

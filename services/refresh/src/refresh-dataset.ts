@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RefreshContext, RefreshRepository } from '@songhua/catalog';
+import { keys, type LandedSync, type LandingManifest, type Manifest, type RefreshOutcome } from '@songhua/contracts';
+import { type Reason, SonghuaError } from '@songhua/domain';
+import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
+import type { NormalizeResult, Tables } from '@songhua/tables';
+import { fetchLanding, type LocalLanding } from './landing.js';
+import { storeRejected } from './rejected.js';
+
+export interface RefreshDeps {
+  store: ObjectStore;
+  refreshes: RefreshRepository;
+  tables: Tables;
+  /** A folder on local disk; each refresh uses one of its own in it and removes it. */
+  tempDirectory: string;
+}
+
+/**
+ * Takes one landed sync to its terminal state: a new version, "checked, unchanged", or the outcome it already has.
+ * Throws a SonghuaError when it cannot; nothing is half-published then, because the manifest and the catalog transaction are
+ * the only steps that others see (I2).
+ */
+export async function refreshDataset(deps: RefreshDeps, sync: LandedSync): Promise<RefreshOutcome> {
+  const folder = join(deps.tempDirectory, `${sync.sync}-${randomBytes(6).toString('hex')}`);
+  await mkdir(folder, { recursive: true });
+  try {
+    return await refreshIn(deps, sync, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): Promise<RefreshOutcome> {
+  if (sync.problem || !sync.manifest)
+    throw asError(
+      sync.problem ?? {
+        code: 'landing.missing',
+        message: 'the sync has no landing manifest; run it again',
+        actor: 'platform',
+        retryable: false,
+      },
+    );
+  const context = await deps.refreshes.begin(sync);
+  if (context.handled && !(context.handled.state === 'held' && sync.overrides?.length)) return context.handled;
+
+  const landing = await fetchLanding(deps.store, sync.manifest, folder);
+  const result = await normalize(deps, sync, context, landing, folder);
+  const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
+  const { completed } = landing.manifest;
+  const changedAt = sourceChangedAt(landing.manifest);
+
+  if (context.current?.identity === result.identity) {
+    const outcome: RefreshOutcome = {
+      dataset: sync.dataset,
+      sync: sync.sync,
+      state: 'unchanged',
+      version: context.current.version,
+    };
+    await deps.refreshes.finish(sync, outcome, { cursor: completed.cursor, rejected, sourceChangedAt: changedAt });
+    return outcome;
+  }
+
+  const version = (context.current?.version ?? 0) + 1;
+  const attempt = `${sync.attempt}-${randomBytes(6).toString('hex')}`;
+  const files = await Promise.all(
+    result.files.map((file) =>
+      uploadVerified(deps.store, { ...file, key: keys.versionFile(sync.datasetId, version, attempt, file.name) }),
+    ),
+  );
+  const manifest: Manifest = {
+    schema: 'songhua.manifest/1',
+    dataset: sync.dataset,
+    datasetId: sync.datasetId,
+    version,
+    identity: result.identity,
+    previous: context.current && { version: context.current.version, identity: context.current.identity },
+    columns: result.schema.columns,
+    primaryKey: result.schema.primaryKey,
+    rows: result.rows,
+    counts: result.counts,
+    changes: result.changes,
+    files,
+    source: { connector: sync.connector, sync: sync.sync, number: completed.number, files: completed.files, changedAt },
+    cursor: completed.cursor,
+    createdAt: new Date().toISOString(),
+    traceparent: sync.traceparent,
+  };
+  const committed = await commitManifest(deps.store, manifest);
+  await deps.refreshes.publish(committed.manifest, keys.manifest(sync.datasetId, version), rejected);
+  // An earlier attempt committed another sync's manifest under this number and died before the catalog heard of it: that version
+  // is now published, and this sync is refreshed against it.
+  if (committed.outcome === 'other') return refreshDataset(deps, sync);
+  return { dataset: sync.dataset, sync: sync.sync, state: 'published', version };
+}
+
+async function normalize(
+  deps: RefreshDeps,
+  sync: LandedSync,
+  context: RefreshContext,
+  landing: LocalLanding,
+  folder: string,
+): Promise<NormalizeResult> {
+  const { spec } = context.dataset;
+  const { completed } = landing.manifest;
+  let previous: Parameters<Tables['normalize']>[0]['previous'];
+  if (context.current && context.schema) {
+    const parquet = join(folder, 'previous.parquet');
+    await deps.store.download(context.current.parquetKey, parquet);
+    previous = { schema: context.schema, identity: context.current.identity, rows: context.current.rows, parquet };
+  }
+  const out = join(folder, 'out');
+  await mkdir(out);
+  return deps.tables.normalize({
+    parts: landing.rows,
+    columns: completed.columns,
+    files: completed.files,
+    lines: completed.lines,
+    rows: completed.rows,
+    readerRejected: completed.rejected,
+    mode: completed.mode,
+    ...(spec.columns && {
+      declared: spec.columns.map(({ name, type, title, required }) => ({
+        name,
+        type,
+        ...(title !== undefined && { title }),
+        ...(required !== undefined && { required }),
+      })),
+    }),
+    primaryKey: spec.primaryKey,
+    schemaPolicy: spec.schemaPolicy,
+    maxRejected: spec.guards.maxRejected,
+    maxShrink: spec.guards.maxShrink,
+    overrides: sync.overrides ?? [],
+    ...(previous && { previous }),
+    out,
+  });
+}
+
+/** The latest change that the source's files state, when any does. */
+function sourceChangedAt(manifest: LandingManifest): string | null {
+  const times = manifest.completed.files.flatMap((file) => file.modifiedAt ?? []).sort();
+  return times.at(-1) ?? null;
+}
+
+function asError(reason: Reason): SonghuaError {
+  return new SonghuaError(reason.code, reason.message, { retryable: reason.retryable, actor: reason.actor });
+}
