@@ -107,6 +107,10 @@ export interface ConnectorRepository {
     resources: Extract<Resource, { kind: 'Connector' }>[],
   ): Promise<{ created: number; changed: number; unchanged: number }>;
   get(name: string): Promise<ConnectorRecord | undefined>;
+  /** A paused connector is in `list`, but starts by no schedule. False when there is no such connector. */
+  setPaused(name: string, paused: boolean): Promise<boolean>;
+  /** Removes the connector and its queued syncs; versions and the history of its dataset stay. False when there is no such connector. */
+  delete(name: string): Promise<boolean>;
   list(filter: { department?: string; names?: string[] }): Promise<ConnectorRecord[]>;
   /** Highest `revision` sum or change counter: cheap to poll for schedule reloads. */
   changeToken(): Promise<string>;
