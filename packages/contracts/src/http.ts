@@ -51,3 +51,35 @@ export const syncAcceptedSchema = z.object({
   syncs: z.array(z.object({ sync: z.string(), connector: z.string() })),
 });
 export type SyncAccepted = z.infer<typeof syncAcceptedSchema>;
+
+/** `GET /api/v1/sync-requests/{request}`: how far the syncs of one "run now" have come. Seconds are from the request's first claim. */
+export const syncProgressSchema = z.object({
+  request: z.string(),
+  total: z.int(),
+  queued: z.int(),
+  reading: z.int(),
+  /** In Kafka, landing or refresh. */
+  refreshing: z.int(),
+  published: z.int(),
+  unchanged: z.int(),
+  held: z.int(),
+  failed: z.int(),
+  rows: z.int(),
+  rejected: z.int(),
+  /** Versions of this request that are committed but not yet on `songhua.versions.v1`. */
+  unannounced: z.int(),
+  /** Seconds from the request to the last end of each stage so far. */
+  stages: z.object({ read: z.number(), refresh: z.number(), announce: z.number() }),
+  failures: z.array(
+    z.object({
+      dataset: z.string(),
+      sync: z.string(),
+      state: z.string(),
+      code: z.string(),
+      message: z.string(),
+      actor: z.string(),
+    }),
+  ),
+  slowest: z.array(z.object({ dataset: z.string(), rows: z.int(), seconds: z.number() })),
+});
+export type SyncProgress = z.infer<typeof syncProgressSchema>;

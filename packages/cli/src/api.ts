@@ -1,0 +1,52 @@
+import { type Problem, problemSchema } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
+import type { z } from 'zod';
+
+export interface Api {
+  get<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
+  post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.infer<T>>;
+}
+
+// Applying a whole city is the slowest call; anything longer is stuck.
+const TIMEOUT_MS = 120_000;
+
+/** A client of the catalog service's HTTP API. Problem details become SonghuaErrors with the server's code. */
+export function createApi(baseUrl: string): Api {
+  const call = async <T extends z.ZodType>(path: string, schema: T, init: RequestInit): Promise<z.infer<T>> => {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, baseUrl), { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    } catch (cause) {
+      throw new SonghuaError(
+        'api.unreachable',
+        `no answer from ${baseUrl}: see "songhua status", start it with "songhua up"`,
+        { cause, actor: 'operator', retryable: true },
+      );
+    }
+    const body: unknown = await response.json().catch(() => undefined);
+    if (!response.ok) throw problemError(response.status, path, body);
+    return schema.parse(body);
+  };
+  return {
+    get: (path, schema) => call(path, schema, {}),
+    post: (path, body, schema) =>
+      call(path, schema, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+  };
+}
+
+function problemError(status: number, path: string, body: unknown): SonghuaError {
+  const parsed = problemSchema.safeParse(body);
+  if (!parsed.success)
+    return new SonghuaError('api.failed', `${path} answered ${status}; see the catalog service's log`, {
+      actor: 'operator',
+    });
+  const problem: Problem = parsed.data;
+  const where = problem.errors?.map((e) => `${e.path}: ${e.message}`).join('; ');
+  return new SonghuaError(problem.code, where ? `${problem.detail} (${where})` : problem.detail, {
+    actor: status >= 500 ? 'operator' : 'department',
+  });
+}

@@ -1,0 +1,26 @@
+import { reasonOf, type SonghuaError } from '@songhua/domain';
+import pc from 'picocolors';
+
+/** Exit codes of the contract. */
+export const EXIT = { done: 0, failed: 1, usage: 2, held: 3 } as const;
+
+// Codes whose cause is what the user typed or the file the user named.
+const USAGE = /^(usage|name|config|resource|inspect|source|limit|city)\./;
+
+/** Runs a command's action: 0 unless it returns another code; an error is told on stderr with its code and what to do next. */
+export function action<A extends unknown[]>(
+  work: (...args: A) => Promise<number | undefined>,
+): (...args: A) => Promise<void> {
+  return async (...args) => {
+    try {
+      process.exitCode = (await work(...args)) ?? EXIT.done;
+    } catch (error) {
+      const reason = reasonOf(error);
+      process.stderr.write(`${pc.red('error')} ${pc.bold(reason.code)}: ${reason.message}\n`);
+      const details = (error as Partial<SonghuaError>).details;
+      if (details && Object.keys(details).length > 0) process.stderr.write(`${pc.dim(JSON.stringify(details))}\n`);
+      if (reason.code === 'internal.unexpected') process.stderr.write(`${(error as Error).stack ?? ''}\n`);
+      process.exitCode = USAGE.test(reason.code) ? EXIT.usage : EXIT.failed;
+    }
+  };
+}
