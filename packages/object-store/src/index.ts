@@ -1,1 +1,3 @@
+export * from './errors.js';
+export * from './minio.js';
 export * from './types.js';
