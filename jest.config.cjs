@@ -15,4 +15,5 @@ module.exports = {
   // Sources import each other as `./x.js`, as Node needs it.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   restoreMocks: true,
+  reporters: ['default', '<rootDir>/tests/reporter.cjs'],
 };

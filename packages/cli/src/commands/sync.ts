@@ -1,0 +1,131 @@
+import { type SyncAccepted, type SyncProgress, type SyncRequest, syncAcceptedSchema } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { action, EXIT } from '../exit.js';
+import { followRequest } from '../follow.js';
+import { count, printJson, seconds, table } from '../format.js';
+import { createProgress } from '../progress.js';
+import { connect } from './connection.js';
+
+const syncRow = z.looseObject({
+  id: z.string(),
+  connector: z.string(),
+  dataset: z.string(),
+  state: z.string(),
+  rows: z.int(),
+  queuedAt: z.string(),
+  reason: z.looseObject({ code: z.string() }).nullable(),
+  refresh: z
+    .looseObject({
+      state: z.string(),
+      version: z.int().nullable(),
+      reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+    })
+    .nullable(),
+});
+
+/** `sync …` and `syncs …`. */
+export function addSyncCommands(program: Command): void {
+  program
+    .command('sync [connector...]')
+    .description('run now / 立即同步')
+    .option('--department <name>')
+    .option('--all')
+    .option('--full', 'ignore cursors and read everything')
+    .option('--wait', 'follow to the terminal state')
+    .option('--json')
+    .action(
+      action(
+        async (
+          connectors: string[],
+          o: { department?: string; all?: boolean; full?: boolean; wait?: boolean; json?: boolean },
+        ) => {
+          if (connectors.length === 0 && !o.department && !o.all)
+            throw new SonghuaError('usage.sync', 'name connectors, or give --department D or --all', {
+              actor: 'operator',
+            });
+          const { api } = await connect();
+          const body: SyncRequest = {
+            full: o.full ?? false,
+            ...(connectors.length > 0 && { connectors }),
+            ...(o.department && { department: o.department }),
+            ...(o.all && { all: true }),
+          };
+          const accepted: SyncAccepted = await api.post('/api/v1/syncs', body, syncAcceptedSchema);
+          if (!o.wait) {
+            if (o.json) printJson(accepted);
+            else
+              console.log(
+                `${count(accepted.syncs.length)} syncs claimed, request ${accepted.request}; follow with "songhua syncs list --request ${accepted.request}"`,
+              );
+            return EXIT.done;
+          }
+          const result = await followRequest(api, accepted.request, createProgress());
+          if (o.json) printJson(result);
+          else printResult(result);
+          return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
+        },
+      ),
+    );
+
+  const syncs = program.command('syncs').description('runs of connectors / 同步记录');
+  syncs
+    .command('list')
+    .option('--connector <name>')
+    .option('--department <name>')
+    .option('--state <state>')
+    .option('--request <id>')
+    .option('--limit <n>', 'at most 500', '50')
+    .option('--json')
+    .action(
+      action(async (o: Record<string, string | undefined>) => {
+        const { api } = await connect();
+        const query = new URLSearchParams();
+        for (const key of ['connector', 'department', 'state', 'request', 'limit']) {
+          const value = o[key];
+          if (value !== undefined) query.set(key, value);
+        }
+        const found = await api.get(`/api/v1/syncs?${query}`, z.looseObject({ items: z.array(syncRow) }));
+        if (o.json) printJson(found);
+        else {
+          console.log(
+            table(
+              ['sync', 'connector', 'state', 'rows', 'refresh', 'version', 'reason', 'queued'],
+              found.items.map((s) => [
+                s.id,
+                s.connector,
+                s.state,
+                s.rows,
+                s.refresh?.state ?? '-',
+                s.refresh?.version ?? '-',
+                s.reason?.code ?? s.refresh?.reason?.code ?? '',
+                s.queuedAt,
+              ]),
+            ),
+          );
+        }
+        return undefined;
+      }),
+    );
+  syncs.command('show <id>').action(
+    action(async (id: string) => {
+      const { api } = await connect();
+      console.log(JSON.stringify(await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown()), null, 2));
+      return undefined;
+    }),
+  );
+}
+
+function printResult(result: SyncProgress): void {
+  console.log(
+    `published ${count(result.published)}  unchanged ${count(result.unchanged)}  held ${count(result.held)}  failed ${count(result.failed)}  rows ${count(result.rows)}  rejected ${count(result.rejected)}  ${seconds(result.stages.announce)}`,
+  );
+  if (result.failures.length > 0)
+    console.log(
+      table(
+        ['dataset', 'state', 'code', 'who acts', 'why'],
+        result.failures.map((f) => [f.dataset, f.state, f.code, f.actor, f.message]),
+      ),
+    );
+}
