@@ -38,7 +38,10 @@ export interface ConsumerOptions {
   topic: string;
   /** Where poison messages go, with headers `error-code`, `error-message`, `source-topic`, `source-partition`, `source-offset`. */
   deadLetterTopic: string;
+  /** Partitions are handled side by side; within one, messages come one at a time. */
   handlerFor(partition: number): PartitionHandler;
+  /** How long one message is tried again after retryable errors before the consumer gives up; 2 minutes. */
+  retryForMs?: number;
 }
 
 export interface Consumer {

@@ -1,0 +1,21 @@
+import { Kafka, logLevel, type RetryOptions } from 'kafkajs';
+import type { MessagingOptions } from '../types.js';
+
+/** Backoff of kafkajs within one call: 0.2, 0.4 … 5 s, about 25 s in all when the broker refuses connections. */
+export const RETRY: RetryOptions = { initialRetryTime: 200, multiplier: 2, maxRetryTime: 5_000, retries: 8 };
+
+/**
+ * A kafkajs client of its own for each producer and consumer: consumers of one group that share a client also share its map of
+ * committed offsets, and a rebalance of one erases those of the other.
+ */
+export function connectKafka({ brokers, clientId }: MessagingOptions): Kafka {
+  return new Kafka({
+    brokers,
+    clientId,
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    retry: RETRY,
+    // Failures reach the caller as errors; kafkajs would also print each retry.
+    logLevel: logLevel.NOTHING,
+  });
+}

@@ -1,0 +1,58 @@
+import type { OffsetsByTopicPartition } from 'kafkajs';
+import { kafkaError } from '../errors.js';
+import type { Lease } from './lease.js';
+
+const INTERVAL_MS = 1_000;
+
+type Commit = (offsets: OffsetsByTopicPartition) => Promise<void>;
+
+/** Commits what the leases allow: every second, and when asked. */
+export interface Committer {
+  /** The commit call of the membership that the leases belong to. */
+  use(commit: Commit): void;
+  commit(): Promise<void>;
+  stop(): void;
+}
+
+// The member is being replaced, or the broker is away: the fetch loop meets the same and deals with it, and the messages come again.
+const passes = (error: { type?: string; retriable?: boolean }): boolean =>
+  error.retriable !== false ||
+  ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'FENCED_INSTANCE_ID'].includes(error.type ?? '');
+
+export function createCommitter(
+  topic: string,
+  leases: Map<number, Lease>,
+  failed: (error: unknown) => void,
+): Committer {
+  let send: Commit | undefined;
+  let last: Promise<void> = Promise.resolve();
+
+  const once = async (): Promise<void> => {
+    const due = [...leases.values()].flatMap((lease) => {
+      const offset = lease.uncommitted();
+      return offset === undefined ? [] : [{ lease, offset }];
+    });
+    if (due.length === 0 || !send) return;
+    try {
+      const partitions = due.map(({ lease, offset }) => ({ partition: lease.partition, offset }));
+      await send({ topics: [{ topic, partitions }] });
+      for (const { lease, offset } of due) lease.committed(offset);
+    } catch (error) {
+      if (!passes(error as { type?: string; retriable?: boolean }))
+        throw kafkaError(error, `committing offsets of ${topic}`);
+    }
+  };
+  const commit = (): Promise<void> => {
+    last = last.then(once).catch(failed);
+    return last;
+  };
+  const timer = setInterval(() => void commit(), INTERVAL_MS);
+
+  return {
+    use: (through) => {
+      send = through;
+    },
+    commit,
+    stop: () => clearInterval(timer),
+  };
+}

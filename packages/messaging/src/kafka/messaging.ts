@@ -1,0 +1,13 @@
+import type { Messaging, MessagingOptions } from '../types.js';
+import { createKafkaConsumer } from './consumer.js';
+import { createKafkaProducer } from './producer.js';
+import { ensureKafkaTopics } from './topics.js';
+
+/** The messaging ports on kafkajs. Opens no connection until one of its methods is called. */
+export function createKafkaMessaging(options: MessagingOptions): Messaging {
+  return {
+    ensureTopics: (topics) => ensureKafkaTopics(options, topics),
+    producer: () => createKafkaProducer(options),
+    consume: (consumer) => createKafkaConsumer(options, consumer),
+  };
+}

@@ -1,0 +1,98 @@
+import { Partitioners } from 'kafkajs';
+import { messagingError } from '../errors.js';
+import type { MessagingOptions, OutgoingMessage, Producer } from '../types.js';
+import { createBudget } from './budget.js';
+import { connectKafka, RETRY } from './client.js';
+import { createLane } from './lane.js';
+
+// Requests in flight at once: as many keep one broker busy as more would.
+const LANES = 4;
+const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+// The broker's default max.message.bytes is 1,048,588, for all messages of a request to one partition together.
+const MAX_REQUEST_BYTES = 1_000_000;
+// Upper bound of the framing of one record and one header.
+const RECORD_OVERHEAD = 32;
+
+/**
+ * A producer that keeps the order within a key: a key always takes the same lane, and a lane sends one request at a time. At most
+ * 16 MiB wait or are under way; beyond that `send` waits.
+ */
+export async function createKafkaProducer(options: MessagingOptions): Promise<Producer> {
+  const lanes = Array.from({ length: LANES }, () =>
+    createLane(
+      () =>
+        connectKafka(options).producer({
+          idempotent: true,
+          allowAutoTopicCreation: false,
+          createPartitioner: Partitioners.DefaultPartitioner,
+          retry: RETRY,
+        }),
+      MAX_REQUEST_BYTES,
+    ),
+  );
+  const budget = createBudget(MAX_IN_FLIGHT_BYTES);
+  let closed = false;
+  await lanes[0]?.connect();
+
+  const sendPart = async (topic: string, lane: number, messages: OutgoingMessage[], bytes: number): Promise<void> => {
+    await budget.take(bytes);
+    try {
+      await lanes[lane]?.send(topic, messages, bytes);
+    } finally {
+      budget.give(bytes);
+    }
+  };
+
+  return {
+    async send(topic, messages) {
+      if (closed) throw messagingError('messaging.closed', `sending to ${topic}: the producer is closed`);
+      const sizes = messages.map((message) => sizeOf(topic, message));
+      const parts: Promise<void>[] = [];
+      for (let lane = 0; lane < LANES; lane++) {
+        let part: OutgoingMessage[] = [];
+        let bytes = 0;
+        for (const [i, message] of messages.entries()) {
+          if (laneOfKey(message.key) !== lane) continue;
+          const size = sizes[i] ?? 0;
+          if (part.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
+            parts.push(sendPart(topic, lane, part, bytes));
+            part = [];
+            bytes = 0;
+          }
+          part.push(message);
+          bytes += size;
+        }
+        if (part.length > 0) parts.push(sendPart(topic, lane, part, bytes));
+      }
+      await settled(parts);
+    },
+    async close() {
+      closed = true;
+      await Promise.all(lanes.map((lane) => lane.close()));
+    },
+  };
+}
+
+/** Waits for all, so that nothing of a failed `send` is still under way when it rejects with the first failure. */
+async function settled(parts: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(parts);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+function laneOfKey(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) >>> 0;
+  return hash % LANES;
+}
+
+function sizeOf(topic: string, message: OutgoingMessage): number {
+  let bytes = RECORD_OVERHEAD + Buffer.byteLength(message.key) + message.value.length;
+  for (const [name, value] of Object.entries(message.headers))
+    bytes += RECORD_OVERHEAD + Buffer.byteLength(name) + Buffer.byteLength(value);
+  if (bytes > MAX_REQUEST_BYTES)
+    throw messagingError(
+      'messaging.too-large',
+      `sending to ${topic}: a message of ${bytes} bytes is beyond the limit of ${MAX_REQUEST_BYTES}; make batches smaller`,
+    );
+  return bytes;
+}
