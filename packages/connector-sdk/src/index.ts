@@ -1,1 +1,6 @@
+export * from './columns.js';
+export * from './errors.js';
+export * from './read-tables.js';
+export * from './remap.js';
+export * from './spool.js';
 export * from './types.js';

@@ -1,1 +1,3 @@
-export {};
+export * from './file/index.js';
+export * from './http/index.js';
+export * from './kinds.js';

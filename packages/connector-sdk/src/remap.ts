@@ -1,0 +1,55 @@
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const LF = 0x0a;
+const NOTHING = Buffer.alloc(0);
+const COMMA_BYTES = Buffer.from(',');
+const LF_BYTES = Buffer.from('\n');
+
+/**
+ * Rewrites whole rows of canonical CSV (comma, `"`, LF, no header) so that output column `i` is input cell `mapping[i]`, or empty
+ * for -1. Cells keep their bytes, quotes included.
+ */
+export function remapCsv(csv: Buffer, mapping: number[]): Buffer {
+  const out: Buffer[] = [];
+  let cells: Buffer[] = [];
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < csv.length; at++) {
+    const byte = csv[at];
+    // A doubled quote toggles twice, so it needs no case of its own.
+    if (byte === QUOTE) quoted = !quoted;
+    else if (!quoted && (byte === COMMA || byte === LF)) {
+      cells.push(csv.subarray(start, at));
+      start = at + 1;
+      if (byte === COMMA) continue;
+      mapping.forEach((cell, index) => {
+        if (index > 0) out.push(COMMA_BYTES);
+        out.push(cells[cell] ?? NOTHING);
+      });
+      out.push(LF_BYTES);
+      cells = [];
+    }
+  }
+  return Buffer.concat(out);
+}
+
+/** The cells of the first `limit` rows of canonical CSV, as text. */
+export function cellsOf(csv: Buffer, limit: number): string[][] {
+  const rows: string[][] = [];
+  let cells: string[] = [];
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < csv.length && rows.length < limit; at++) {
+    const byte = csv[at];
+    if (byte === QUOTE) quoted = !quoted;
+    else if (!quoted && (byte === COMMA || byte === LF)) {
+      const text = csv.toString('utf8', start, at);
+      cells.push(text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text);
+      start = at + 1;
+      if (byte === COMMA) continue;
+      rows.push(cells);
+      cells = [];
+    }
+  }
+  return rows;
+}

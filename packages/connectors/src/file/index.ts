@@ -1,0 +1,1 @@
+export { createFileConnector, type FileConfig } from './file.js';

@@ -1,0 +1,1 @@
+export { createHttpConnector, type HttpConfig, type HttpConnector } from './http.js';

@@ -1,0 +1,24 @@
+import type { Connector } from '@songhua/connector-sdk';
+import { createFileConnector } from './file/index.js';
+import { createHttpConnector } from './http/index.js';
+
+export interface ConnectorKindsOptions {
+  /** Absolute folders that the kind `file` may read. */
+  fileRoots: string[];
+  /** Internal addresses or CIDR ranges that the kind `http` may reach. */
+  allowedAddresses: string[];
+}
+
+export interface ConnectorKinds {
+  list(): Connector[];
+  get(kind: string): Connector | undefined;
+  close(): Promise<void>;
+}
+
+/** The registry of kinds; adding a kind is adding a folder and a line here. */
+export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
+  const http = createHttpConnector({ allowedAddresses: options.allowedAddresses });
+  const kinds = new Map<string, Connector>();
+  for (const kind of [createFileConnector({ roots: options.fileRoots }), http]) kinds.set(kind.kind, kind as Connector);
+  return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };
+}

@@ -1,0 +1,43 @@
+import { delimiter, isAbsolute } from 'node:path';
+import { sections } from '@songhua/runtime';
+import { z } from 'zod';
+
+const list = (separator: string) =>
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(separator)
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    );
+
+export const serviceConfig = z.object({
+  ...sections.http.shape,
+  ...sections.kafka.shape,
+  ...sections.database.shape,
+  ...sections.files.shape,
+  /** Folders that the kind `file` may read, separated as in PATH. */
+  SONGHUA_FILE_ROOTS: list(delimiter).refine((roots) => roots.every(isAbsolute), 'every folder must be absolute'),
+  /** Internal addresses or CIDR ranges that the kind `http` may reach, separated by commas. */
+  SONGHUA_HTTP_ALLOW: list(','),
+  /** Folder whose files secrets may name; unset: none. */
+  SONGHUA_SECRETS_DIR: z.string().optional(),
+  /** Syncs that one replica reads at the same time. */
+  SONGHUA_SYNC_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(4),
+  /** Seconds after which another replica takes over from one that fell silent. */
+  SONGHUA_SYNC_LEASE_SECONDS: z.coerce.number().int().min(3).max(3600).default(30),
+  /** Bytes of one source, unpacked. */
+  SONGHUA_SOURCE_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(16 * 1024 ** 3),
+  SONGHUA_SOURCE_TIMEOUT_SECONDS: z.coerce.number().int().positive().default(3600),
+  /** Minutes after which a delivered sync without a refresh outcome is failed. */
+  SONGHUA_REFRESH_LIMIT_MINUTES: z.coerce.number().int().positive().default(120),
+  /** Scheduled starts spread over this many seconds, each connector always at the same offset. */
+  SONGHUA_SCHEDULE_JITTER_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
+});
+export type ServiceConfig = z.infer<typeof serviceConfig>;

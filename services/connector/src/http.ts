@@ -1,0 +1,148 @@
+import type { Catalog } from '@songhua/catalog';
+import type { ConnectorKinds } from '@songhua/connectors';
+import { type Problem, type Resource, resourceSchema, syncRequestSchema } from '@songhua/contracts';
+import { codeOf, reasonOf, SonghuaError } from '@songhua/domain';
+import type { Logger, Registry } from '@songhua/runtime';
+import { type FastifyInstance, fastify } from 'fastify';
+import { z } from 'zod';
+import { requestSyncs } from './requests.js';
+import { kindOf, parseConfig } from './run-sync.js';
+import { checkSchedule } from './slots.js';
+import { type Trials, trialSchema } from './trials.js';
+
+export interface HttpDeps {
+  catalog: Catalog;
+  kinds: ConnectorKinds;
+  trials: Trials;
+  metrics: Registry;
+  logger: Logger;
+  ready(): Promise<void>;
+  /** Something was enqueued. */
+  wake(): void;
+  /** Connectors were changed. */
+  reload(): Promise<void>;
+}
+
+type ConnectorResource = Extract<Resource, { kind: 'Connector' }>;
+
+const connectorResources = z.array(
+  resourceSchema.refine(
+    (resource): resource is ConnectorResource => resource.kind === 'Connector',
+    'this service takes resources of kind Connector only',
+  ),
+);
+const named = z.object({ name: z.string() });
+// A city's connectors in one call are about 300 KB.
+const BODY_LIMIT = 32 * 1024 * 1024;
+
+/** The connector service's internal HTTP interface, used by the catalog service. Errors are RFC 9457 problem details. */
+export function createHttp(deps: HttpDeps): FastifyInstance {
+  const { catalog, trials } = deps;
+  const app = fastify({ logger: false, bodyLimit: BODY_LIMIT, forceCloseConnections: true });
+
+  app.setErrorHandler(async (error, _request, reply) => {
+    const problem = problemOf(error);
+    if (problem.status >= 500) deps.logger.error({ err: error }, 'request failed');
+    await reply.status(problem.status).type('application/problem+json').send(problem);
+  });
+
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    try {
+      await deps.ready();
+      return { status: 'ready' };
+    } catch (error) {
+      return reply.status(503).send(reasonOf(error));
+    }
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
+  );
+
+  // A doubled colon is a colon in the path; a single one would start a parameter.
+  app.post('/connectors::apply', async (request) => {
+    const resources = parse(connectorResources, request.body) as ConnectorResource[];
+    for (const resource of resources) checkConnector(deps.kinds, resource);
+    const applied = await catalog.connectors.apply(resources);
+    await deps.reload();
+    return applied;
+  });
+  app.post('/syncs', async (request, reply) => {
+    const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body));
+    deps.wake();
+    return reply.status(202).send(accepted);
+  });
+  app.get('/connectors::kinds', async () =>
+    deps.kinds.list().map(({ kind, title, configSchema }) => ({
+      kind,
+      title,
+      config: z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
+    })),
+  );
+  app.post('/connectors::test', async (request) => trials.test(parse(trialSchema, request.body)));
+  app.post('/connectors::discover', async (request) => trials.discover(parse(trialSchema, request.body)));
+  app.post('/connectors::preview', async (request) => trials.preview(parse(trialSchema, request.body)));
+
+  const change = async (params: unknown, work: (name: string) => Promise<boolean>): Promise<{ name: string }> => {
+    const { name } = parse(named, params);
+    if (!(await work(name)))
+      throw new SonghuaError('connector.unknown', `no connector is named ${name}`, { actor: 'department' });
+    await deps.reload();
+    return { name };
+  };
+  app.post('/connectors/:name/pause', async ({ params }) =>
+    change(params, (name) => catalog.connectors.setPaused(name, true)),
+  );
+  app.post('/connectors/:name/resume', async ({ params }) =>
+    change(params, (name) => catalog.connectors.setPaused(name, false)),
+  );
+  app.delete('/connectors/:name', async ({ params }) => change(params, (name) => catalog.connectors.delete(name)));
+  return app;
+}
+
+/** Throws what keeps a connector from ever running, naming it. */
+function checkConnector(kinds: ConnectorKinds, resource: ConnectorResource): void {
+  const { name } = resource.metadata;
+  try {
+    parseConfig(kindOf(kinds, resource.spec.kind), resource.spec.config);
+    if (resource.spec.schedule) checkSchedule(resource.spec.schedule);
+  } catch (error) {
+    const { code, message } = reasonOf(error);
+    throw new SonghuaError(code, `connector ${name}: ${message}`, { actor: 'department', cause: error });
+  }
+}
+
+function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+  throw new SonghuaError(
+    'request.invalid',
+    `the request is not valid: ${errors.map((error) => `${error.path}: ${error.message}`).join('; ')}`,
+    { actor: 'department', details: { errors } },
+  );
+}
+
+function problemOf(error: unknown): Problem {
+  const reason = reasonOf(error);
+  const fastifyStatus = (error as { statusCode?: unknown }).statusCode;
+  const details = (error as { details?: { errors?: Problem['errors'] } }).details;
+  const status =
+    typeof fastifyStatus === 'number' ? fastifyStatus : statusOf(reason.code, reason.actor, reason.retryable);
+  return {
+    type: `urn:songhua:problem:${reason.code}`,
+    title: reason.code,
+    status,
+    code: typeof fastifyStatus === 'number' ? `request.${(codeOf(error) ?? 'invalid').toLowerCase()}` : reason.code,
+    detail: reason.message,
+    ...(details?.errors ? { errors: details.errors } : {}),
+  };
+}
+
+function statusOf(code: string, actor: string, retryable: boolean): number {
+  if (code === 'connector.unknown') return 404;
+  if (retryable) return 503;
+  // What the department or operator can put right is wrong with the request or its source, not with this service.
+  if (actor === 'department' || code.startsWith('connector.')) return code.startsWith('source.') ? 422 : 400;
+  return 500;
+}

@@ -1,0 +1,182 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectorRecord, SyncRecord, SyncResult } from '@songhua/catalog';
+import { type Connector, type SourceLimits, sourceError, throwIfAborted } from '@songhua/connector-sdk';
+import type { ConnectorKinds } from '@songhua/connectors';
+import type { Cursor, SourceColumn } from '@songhua/contracts';
+import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
+import type { Producer } from '@songhua/messaging';
+import type { Logger } from '@songhua/runtime';
+import type { ResolveSecrets } from './secrets.js';
+import { createSender } from './sender.js';
+
+export interface RunDeps {
+  producer: Producer;
+  kinds: ConnectorKinds;
+  secrets: ResolveSecrets;
+  tempDir: string;
+  limits: SourceLimits;
+  logger: Logger;
+}
+
+export interface Job {
+  sync: SyncRecord;
+  connector: ConnectorRecord;
+  cursor: Cursor | undefined;
+  /** Aborted on shutdown or a lost lease. */
+  signal: AbortSignal;
+  /** Whether this replica still holds the sync: asked just before the closing event. */
+  holds(): boolean;
+}
+
+const LEASE_LOST = 'sync.lease-lost';
+// A department's server that is restarting is back within seconds; what lasts longer is for the next slot.
+const TRIES = 3;
+const BACKOFF_MS = [500, 2_000];
+// Keeps the pipeline to the broker full while one batch is compressed and another awaits its acknowledgement.
+const MAX_BYTES_IN_MEMORY = 4 * 1024 * 1024;
+
+/**
+ * Runs one sync to its result: `delivered` when everything is acknowledged by the broker, `unchanged` without touching it, `failed`
+ * with the reason. Retryable read failures are tried again a few times. Throws only when `signal` is aborted or the
+ * lease is lost; then the sync is not this replica's to end.
+ */
+export async function runSync(deps: RunDeps, job: Job): Promise<SyncResult> {
+  const { sync, signal } = job;
+  for (let turn = 1; ; turn++) {
+    try {
+      return await withTempDir(deps.tempDir, (folder) => readOnce(deps, job, turn, folder));
+    } catch (error) {
+      throwIfAborted(signal);
+      const reason = reasonOf(error);
+      if (reason.code === LEASE_LOST) throw error;
+      const again = reason.retryable && turn < TRIES;
+      deps.logger.warn(
+        { sync: sync.id, connector: sync.connector, dataset: sync.dataset, turn, again, reason },
+        'reading the source failed',
+      );
+      if (!again) return failed(sync, reason);
+      const wait = BACKOFF_MS[turn - 1] ?? 0;
+      await delay(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => throwIfAborted(signal));
+    }
+  }
+}
+
+const failed = (sync: SyncRecord, reason: Reason): SyncResult => ({
+  id: sync.id,
+  attempt: sync.attempt,
+  state: 'failed',
+  rows: 0,
+  rejected: 0,
+  bytes: 0,
+  reason,
+});
+
+/** Attempts on the wire grow with every try of every claim, so that landing lets the last one win. */
+const wireAttempt = (sync: SyncRecord, turn: number): number => (sync.attempt - 1) * TRIES + turn;
+
+async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string): Promise<SyncResult> {
+  const { sync, connector } = job;
+  const kind = kindOf(deps.kinds, connector.kind);
+  const startedAt = new Date().toISOString();
+  const limit = AbortSignal.timeout(deps.limits.timeoutMs);
+  const context = {
+    config: parseConfig(kind, connector.spec.config),
+    secrets: await deps.secrets(connector.spec.secrets),
+    cursor: sync.full ? undefined : job.cursor,
+    signal: AbortSignal.any([job.signal, limit]),
+    tempDir,
+    limits: deps.limits,
+  };
+  const sender = createSender(
+    deps.producer,
+    {
+      dataset: sync.dataset,
+      connector: sync.connector,
+      sync: sync.id,
+      attempt: wireAttempt(sync, turn),
+      traceparent: sync.traceparent,
+    },
+    MAX_BYTES_IN_MEMORY,
+  );
+  let columns: SourceColumn[] = [];
+  const result = { id: sync.id, attempt: sync.attempt };
+  try {
+    for await (const message of kind.read(context)) {
+      if (message.type === 'unchanged') {
+        const { validators } = message;
+        return { ...result, state: 'unchanged', rows: 0, rejected: 0, bytes: 0, ...(validators ? { validators } : {}) };
+      }
+      if (message.type === 'start') columns = message.columns;
+      else if (message.type === 'rows') await sender.rows(message.csv, message.rows);
+      else if (message.type === 'rejected') await sender.rejected(message.rows);
+      else {
+        const { files, lines, cursor } = message;
+        throwIfAborted(job.signal);
+        const { rows, rejected, bytes } = await sender.complete(
+          (totals) => ({
+            ...totals,
+            mode: connector.mode,
+            number: sync.number,
+            columns,
+            files,
+            lines,
+            cursor,
+            startedAt,
+            completedAt: new Date().toISOString(),
+          }),
+          () => assertHeld(job),
+        );
+        return { ...result, state: 'delivered', rows, rejected, bytes };
+      }
+    }
+    throw new SonghuaError(
+      'connector.no-end',
+      `kind ${connector.kind} ended without saying so; report this as a defect`,
+    );
+  } catch (error) {
+    if (limit.aborted && !job.signal.aborted)
+      throw sourceError(
+        'source.timeout',
+        `the source was not read within ${deps.limits.timeoutMs / 1000} s; make it smaller, or ask the operator for a longer limit`,
+        { cause: error },
+      );
+    throw error;
+  } finally {
+    await sender.settled();
+  }
+}
+
+function assertHeld(job: Job): void {
+  throwIfAborted(job.signal);
+  if (!job.holds()) throw new SonghuaError(LEASE_LOST, `sync ${job.sync.id} belongs to another replica by now`);
+}
+
+/** Throws `connector.kind-unknown` for a kind that is not in the registry. */
+export function kindOf(kinds: ConnectorKinds, kind: string): Connector {
+  const known = kinds.get(kind);
+  if (known) return known;
+  const names = kinds.list().map((one) => one.kind);
+  throw new SonghuaError('connector.kind-unknown', `kind ${kind} is not known; use one of ${names.join(', ')}`, {
+    actor: 'department',
+  });
+}
+
+/** The config as the kind wants it; throws `connector.config-invalid` that names each bad field. */
+export function parseConfig(kind: Connector, config: unknown): unknown {
+  const parsed = kind.configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`);
+  throw sourceError('connector.config-invalid', `${problems.join('; ')}; correct the connector of kind ${kind.kind}`);
+}
+
+/** Runs `work` with a folder of its own that is gone afterwards. */
+export async function withTempDir<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(parent, 'read-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

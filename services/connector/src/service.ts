@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Catalog } from '@songhua/catalog';
+import { connectorKinds } from '@songhua/connectors';
+import { reasonOf } from '@songhua/domain';
+import type { Producer } from '@songhua/messaging';
+import type { RunningService, ServiceContext } from '@songhua/runtime';
+import type { ServiceConfig } from './config.js';
+import { createHttp } from './http.js';
+import { createMeters } from './meters.js';
+import { claimSlots } from './requests.js';
+import { createResultWriter } from './results.js';
+import { runSync } from './run-sync.js';
+import { createScheduler } from './scheduler.js';
+import { createSecretResolver } from './secrets.js';
+import { createTrials } from './trials.js';
+import { startWatch } from './watch.js';
+import { startWorker } from './worker.js';
+
+export interface ServiceParts {
+  catalog: Catalog;
+  producer: Producer;
+  config: ServiceConfig;
+  context: Pick<ServiceContext, 'logger' | 'metrics'>;
+}
+
+// Below the runtime's own limit for a stop, with room for the last results.
+const STOP_GRACE_MS = 12_000;
+
+/** Starts one replica of the connector service; `address` is where its HTTP interface listens. */
+export async function startService(parts: ServiceParts): Promise<RunningService & { address: string }> {
+  const { catalog, producer, config } = parts;
+  const { logger, metrics } = parts.context;
+  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const tempDir = join(config.SONGHUA_TEMP_DIR, `connector-${owner}`);
+  await mkdir(tempDir, { recursive: true });
+
+  const kinds = connectorKinds({ fileRoots: config.SONGHUA_FILE_ROOTS, allowedAddresses: config.SONGHUA_HTTP_ALLOW });
+  const secrets = createSecretResolver(config.SONGHUA_SECRETS_DIR);
+  const limits = {
+    maxBytes: config.SONGHUA_SOURCE_MAX_BYTES,
+    timeoutMs: config.SONGHUA_SOURCE_TIMEOUT_SECONDS * 1000,
+  };
+  const meters = createMeters(metrics);
+  const run = { producer, kinds, secrets, tempDir, limits, logger };
+  const worker = startWorker({
+    owner,
+    syncs: catalog.syncs,
+    connectors: catalog.connectors,
+    results: createResultWriter(catalog.syncs, owner, logger),
+    run: (job) => runSync(run, job),
+    ended: meters.ended,
+    logger,
+    concurrency: config.SONGHUA_SYNC_CONCURRENCY,
+    leaseSeconds: config.SONGHUA_SYNC_LEASE_SECONDS,
+  });
+  const scheduler = createScheduler({
+    connectors: catalog.connectors,
+    async enqueue(slots) {
+      await claimSlots(catalog, slots);
+      worker.wake();
+    },
+    logger,
+    jitterMs: config.SONGHUA_SCHEDULE_JITTER_SECONDS * 1000,
+  });
+  const watch = startWatch(catalog.syncs, config.SONGHUA_REFRESH_LIMIT_MINUTES, { logger, requeued: worker.wake });
+  const http = createHttp({
+    catalog,
+    kinds,
+    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, tempDir, limits }),
+    metrics,
+    logger,
+    ready: () => catalog.ping(),
+    wake: worker.wake,
+    reload: scheduler.reload,
+  });
+  await scheduler.reload();
+  const address = await http.listen({ host: config.SONGHUA_HTTP_HOST, port: config.SONGHUA_HTTP_PORT });
+  scheduler.catchUp().catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, 'catching up failed'));
+
+  return {
+    address,
+    async stop() {
+      await http.close();
+      await scheduler.stop();
+      watch.stop();
+      await worker.stop(STOP_GRACE_MS);
+      await kinds.close();
+      await rm(tempDir, { recursive: true, force: true });
+    },
+  };
+}

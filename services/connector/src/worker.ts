@@ -1,0 +1,201 @@
+import type { ConnectorRecord, ConnectorRepository, SyncRecord, SyncRepository, SyncResult } from '@songhua/catalog';
+import type { Cursor } from '@songhua/contracts';
+import { reasonOf } from '@songhua/domain';
+import { type Logger, traceIdOf } from '@songhua/runtime';
+import type { ResultWriter } from './results.js';
+import type { Job } from './run-sync.js';
+import { createSignalling } from './signalling.js';
+
+export interface WorkerDeps {
+  owner: string;
+  syncs: SyncRepository;
+  connectors: ConnectorRepository;
+  results: ResultWriter;
+  run(job: Job): Promise<SyncResult>;
+  ended(sync: SyncRecord, result: SyncResult, seconds: number): void;
+  logger: Logger;
+  concurrency: number;
+  leaseSeconds: number;
+}
+
+export interface Worker {
+  /** Looks for queued syncs at once instead of at the next poll. */
+  wake(): void;
+  /** Stops taking, lets running syncs end for up to `graceMs`, then stops them and gives back what is left. */
+  stop(graceMs: number): Promise<void>;
+}
+
+interface Held {
+  sync: SyncRecord;
+  abort: AbortController;
+  until: number;
+}
+
+// A poll of an empty queue is about a millisecond of PostgreSQL; other replicas' enqueues are noticed within this.
+const IDLE_POLL_MS = 1_000;
+const ERROR_WAIT_MS = 2_000;
+// Work taken ahead: what this replica will start within this time, so that short syncs do not wait for a round trip each, and
+// another replica does not miss work that is only queued here.
+const AHEAD_SECONDS = 0.25;
+const MOST_AHEAD = 64;
+
+/** Takes queued syncs and runs up to `concurrency` of them at once, renewing their leases. */
+export function startWorker(deps: WorkerDeps): Worker {
+  const { owner, syncs, logger, leaseSeconds, concurrency } = deps;
+  const held = new Map<string, Held>();
+  const ready: Omit<Job, 'signal' | 'holds'>[] = [];
+  const running = new Set<Promise<void>>();
+  const signalling = createSignalling();
+  let stopping = false;
+  let typicalSeconds = 1;
+
+  const ahead = (): number => Math.min(MOST_AHEAD, Math.floor((AHEAD_SECONDS * concurrency) / typicalSeconds));
+
+  const take = async (): Promise<number> => {
+    const room = concurrency - running.size - ready.length + ahead();
+    // Half-full is full enough: fewer, larger takes.
+    if (room <= 0 || (ready.length > 0 && room < ahead() / 2)) return 0;
+    const until = Date.now() + leaseSeconds * 1000;
+    const taken = await syncs.take(owner, room, leaseSeconds);
+    if (taken.length === 0) return 0;
+    for (const sync of taken) held.set(sync.id, { sync, abort: new AbortController(), until });
+    try {
+      const known = await deps.connectors.list({ names: taken.map((sync) => sync.connector) });
+      const byName = new Map<string, ConnectorRecord>(known.map((connector) => [connector.name, connector]));
+      const cursors: Map<string, Cursor> = await deps.connectors.cursors(known.map((connector) => connector.id));
+      for (const sync of taken) {
+        const connector = byName.get(sync.connector);
+        if (connector) ready.push({ sync, connector, cursor: cursors.get(connector.id) });
+        else void finish(sync, missingConnector(sync), Date.now());
+      }
+    } catch (error) {
+      await giveBack(taken.map((sync) => sync.id));
+      throw error;
+    }
+    return taken.length;
+  };
+
+  const giveBack = async (ids: string[]): Promise<void> => {
+    for (const id of ids) held.delete(id);
+    if (ids.length === 0) return;
+    // An ended lease lets any replica take the sync again.
+    await syncs.renew(owner, ids, 0).catch((error: unknown) => {
+      logger.warn({ syncs: ids, reason: reasonOf(error) }, 'syncs not given back; their leases run out by themselves');
+    });
+  };
+
+  const finish = async (sync: SyncRecord, result: SyncResult, started: number): Promise<void> => {
+    const mine = await deps.results.finish(result);
+    held.delete(sync.id);
+    const seconds = (Date.now() - started) / 1000;
+    const { state, rows, rejected, bytes, reason } = result;
+    const ids = { sync: sync.id, connector: sync.connector, dataset: sync.dataset, trace: traceIdOf(sync.traceparent) };
+    if (!mine) return logger.warn(ids, 'the result was not stored: the lease was lost, or the catalog is away');
+    deps.ended(sync, result, seconds);
+    const line = { ...ids, state, rows, rejected, bytes, seconds, ...(reason ? { reason } : {}) };
+    if (state === 'unchanged') logger.debug(line, 'sync ended');
+    else logger.info(line, 'sync ended');
+  };
+
+  const start = (job: (typeof ready)[number]): void => {
+    const lease = held.get(job.sync.id);
+    if (!lease) return;
+    const started = Date.now();
+    const work = deps
+      .run({ ...job, signal: lease.abort.signal, holds: () => Date.now() < lease.until })
+      .then(
+        (result) => {
+          void finish(job.sync, result, started);
+        },
+        (error: unknown) => {
+          logger.warn({ sync: job.sync.id, reason: reasonOf(error) }, 'sync was stopped before its end');
+          return giveBack([job.sync.id]);
+        },
+      )
+      .finally(() => {
+        running.delete(work);
+        typicalSeconds = 0.7 * typicalSeconds + 0.3 * Math.max(0.0005, (Date.now() - started) / 1000);
+        signalling.signal();
+      });
+    running.add(work);
+  };
+
+  const loop = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        const taken = await take();
+        while (running.size < concurrency) {
+          const job = ready.shift();
+          if (!job) break;
+          start(job);
+        }
+        if (taken > 0 && running.size < concurrency) continue;
+        await signalling.wait(IDLE_POLL_MS);
+      } catch (error) {
+        logger.error({ reason: reasonOf(error) }, 'taking syncs failed; trying again');
+        await signalling.wait(ERROR_WAIT_MS);
+      }
+    }
+  };
+
+  const renew = async (): Promise<void> => {
+    const ids = [...held.keys()];
+    if (ids.length === 0) return;
+    const until = Date.now() + leaseSeconds * 1000;
+    const kept = new Set(await syncs.renew(owner, ids, leaseSeconds));
+    for (const id of ids) {
+      const lease = held.get(id);
+      if (!lease) continue;
+      if (kept.has(id)) lease.until = until;
+      else lose(id, lease);
+    }
+  };
+  const lose = (id: string, lease: Held): void => {
+    held.delete(id);
+    const queued = ready.findIndex((job) => job.sync.id === id);
+    if (queued >= 0) ready.splice(queued, 1);
+    lease.abort.abort('lease lost');
+  };
+  const renewing = setInterval(
+    () => {
+      renew().catch((error: unknown) => {
+        logger.warn({ reason: reasonOf(error) }, 'leases could not be renewed');
+        for (const [id, lease] of held) if (Date.now() >= lease.until) lose(id, lease);
+      });
+    },
+    (leaseSeconds * 1000) / 3,
+  );
+
+  const looping = loop();
+  return {
+    wake: () => signalling.signal(),
+    async stop(graceMs) {
+      stopping = true;
+      signalling.signal();
+      await looping;
+      await giveBack(ready.splice(0).map((job) => job.sync.id));
+      const limit = setTimeout(() => {
+        for (const lease of held.values()) lease.abort.abort('shutting down');
+      }, graceMs);
+      await Promise.all(running);
+      clearTimeout(limit);
+      await signalling.until(() => held.size === 0, 5_000);
+      clearInterval(renewing);
+    },
+  };
+}
+
+const missingConnector = (sync: SyncRecord): SyncResult => ({
+  id: sync.id,
+  attempt: sync.attempt,
+  state: 'failed',
+  rows: 0,
+  rejected: 0,
+  bytes: 0,
+  reason: {
+    code: 'connector.missing',
+    message: `connector ${sync.connector} was deleted before this sync started; nothing is to be done`,
+    actor: 'department',
+    retryable: false,
+  },
+});
