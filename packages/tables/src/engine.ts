@@ -1,0 +1,159 @@
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { SonghuaError } from '@songhua/domain';
+import type { TablesOptions } from './types.js';
+import { CITY_ZONE } from './values/datetime.js';
+
+export type Bind = DuckDBValue[];
+
+/** One job's connection. Temporary tables made on it vanish with it. */
+export interface Session {
+  run(sql: string, bind?: Bind): Promise<void>;
+  /** All rows as objects; integers come as bigint. */
+  all(sql: string, bind?: Bind): Promise<Record<string, unknown>[]>;
+  one(sql: string, bind?: Bind): Promise<Record<string, unknown>>;
+  /** Rows in chunks, for results that do not fit in memory. */
+  stream(sql: string): AsyncIterable<Record<string, unknown>[]>;
+}
+
+export interface Engine {
+  /** Runs `job` on a connection of its own; at most `threads` jobs at once. A `wide` job runs alone with every thread. */
+  session<T>(wide: boolean, job: (session: Session) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+// DuckDB's messages go on with the offending line; only the first line is free of cell values (I6).
+function translate(error: unknown): SonghuaError {
+  const text =
+    error instanceof Error || typeof error === 'object' ? String((error as { message?: unknown }).message) : '';
+  const first = text.split('\n', 1)[0] ?? '';
+  if (/Out of Memory|failed to (?:allocate|offload)/i.test(first)) {
+    return new SonghuaError(
+      'tables.memory',
+      `DuckDB ran out of its memory or temporary space; give the worker more and retry`,
+      {
+        retryable: true,
+        actor: 'operator',
+      },
+    );
+  }
+  if (/No space left on device|could not write/i.test(first)) {
+    return new SonghuaError('tables.disk', 'The temporary folder is full; free space and retry', {
+      retryable: true,
+      actor: 'operator',
+    });
+  }
+  if (/CSV Error|CSV Parser|GZIP|inflate|decompress|Invalid unicode/i.test(first)) {
+    const line = /CSV Error on Line: (\d+)/.exec(first)?.[1];
+    return new SonghuaError(
+      'landing.corrupt',
+      `The landed rows are not the canonical CSV that the sync announced${line ? ` (row line ${line})` : ''}; sync the dataset again`,
+      { details: line ? { line: Number(line) } : {} },
+    );
+  }
+  return new SonghuaError(
+    'tables.query',
+    `DuckDB could not run a statement: ${first.replace(/["'].*/s, '').slice(0, 200)}`,
+    {
+      details: { kind: first.split(':', 1)[0] ?? '' },
+    },
+  );
+}
+
+function sessionOn(connection: DuckDBConnection): Session {
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+  const all = (sql: string, bind?: Bind): Promise<Record<string, unknown>[]> =>
+    guarded(async () => (await connection.runAndReadAll(sql, bind)).getRowObjectsJS());
+  return {
+    run: (sql, bind) =>
+      guarded(async () => {
+        await connection.run(sql, bind);
+      }),
+    all,
+    one: async (sql, bind) => (await all(sql, bind))[0] ?? {},
+    async *stream(sql) {
+      const result = await guarded(() => connection.stream(sql));
+      for (;;) {
+        const chunk = await guarded(() => result.fetchChunk());
+        if (!chunk || chunk.rowCount === 0) return;
+        const names = result.columnNames();
+        yield chunk.getRows().map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
+      }
+    },
+  };
+}
+
+/** First come, first served; a wide job takes every slot. */
+function slots(size: number): { take(count: number): Promise<void>; give(count: number): void } {
+  let free = size;
+  const waiting: { count: number; go: () => void }[] = [];
+  const next = (): void => {
+    for (let head = waiting[0]; head && head.count <= free; head = waiting[0]) {
+      waiting.shift();
+      free -= head.count;
+      head.go();
+    }
+  };
+  return {
+    take: (count) =>
+      new Promise((go) => {
+        waiting.push({ count, go });
+        next();
+      }),
+    give: (count) => {
+      free += count;
+      next();
+    },
+  };
+}
+
+/**
+ * One DuckDB instance, so that `memoryMb` bounds all jobs together. Its scheduler has one thread, and each small job runs on the
+ * thread that calls it: with two scheduler threads small tables cost more CPU and no less time.
+ */
+export function createEngine(options: TablesOptions): Engine {
+  const threads = Math.max(1, options.threads);
+  const queue = slots(threads);
+  let opening: Promise<DuckDBInstance> | undefined;
+  const open = (): Promise<DuckDBInstance> => {
+    opening ??= DuckDBInstance.create(':memory:', {
+      threads: '1',
+      memory_limit: `${options.memoryMb}MB`,
+      temp_directory: options.tempDirectory,
+      // Everything needed is linked in; a worker must never reach for the network.
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    });
+    return opening;
+  };
+  return {
+    async session(wide, job) {
+      const count = wide ? threads : 1;
+      await queue.take(count);
+      try {
+        const connection = await (await open()).connect();
+        try {
+          await connection.run(`SET TimeZone = '${CITY_ZONE}'`);
+          if (count > 1) await connection.run(`SET threads = ${count}`);
+          return await job(sessionOn(connection));
+        } finally {
+          if (count > 1) await connection.run('SET threads = 1');
+          connection.closeSync();
+        }
+      } finally {
+        queue.give(count);
+      }
+    },
+    async close() {
+      await queue.take(threads);
+      (await opening)?.closeSync();
+      opening = undefined;
+      queue.give(threads);
+    },
+  };
+}

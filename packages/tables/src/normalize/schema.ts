@@ -1,0 +1,118 @@
+import { type Column, SonghuaError } from '@songhua/domain';
+import type { NormalizeInput } from '../types.js';
+import { decimalWidth } from '../values/decimal.js';
+import type { PlannedColumn } from './plan.js';
+
+/** How the source differs from the schema that earlier versions (or a declaration) fixed. Order is never a difference. */
+export interface Drift {
+  missing: string[];
+  added: string[];
+  retyped: { name: string; from: string; to: string }[];
+}
+
+export const noDrift = (drift: Drift): boolean =>
+  drift.missing.length === 0 && drift.added.length === 0 && drift.retyped.length === 0;
+
+// A declaration says no width; this one holds what registers hold and grows when longer fractions arrive.
+const DECLARED_DECIMAL = decimalWidth(15, 0);
+
+/** The columns of the version to be, before types are inferred, and what is different from before. */
+export function planColumns(input: NormalizeInput): { plan: PlannedColumn[]; drift: Drift } {
+  const sourceIndex = new Map(input.columns.map((column, i) => [column.name, i]));
+  const declared = new Map((input.declared ?? []).map((column) => [column.name, column]));
+  const key = new Set(input.primaryKey);
+  const drift: Drift = { missing: [], added: [], retyped: [] };
+  const plan: PlannedColumn[] = [];
+  const place = (column: Column, basis: PlannedColumn['basis']): void => {
+    const declaration = declared.get(column.name);
+    const required = key.has(column.name) || (declaration?.required ?? false);
+    const cell = sourceIndex.get(column.name);
+    const title = declaration?.title ?? column.title;
+    const source = cell === undefined ? column.source : (input.columns[cell]?.source ?? column.source);
+    plan.push({
+      column: { ...column, nullable: !required, ...(title ? { title } : {}), ...(source ? { source } : {}) },
+      cell,
+      required,
+      basis,
+    });
+    sourceIndex.delete(column.name);
+  };
+
+  const fixed = input.previous?.schema.columns ?? [];
+  for (const column of fixed) {
+    const declaration = declared.get(column.name);
+    if (!sourceIndex.has(column.name)) drift.missing.push(column.name);
+    if (declaration && declaration.type !== column.type) {
+      drift.retyped.push({ name: column.name, from: column.type, to: declaration.type });
+      place({ ...widthless(column), type: declaration.type, ...declaredWidth(declaration.type) }, 'declared');
+    } else place(column, declaration ? 'declared' : 'fixed');
+  }
+  const known = new Set(fixed.map((column) => column.name));
+  for (const { name, type } of input.declared ?? []) {
+    if (known.has(name)) continue;
+    if (!sourceIndex.has(name)) drift.missing.push(name);
+    else if (input.previous) drift.added.push(name);
+    place({ name, type, nullable: true, ...declaredWidth(type) }, 'declared');
+  }
+  for (const { name } of input.columns) {
+    if (!sourceIndex.has(name)) continue;
+    if (input.previous) drift.added.push(name);
+    place({ name, type: 'string', nullable: true }, 'inferred');
+  }
+  return { plan, drift };
+}
+
+const declaredWidth = (type: Column['type']): Partial<Column> =>
+  type === 'decimal' && DECLARED_DECIMAL ? DECLARED_DECIMAL : {};
+
+function widthless({ precision: _precision, scale: _scale, ...column }: Column): Column {
+  return column;
+}
+
+/** Throws unless `schemaPolicy` (or a person's override) lets the schema change as `drift` says. */
+export function enforcePolicy(input: NormalizeInput, drift: Drift): void {
+  const required = new Set([
+    ...input.primaryKey,
+    ...(input.declared ?? []).filter((column) => column.required).map((column) => column.name),
+  ]);
+  const vital = drift.missing.filter((name) => required.has(name));
+  const difference = [
+    drift.missing.length > 0 ? `缺少列 missing: ${drift.missing.join(', ')}` : '',
+    drift.added.length > 0 ? `新增列 new: ${drift.added.join(', ')}` : '',
+    ...drift.retyped.map(({ name, from, to }) => `类型变化 retyped: ${name} (${from} → ${to})`),
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
+  if (vital.length > 0) {
+    throw new SonghuaError(
+      'schema.rejected',
+      `必需的列缺失 required columns are missing from the source: ${vital.join(', ')}. Restore them, or change the dataset's key and required columns`,
+      { actor: 'department', details: { ...drift } },
+    );
+  }
+  if (noDrift(drift) || input.schemaPolicy === 'evolve' || input.overrides.includes('schema')) return;
+  if (input.schemaPolicy === 'reject') {
+    throw new SonghuaError(
+      'schema.rejected',
+      `数据列与已发布版本不同 the source's columns differ from the published ones (${difference}), and the dataset's policy rejects that. Restore the source's columns`,
+      { actor: 'department', details: { ...drift } },
+    );
+  }
+  throw new SonghuaError(
+    'schema.changed',
+    `数据列与已发布版本不同 the source's columns differ from the published ones (${difference}). Approve the change, or restore the source's columns`,
+    { actor: 'department', details: { ...drift } },
+  );
+}
+
+/** Throws `schema.key-missing` when the dataset's key names a column that neither source nor schema has. */
+export function checkKey(input: NormalizeInput, plan: readonly PlannedColumn[]): void {
+  const names = new Set(plan.map(({ column }) => column.name));
+  const absent = input.primaryKey.filter((name) => !names.has(name));
+  if (absent.length === 0) return;
+  throw new SonghuaError(
+    'schema.key-missing',
+    `主键列不存在 the primary key names columns that the source does not have: ${absent.join(', ')}. Its columns are: ${[...names].join(', ')}`,
+    { actor: 'department', details: { absent } },
+  );
+}

@@ -1,0 +1,45 @@
+import { plain } from './blank.js';
+import type { Shape, Sql, ValueRule } from './types.js';
+
+/** Digits that DuckDB's and Parquet's decimal can hold. */
+export const MAX_PRECISION = 38;
+// DECIMAL(18) is stored in 64 bits; beyond it costs twice the space.
+const NARROW_PRECISION = 18;
+// Whole digits left free, so that growing values do not outgrow the column.
+const SPARE_DIGITS = 3;
+
+const WHOLE = '(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)';
+
+/** The width for values of up to `whole` digits before and `scale` after the point; undefined when no decimal holds them. */
+export function decimalWidth(whole: number, scale: number): { precision: number; scale: number } | undefined {
+  const needed = Math.max(1, whole) + scale;
+  if (needed + SPARE_DIGITS <= NARROW_PRECISION) return { precision: NARROW_PRECISION, scale };
+  return needed <= MAX_PRECISION ? { precision: MAX_PRECISION, scale } : undefined;
+}
+
+const sqlType = ({ precision = NARROW_PRECISION, scale = 0 }: Shape): Sql => `DECIMAL(${precision}, ${scale})`;
+
+/** Matches decimals with at most `scale` digits that matter after the point. */
+const pattern = (scale: number): string =>
+  `[+-]?(?:${WHOLE}(?:[.][0-9]{0,${scale}}0*)?${scale > 0 ? `|[.][0-9]{1,${scale}}0*` : ''})`;
+
+/** Any decimal number in plain text, whatever its width. */
+export const ANY_DECIMAL = `[+-]?(?:${WHOLE}(?:[.][0-9]*)?|[.][0-9]+)`;
+
+function parse(cell: Sql, shape: Shape): Sql {
+  const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
+  const text = plain(cell);
+  // The cast alone would round 1.005 and take 1e3; the round trip takes the common form, the pattern the others.
+  return `CASE WHEN CAST(${value} AS VARCHAR) = ${cell} THEN ${value}
+    WHEN ${cell} IS NULL THEN NULL
+    WHEN regexp_full_match(${text}, '${pattern(shape.scale ?? 0)}') THEN TRY_CAST(replace(${text}, ',', '') AS ${sqlType(shape)}) END`;
+}
+
+/** Exact decimals, never floats. The scale is a width, not a meaning: it grows when longer fractions arrive, and 1.50 equals 1.5. */
+export const decimalRule: ValueRule = {
+  sqlType,
+  parse,
+  canonical: (value, { scale = 0 }) =>
+    scale > 0 ? `rtrim(CAST(${value} AS VARCHAR), '0')` : `(CAST(${value} AS VARCHAR) || '.')`,
+  text: (value) => `CAST(${value} AS VARCHAR)`,
+};

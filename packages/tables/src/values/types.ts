@@ -1,0 +1,19 @@
+import type { Column } from '@songhua/domain';
+
+/** SQL text of an expression. */
+export type Sql = string;
+
+/** What a column needs to be parsed: decimals also need their width. */
+export type Shape = Pick<Column, 'type' | 'precision' | 'scale'>;
+
+/** How one column type is read, stored, compared and shown. Every function maps SQL expressions, never values. */
+export interface ValueRule {
+  /** DuckDB (and so Parquet) type. */
+  sqlType(shape: Shape): Sql;
+  /** The value of a VARCHAR cell; NULL when the cell does not fit the type (and when it is NULL). */
+  parse(cell: Sql, shape: Shape): Sql;
+  /** Text of a stored value for the identity of a row: the same for every physical form of the same value, NULL for NULL. */
+  canonical(value: Sql, shape: Shape): Sql;
+  /** Text of a stored value as files and the API show it. */
+  text(value: Sql): Sql;
+}
