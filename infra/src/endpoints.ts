@@ -1,0 +1,26 @@
+import { z } from 'zod';
+
+/** Where the engines of one state folder answer, with what it takes to use them. */
+export const endpointsSchema = z.object({
+  brokers: z.array(z.string()),
+  temporalAddress: z.string(),
+  temporalNamespace: z.string(),
+  temporalUi: z.string().optional(),
+  s3: z.object({ endpoint: z.string(), accessKey: z.string(), secretKey: z.string(), bucket: z.string() }),
+  databaseUrl: z.string(),
+});
+export type Endpoints = z.infer<typeof endpointsSchema>;
+
+/** The environment variables by which every service learns of the engines. */
+export function endpointEnvironment(endpoints: Endpoints): Record<string, string> {
+  return {
+    SONGHUA_KAFKA_BROKERS: endpoints.brokers.join(','),
+    SONGHUA_TEMPORAL_ADDRESS: endpoints.temporalAddress,
+    SONGHUA_TEMPORAL_NAMESPACE: endpoints.temporalNamespace,
+    SONGHUA_S3_ENDPOINT: endpoints.s3.endpoint,
+    SONGHUA_S3_ACCESS_KEY: endpoints.s3.accessKey,
+    SONGHUA_S3_SECRET_KEY: endpoints.s3.secretKey,
+    SONGHUA_S3_BUCKET: endpoints.s3.bucket,
+    SONGHUA_DATABASE_URL: endpoints.databaseUrl,
+  };
+}

@@ -1,0 +1,56 @@
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** Where things are below a state folder. */
+export interface Home {
+  root: string;
+  data: string;
+  logs: string;
+  run: string;
+  temp: string;
+  credentials: string;
+  ports: string;
+  endpoints: string;
+  /** Children of the running (or crashed) owner, for whoever comes next. */
+  processes: string;
+  owner: string;
+  plan: string;
+  state: string;
+}
+
+/** The state folder: the argument, else `$SONGHUA_HOME`, else `.songhua` below `cwd`. */
+export function resolveHome(
+  folder?: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  cwd = process.cwd(),
+): string {
+  return resolve(cwd, folder ?? (environment.SONGHUA_HOME || '.songhua'));
+}
+
+/** Paths below the state folder; makes the folders. Idempotent. */
+export function openHome(folder: string): Home {
+  const root = resolve(folder);
+  const run = join(root, 'run');
+  const home: Home = {
+    root,
+    data: join(root, 'data'),
+    logs: join(root, 'logs'),
+    run,
+    temp: join(root, 'tmp'),
+    credentials: join(root, 'credentials.json'),
+    ports: join(root, 'ports.json'),
+    endpoints: join(root, 'endpoints.json'),
+    processes: join(run, 'processes.json'),
+    owner: join(run, 'owner.json'),
+    plan: join(run, 'plan.json'),
+    state: join(run, 'state.json'),
+  };
+  for (const path of [root, home.data, home.logs, run, home.temp]) mkdirSync(path, { recursive: true });
+  return home;
+}
+
+/** The user's cache folder for engine builds: `$XDG_CACHE_HOME/songhua`, else `~/.cache/songhua`. */
+export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'songhua');
+}

@@ -1,0 +1,59 @@
+import { createServer } from 'node:net';
+import { z } from 'zod';
+import { infraError } from '../errors.js';
+import { readJson, writeJson } from '../files.js';
+
+const HOST = '127.0.0.1';
+const portsSchema = z.record(z.string(), z.int().min(1).max(65_535));
+
+/** Whether a server could listen on loopback at `port` now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: HOST, port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function anyFree(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', () => reject(infraError('port.none-free', 'no free port on 127.0.0.1', { retryable: true })));
+    server.listen({ host: HOST, port: 0 }, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Hands out ports by name: the one remembered, else the well-known one, else any free one; remembers what it gave. */
+export interface PortBook {
+  take(name: string, wellKnown: number): Promise<number>;
+}
+
+/** @param path JSON file `{name: port}`; survives restarts, so that addresses people have bookmarked stay. */
+export function createPortBook(path: string): PortBook {
+  const remembered = portsSchema.catch({}).parse(readJson(path) ?? {});
+  const given = new Set<number>();
+  const claim = async (port: number | undefined): Promise<number | undefined> => {
+    if (port === undefined || given.has(port)) return undefined;
+    // Claimed before the check, because several engines ask at once.
+    given.add(port);
+    if (await isFree(port)) return port;
+    given.delete(port);
+    return undefined;
+  };
+  return {
+    take: async (name, wellKnown) => {
+      const port = (await claim(remembered[name])) ?? (await claim(wellKnown)) ?? (await claim(await anyFree()));
+      if (port === undefined)
+        throw infraError('port.none-free', `no free port for ${name} on 127.0.0.1`, { retryable: true });
+      if (remembered[name] !== port) {
+        remembered[name] = port;
+        writeJson(path, remembered);
+      }
+      return port;
+    },
+  };
+}
