@@ -1,1 +1,3 @@
+export { createCatalog } from './catalog.js';
+export { applyMigrations } from './migrate.js';
 export * from './types.js';

@@ -4,6 +4,7 @@ import type {
   DatasetSpec,
   LandedSync,
   Manifest,
+  ManifestFile,
   RefreshOutcome,
   Resource,
   Summary,
@@ -109,12 +110,14 @@ export interface ConnectorRepository {
   get(name: string): Promise<ConnectorRecord | undefined>;
   /** A paused connector is in `list`, but starts by no schedule. False when there is no such connector. */
   setPaused(name: string, paused: boolean): Promise<boolean>;
-  /** Removes the connector and its queued syncs; versions and the history of its dataset stay. False when there is no such connector. */
+  /** Removes the connector and fails its queued syncs with `connector.deleted`; versions and the history of its dataset stay. False when there is no such connector. */
   delete(name: string): Promise<boolean>;
   list(filter: { department?: string; names?: string[] }): Promise<ConnectorRecord[]>;
-  /** Highest `revision` sum or change counter: cheap to poll for schedule reloads. */
+  /** Changes whenever a connector does: cheap to poll for schedule reloads. */
   changeToken(): Promise<string>;
+  /** By connector id: the cursor, with the validators of a later unchanged check while they hold for it. */
   cursors(connectorIds: string[]): Promise<Map<string, Cursor>>;
+  /** Last schedule slot claimed, by connector id. */
   lastSlots(): Promise<Map<string, Date>>;
 }
 
@@ -180,10 +183,12 @@ export interface VersionEntry {
   sync: string;
 }
 
-/** Read side and the aggregates that the catalog service writes: departments, domains, datasets, outbox. */
+/** Read side, and the aggregates that the catalog service writes: departments, domains, datasets, renders, relay. */
 export interface CatalogRepository {
+  /** All or nothing. Throws `catalog.reference` when a dataset names a department or domain that does not exist. */
   apply(
     resources: Exclude<Resource, { kind: 'Connector' }>[],
+    actor: string,
   ): Promise<{ created: number; changed: number; unchanged: number }>;
   summary(now: Date): Promise<Summary>;
   datasets(query: DatasetQuery, now: Date): Promise<{ total: number; items: DatasetEntry[] }>;
@@ -191,15 +196,60 @@ export interface CatalogRepository {
     name: string,
     now: Date,
   ): Promise<(DatasetEntry & { spec: DatasetSpec; schema: TableSchema | null }) | undefined>;
+  /** Newest first. */
   versions(dataset: string): Promise<VersionEntry[]>;
-  version(dataset: string, version: number | 'latest'): Promise<VersionEntry | undefined>;
-  departments(): Promise<{ name: string; title: string; datasets: number; records: number }[]>;
-  domains(): Promise<{ name: string; title: string; datasets: number; records: number }[]>;
-  /** Unsent outbox rows, oldest first. */
-  outbox(limit: number): Promise<{ id: string; event: VersionEvent }[]>;
-  outboxSent(ids: string[]): Promise<void>;
-  /** The resumable feed: events after `position`. */
+  version(dataset: string, version: number | 'latest'): Promise<VersionDetail | undefined>;
+  departments(): Promise<GroupEntry[]>;
+  domains(): Promise<GroupEntry[]>;
+  /** Rejected rows of syncs, newest first. */
+  quarantine(filter: { dataset?: string; limit: number; offset: number }): Promise<QuarantineEntry[]>;
+  quarantined(sync: string): Promise<QuarantineEntry | undefined>;
+  /**
+   * Announces up to `limit` versions in order and remembers how far it came once `send` resolves: at least once, in order, and in
+   * one process at a time. Returns how many, or `elsewhere` while another process announces.
+   */
+  relay(limit: number, send: (events: VersionEvent[]) => Promise<void>): Promise<number | 'elsewhere'>;
+  /** The resumable feed: announced or not, events after `position`, in order. A position stands for every lower one. */
   changes(after: string | undefined, limit: number): Promise<{ position: string; event: VersionEvent }[]>;
+  render(version: VersionKey, name: string): Promise<RenderedFile | undefined>;
+  /** Records a rendered file, or returns the one that was recorded first. */
+  recordRender(version: VersionKey, file: RenderedFile): Promise<RenderedFile>;
+}
+
+export interface VersionKey {
+  datasetId: string;
+  version: number;
+}
+
+export interface RenderedFile {
+  name: string;
+  key: string;
+  mediaType: string;
+  bytes: number;
+  sha256: string;
+}
+
+export interface VersionDetail extends VersionEntry, VersionKey {
+  files: ManifestFile[];
+  schema: TableSchema;
+}
+
+export interface GroupEntry {
+  name: string;
+  title: string;
+  datasets: number;
+  records: number;
+}
+
+export interface QuarantineEntry {
+  sync: string;
+  dataset: string;
+  department: string;
+  connector: string;
+  count: number;
+  byCode: Record<string, number>;
+  key: string | null;
+  recordedAt: Date;
 }
 
 export interface DatasetQuery {
@@ -212,6 +262,18 @@ export interface DatasetQuery {
   pageSize: number;
 }
 
+/** Channels of `Catalog.listen`: a version was committed; a sync was queued. */
+export type Channel = 'songhua_outbox' | 'songhua_syncs';
+
+export interface CatalogOptions {
+  /** `postgresql://user:password@host:port/database`. */
+  databaseUrl: string;
+  /** Connections of this process, at most. */
+  poolSize: number;
+  /** How the process shows in `pg_stat_activity`. */
+  applicationName?: string;
+}
+
 export interface Catalog {
   syncs: SyncRepository;
   connectors: ConnectorRepository;
@@ -219,5 +281,7 @@ export interface Catalog {
   catalog: CatalogRepository;
   /** `SELECT 1`, for readiness. */
   ping(): Promise<void>;
+  /** Wakes `wake` after each commit of the kind, usually; a hint only. Returns how to stop. */
+  listen(channel: Channel, wake: () => void): () => Promise<void>;
   close(): Promise<void>;
 }

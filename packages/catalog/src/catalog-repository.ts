@@ -1,0 +1,78 @@
+import type { VersionEvent } from '@songhua/contracts';
+import type { Database } from './database.js';
+import { findDataset, listDatasets, summarize } from './datasets.js';
+import { applyEstate } from './estate.js';
+import type { CatalogRepository, GroupEntry, QuarantineEntry } from './types.js';
+import { findRender, findVersion, listVersions, recordRender } from './versions.js';
+
+const groups = (database: Database, table: 'department' | 'domain'): Promise<GroupEntry[]> =>
+  database.query<GroupEntry>(
+    `${table}_list`,
+    `SELECT g.name::text AS name, g.title, count(d.id) AS datasets, coalesce(sum(p.rows), 0)::bigint AS records
+     FROM ${table} g LEFT JOIN dataset d ON d.${table} = g.name LEFT JOIN current_pointer p ON p.dataset_id = d.id
+     GROUP BY g.name ORDER BY g.name`,
+  );
+
+const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, d.department::text AS department, c.name::text AS connector,
+    q.count, q.by_code AS "byCode", q.key, q.recorded_at AS "recordedAt"
+  FROM rejected_summary q JOIN dataset d ON d.id = q.dataset_id JOIN sync s ON s.id = q.sync_id
+  JOIN connector c ON c.id = s.connector_id`;
+
+export function createCatalogRepository(database: Database): CatalogRepository {
+  const { query } = database;
+  return {
+    apply: (resources, actor) => applyEstate(database, resources, actor),
+    summary: (now) => summarize(database, now),
+    datasets: (filter, now) => listDatasets(database, filter, now),
+    dataset: (name, now) => findDataset(database, name, now),
+    versions: (dataset) => listVersions(database, dataset),
+    version: (dataset, version) => findVersion(database, dataset, version),
+    departments: () => groups(database, 'department'),
+    domains: () => groups(database, 'domain'),
+    render: (version, name) => findRender(database, version, name),
+    recordRender: (version, file) => recordRender(database, version, file),
+
+    quarantine: ({ dataset, limit, offset }) =>
+      query<QuarantineEntry>(
+        'quarantine_list',
+        `${QUARANTINE} WHERE $1::text IS NULL OR d.name = $1 ORDER BY q.recorded_at DESC, q.sync_id LIMIT $2 OFFSET $3`,
+        [dataset ?? null, limit, offset],
+      ),
+    async quarantined(sync) {
+      return (await query<QuarantineEntry>('quarantine_get', `${QUARANTINE} WHERE q.sync_id = $1`, [sync]))[0];
+    },
+
+    relay: (limit, send) =>
+      database.transaction(async (inside) => {
+        // The row lock is held while sending: a second relay skips, and a dead one's lock goes with its connection.
+        const [mark] = await inside<{ position: number }>(
+          'relay_lock',
+          `SELECT position FROM relay WHERE name = 'versions' FOR UPDATE SKIP LOCKED`,
+        );
+        if (!mark) return 'elsewhere';
+        const rows = await inside<{ position: number; event: VersionEvent }>(
+          'relay_next',
+          'SELECT position, event FROM outbox WHERE position > $1 ORDER BY position LIMIT $2',
+          [mark.position, limit],
+        );
+        const last = rows.at(-1);
+        if (!last) return 0;
+        await send(rows.map((row) => row.event));
+        await inside(
+          'relay_mark',
+          `UPDATE relay SET position = $1, moved_at = clock_timestamp() WHERE name = 'versions'`,
+          [last.position],
+        );
+        return rows.length;
+      }),
+
+    async changes(after, limit) {
+      const rows = await query<{ position: string; event: VersionEvent }>(
+        'changes',
+        'SELECT position::text AS position, event FROM outbox WHERE position > $1 ORDER BY position LIMIT $2',
+        [after ?? '0', limit],
+      );
+      return rows;
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { createCatalogRepository } from './catalog-repository.js';
+import { createConnectorRepository } from './connectors.js';
+import { createDatabase } from './database.js';
+import { listen } from './listen.js';
+import { createRefreshRepository } from './refreshes.js';
+import { createSyncRepository } from './syncs.js';
+import type { Catalog, CatalogOptions } from './types.js';
+
+/** The catalog on PostgreSQL. Connects on first use; every method throws SonghuaError. The database must be migrated. */
+export function createCatalog(options: CatalogOptions): Catalog {
+  const database = createDatabase(options);
+  return {
+    syncs: createSyncRepository(database),
+    connectors: createConnectorRepository(database),
+    refreshes: createRefreshRepository(database),
+    catalog: createCatalogRepository(database),
+    async ping() {
+      await database.query('ping', 'SELECT 1');
+    },
+    listen: (channel, wake) => listen(options.databaseUrl, channel, wake),
+    close: () => database.close(),
+  };
+}

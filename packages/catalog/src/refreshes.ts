@@ -1,0 +1,68 @@
+import { type Manifest, type VersionEvent, versionEventSchema } from '@songhua/contracts';
+import { deriveId, SonghuaError } from '@songhua/domain';
+import type { Database } from './database.js';
+import type { RefreshContext, RefreshRepository } from './types.js';
+
+/** The announcement of a version; the same manifest always makes the same event id. */
+function publishedEvent(manifest: Manifest, manifestKey: string): VersionEvent {
+  return versionEventSchema.parse({
+    specversion: '1.0',
+    id: deriveId('ev', manifest.datasetId, String(manifest.version), 'published'),
+    source: '/songhua/catalog',
+    type: 'version.published',
+    subject: `${manifest.dataset}/v${manifest.version}`,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    traceparent: manifest.traceparent,
+    data: {
+      dataset: manifest.dataset,
+      version: manifest.version,
+      identity: manifest.identity,
+      rows: manifest.rows,
+      changes: manifest.changes,
+      manifest: manifestKey,
+      sync: manifest.source.sync,
+    },
+  });
+}
+
+export function createRefreshRepository(database: Database): RefreshRepository {
+  const { query } = database;
+  return {
+    async begin(sync) {
+      const [row] = await query<{ context: RefreshContext & { handled: RefreshContext['handled'] | null } }>(
+        'refresh_begin',
+        'SELECT refresh_begin($1, $2, $3) AS context',
+        [sync.sync, sync.attempt, (sync.overrides?.length ?? 0) > 0],
+      );
+      if (!row) throw new SonghuaError('catalog.query', 'the catalog did not answer; report this as a defect');
+      const { handled, ...context } = row.context;
+      return handled ? { ...context, handled } : context;
+    },
+
+    async publish(manifest, manifestKey, rejected) {
+      const [row] = await query<{ result: 'committed' | 'already' }>(
+        'refresh_publish',
+        'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb) AS result',
+        [
+          JSON.stringify(manifest),
+          manifestKey,
+          JSON.stringify(rejected),
+          JSON.stringify(publishedEvent(manifest, manifestKey)),
+        ],
+      );
+      return row?.result ?? 'committed';
+    },
+
+    async finish(sync, outcome, effects) {
+      if (outcome.state === 'published')
+        throw new SonghuaError('refresh.unpublished', `sync ${sync.sync} can only be published by its manifest`);
+      await query('refresh_finish', 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)', [
+        sync.sync,
+        sync.attempt,
+        JSON.stringify(outcome),
+        JSON.stringify({ cursor: null, ...effects }),
+      ]);
+    },
+  };
+}

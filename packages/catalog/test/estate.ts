@@ -1,0 +1,136 @@
+import type { LandedSync, Manifest, Resource } from '@songhua/contracts';
+import { datasetId } from '@songhua/domain';
+import type { Catalog, ConnectorRecord, RejectedSummary, SyncRecord, SyncResult } from '../src/index.js';
+
+export const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+export const NO_REJECTED: RejectedSummary = { count: 0, byCode: {} };
+
+const apiVersion = 'songhua/v1';
+
+/** Departments `bureau-0…`, one domain, datasets `data-0…` spread over the departments, a connector `data-N-files` for each. */
+export async function applyEstate(catalog: Catalog, datasets: number, departments = 1): Promise<ConnectorRecord[]> {
+  const resources: Exclude<Resource, { kind: 'Connector' }>[] = [
+    { apiVersion, kind: 'Domain', metadata: { name: 'health' }, spec: { title: '卫生健康' } },
+  ];
+  for (let i = 0; i < departments; i++)
+    resources.push({ apiVersion, kind: 'Department', metadata: { name: `bureau-${i}` }, spec: { title: `局 ${i}` } });
+  for (let i = 0; i < datasets; i++)
+    resources.push({
+      apiVersion,
+      kind: 'Dataset',
+      metadata: { name: `data-${i}` },
+      spec: {
+        title: `数据 ${i}`,
+        department: `bureau-${i % departments}`,
+        domain: 'health',
+        frequency: 'DAILY',
+        primaryKey: ['id'],
+        schemaPolicy: 'hold',
+        guards: { maxShrink: 0.5, maxRejected: 0.1 },
+      },
+    });
+  await catalog.catalog.apply(resources, 'test');
+  await catalog.connectors.apply(
+    Array.from({ length: datasets }, (_, i) => ({
+      apiVersion,
+      kind: 'Connector',
+      metadata: { name: `data-${i}-files` },
+      spec: { dataset: `data-${i}`, kind: 'file', mode: 'full', config: { path: `data-${i}.csv` }, secrets: {} },
+    })),
+  );
+  return catalog.connectors.list({});
+}
+
+export const enqueue = (catalog: Catalog, connectors: ConnectorRecord[], slot: string): Promise<SyncRecord[]> =>
+  catalog.syncs.enqueue(connectors.map((connector) => ({ connector, slot, full: false, traceparent: TRACEPARENT })));
+
+export const result = (sync: SyncRecord, state: SyncResult['state'], more: Partial<SyncResult> = {}): SyncResult => ({
+  id: sync.id,
+  attempt: sync.attempt,
+  state,
+  rows: 0,
+  rejected: 0,
+  bytes: 0,
+  ...more,
+});
+
+export const landed = (sync: SyncRecord): LandedSync => ({
+  dataset: sync.dataset,
+  datasetId: sync.datasetId,
+  connector: sync.connector,
+  sync: sync.id,
+  attempt: sync.attempt,
+  number: sync.number,
+  rows: 1,
+  bytes: 10,
+  traceparent: TRACEPARENT,
+  manifest: `landing/${sync.datasetId}/${sync.id}/manifest.json`,
+});
+
+/** Enqueues, takes and delivers one sync of `connector`. */
+export async function deliver(catalog: Catalog, connector: ConnectorRecord, slot: string): Promise<SyncRecord> {
+  await enqueue(catalog, [connector], slot);
+  for (;;) {
+    const [sync] = await catalog.syncs.take('reader', 1, 60);
+    if (!sync) throw new Error(`no sync of ${connector.name} to take for ${slot}`);
+    await catalog.syncs.finish('reader', [result(sync, 'delivered', { rows: 1, bytes: 10 })]);
+    if (sync.connector === connector.name && sync.slot === slot) return sync;
+  }
+}
+
+const hex = (seed: string): string => Buffer.from(seed).toString('hex').padEnd(64, '0').slice(0, 64);
+
+export function manifestOf(
+  sync: SyncRecord,
+  version: number,
+  options: { content: string; previous?: { version: number; content: string }; cursor?: Record<string, unknown> },
+): Manifest {
+  const files = datasetId(sync.dataset);
+  return {
+    schema: 'songhua.manifest/1',
+    dataset: sync.dataset,
+    datasetId: sync.datasetId,
+    version,
+    identity: `sha256:${hex(options.content)}`,
+    previous: options.previous
+      ? { version: options.previous.version, identity: `sha256:${hex(options.previous.content)}` }
+      : null,
+    columns: [{ name: 'id', type: 'integer', nullable: false }],
+    primaryKey: ['id'],
+    rows: 10,
+    counts: { read: 10, published: 10, unchanged: 0, deduplicated: 0, deleted: 0, withheld: 0, rejected: 0 },
+    changes: { added: 10, changed: 0, removed: 0 },
+    files: [
+      {
+        name: 'data.parquet',
+        key: `datasets/${files}/versions/${version}/${options.content}/data.parquet`,
+        mediaType: 'application/vnd.apache.parquet',
+        bytes: 100,
+        sha256: hex(options.content),
+      },
+    ],
+    source: { connector: sync.connector, sync: sync.id, number: sync.number, files: [], changedAt: null },
+    cursor: options.cursor ?? { content: options.content },
+    createdAt: '2026-11-23T03:00:00.000Z',
+    traceparent: TRACEPARENT,
+  };
+}
+
+export const manifestKey = (manifest: Manifest): string =>
+  `datasets/${manifest.datasetId}/versions/${manifest.version}/manifest.json`;
+
+/** Delivers a sync and publishes `content` from it. */
+export async function publish(
+  catalog: Catalog,
+  connector: ConnectorRecord,
+  slot: string,
+  version: number,
+  content: string,
+  previous?: { version: number; content: string },
+): Promise<SyncRecord> {
+  const sync = await deliver(catalog, connector, slot);
+  await catalog.refreshes.begin(landed(sync));
+  const manifest = manifestOf(sync, version, previous ? { content, previous } : { content });
+  await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
+  return sync;
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import type { SonghuaError } from '@songhua/domain';
+import { type Catalog, type ConnectorRecord, createCatalog } from '../src/index.js';
+import { createTestDatabase, type TestDatabase } from '../src/testing.js';
+import { applyEstate, deliver, landed, manifestKey, manifestOf, NO_REJECTED, publish } from './estate.js';
+
+let database: TestDatabase | undefined;
+let catalog: Catalog;
+let connector: ConnectorRecord;
+
+async function end(): Promise<void> {
+  await catalog?.close();
+  await database?.drop();
+}
+
+beforeEach(async () => {
+  await end();
+  database = await createTestDatabase();
+  catalog = createCatalog({ databaseUrl: database.url, poolSize: 32 });
+  connector = (await applyEstate(catalog, 1))[0] as ConnectorRecord;
+});
+afterAll(end);
+
+const code = (error: unknown): string => (error as SonghuaError).code;
+const failed = { code: 'source.missing', message: 'm', actor: 'department' as const, retryable: false };
+
+test('of 32 concurrent publishes of one dataset one wins and the rest see a clean conflict', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await catalog.refreshes.begin(landed(sync));
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 32 }, (_, i) => {
+      const manifest = manifestOf(sync, 1, { content: `content-${i}` });
+      return catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
+    }),
+  );
+  const won = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+  const lost = outcomes.filter((outcome) => outcome.status === 'rejected').map((outcome) => code(outcome.reason));
+  expect(won.map((outcome) => outcome.value)).toEqual(['committed']);
+  expect(new Set(lost)).toEqual(new Set(['version.conflict']));
+  expect(await catalog.catalog.versions(connector.dataset)).toHaveLength(1);
+  expect(await catalog.catalog.changes(undefined, 100)).toHaveLength(1);
+});
+
+test('the same manifest committed again is already there and changes nothing', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await catalog.refreshes.begin(landed(sync));
+  const manifest = manifestOf(sync, 1, { content: 'a' });
+  const commit = (): Promise<string> => catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
+  expect((await Promise.all(Array.from({ length: 8 }, commit))).sort()).toEqual([
+    ...Array(7).fill('already'),
+    'committed',
+  ]);
+  expect(await catalog.catalog.changes(undefined, 100)).toHaveLength(1);
+});
+
+test('a publish from a version that is no longer current is fenced and leaves nothing behind', async () => {
+  await publish(catalog, connector, 'slot-1', 1, 'a');
+  const stale = await deliver(catalog, connector, 'slot-2');
+  await catalog.refreshes.begin(landed(stale));
+  await publish(catalog, connector, 'slot-3', 2, 'b', { version: 1, content: 'a' });
+  const manifest = manifestOf(stale, 3, { content: 'c', previous: { version: 1, content: 'a' } });
+  await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
+    code: 'version.conflict',
+    retryable: false,
+  });
+  expect((await catalog.catalog.versions(connector.dataset)).map((v) => v.version)).toEqual([2, 1]);
+  expect(await catalog.catalog.version(connector.dataset, 'latest')).toMatchObject({ version: 2 });
+});
+
+test('content equal to the version before it is refused, content that returns later is not', async () => {
+  await publish(catalog, connector, 'slot-1', 1, 'a');
+  await expect(publish(catalog, connector, 'slot-2', 2, 'a', { version: 1, content: 'a' })).rejects.toMatchObject({
+    code: 'catalog.constraint',
+  });
+  await publish(catalog, connector, 'slot-3', 2, 'b', { version: 1, content: 'a' });
+  await publish(catalog, connector, 'slot-4', 3, 'a', { version: 2, content: 'b' });
+  expect(await catalog.catalog.versions(connector.dataset)).toHaveLength(3);
+});
+
+test('rows that do not reconcile are refused by the database too', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await catalog.refreshes.begin(landed(sync));
+  const manifest = manifestOf(sync, 1, { content: 'a' });
+  manifest.counts.read += 1;
+  await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
+    code: 'catalog.constraint',
+  });
+});
+
+test('a refresh that ended is handled when it is begun again, and a sync that a later one overtook is superseded', async () => {
+  const one = await deliver(catalog, connector, 'slot-1');
+  const begun = await catalog.refreshes.begin(landed(one));
+  expect(begun).toMatchObject({ mode: 'full', schema: null, current: null, dataset: { name: 'data-0' } });
+  expect(begun.handled).toBeUndefined();
+  await publish(catalog, connector, 'slot-2', 1, 'b');
+  expect((await catalog.refreshes.begin(landed(one))).handled).toMatchObject({ state: 'superseded', sync: one.id });
+  const [two] = await catalog.syncs.list({ state: 'delivered', limit: 1, offset: 0 });
+  const again = await catalog.refreshes.begin(landed(two as never));
+  expect(again.handled).toMatchObject({ state: 'published', version: 1 });
+  expect(again.current).toMatchObject({ version: 1, rows: 10, parquetKey: expect.stringContaining('data.parquet') });
+});
+
+test('a failed attempt stays failed, a higher attempt of the same sync goes on', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await catalog.refreshes.begin(landed(sync));
+  const outcome = { dataset: sync.dataset, sync: sync.id, state: 'failed' as const, reason: failed };
+  await catalog.refreshes.finish(landed(sync), outcome, {});
+  expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'failed', reason: failed });
+  const manifest = manifestOf(sync, 1, { content: 'a' });
+  await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
+    code: 'version.conflict',
+  });
+  expect((await catalog.refreshes.begin({ ...landed(sync), attempt: 2 })).handled).toBeUndefined();
+  expect(await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).toBe('committed');
+  await catalog.refreshes.finish(landed(sync), outcome, {});
+  expect((await catalog.syncs.get(sync.id))?.refresh).toMatchObject({ state: 'published', version: 1 });
+});
+
+test('a held refresh waits for a person and goes on with their decision', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  const reason = { ...failed, code: 'guard.shrink' };
+  await catalog.refreshes.begin(landed(sync));
+  await catalog.refreshes.finish(landed(sync), { dataset: sync.dataset, sync: sync.id, state: 'held', reason }, {});
+  expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'held', reason });
+  expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
+  expect((await catalog.refreshes.begin({ ...landed(sync), overrides: ['shrink'] })).handled).toBeUndefined();
+});
+
+test('unchanged advances the cursor and the checked clock together, against the version it was compared with', async () => {
+  await publish(catalog, connector, 'slot-0', 1, 'z');
+  await publish(catalog, connector, 'slot-1', 2, 'a', { version: 1, content: 'z' });
+  const before = await catalog.catalog.dataset(connector.dataset, new Date());
+  const sync = await deliver(catalog, connector, 'slot-2');
+  await catalog.refreshes.begin(landed(sync));
+  const outcome = { dataset: sync.dataset, sync: sync.id, state: 'unchanged' as const };
+  await expect(
+    catalog.refreshes.finish(landed(sync), { ...outcome, version: 1 }, { cursor: { at: 2 } }),
+  ).rejects.toMatchObject({ code: 'version.conflict' });
+  await catalog.refreshes.finish(
+    landed(sync),
+    { ...outcome, version: 2 },
+    { cursor: { at: 2 }, sourceChangedAt: null },
+  );
+  const after = await catalog.catalog.dataset(connector.dataset, new Date());
+  expect(after?.clocks.dataChangedAt).toEqual(before?.clocks.dataChangedAt);
+  expect(Number(after?.clocks.checkedAt)).toBeGreaterThan(Number(before?.clocks.checkedAt));
+  expect((await catalog.connectors.cursors([connector.id])).get(connector.id)).toEqual({ at: 2 });
+  expect(after?.lastSync).toMatchObject({ id: sync.id, state: 'delivered', refresh: 'unchanged' });
+});
+
+test('a sync that the catalog does not know is refused by name', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await expect(catalog.refreshes.begin({ ...landed(sync), sync: 'sy_none' })).rejects.toMatchObject({
+    code: 'sync.unknown',
+    message: expect.stringContaining('sy_none'),
+  });
+});

@@ -1,0 +1,143 @@
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { type Catalog, type ConnectorRecord, createCatalog } from '../src/index.js';
+import { createTestDatabase, type TestDatabase } from '../src/testing.js';
+import { applyEstate, deliver, enqueue, landed, manifestKey, manifestOf, NO_REJECTED, result } from './estate.js';
+
+let database: TestDatabase | undefined;
+let catalog: Catalog;
+let connectors: ConnectorRecord[];
+
+async function end(): Promise<void> {
+  await catalog?.close();
+  await database?.drop();
+}
+
+beforeEach(async () => {
+  await end();
+  database = await createTestDatabase();
+  catalog = createCatalog({ databaseUrl: database.url, poolSize: 16 });
+  connectors = await applyEstate(catalog, 12, 3);
+});
+afterAll(end);
+
+const first = (): ConnectorRecord => connectors[0] as ConnectorRecord;
+
+test('a slot is claimed once however many replicas claim it, and its number is given once', async () => {
+  const claims = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => enqueue(catalog, i % 2 ? connectors : [...connectors].reverse(), 'slot-1')),
+  );
+  for (const claim of claims) expect(claim.map((sync) => sync.number)).toEqual(connectors.map(() => 1));
+  expect(new Set(claims.flat().map((sync) => sync.id)).size).toBe(connectors.length);
+  const next = await enqueue(catalog, connectors, 'slot-2');
+  expect(next.map((sync) => sync.number)).toEqual(connectors.map(() => 2));
+});
+
+test('one statement claims a slot that is named twice once', async () => {
+  const syncs = await enqueue(catalog, [first(), first()], 'slot-1');
+  expect(new Set(syncs.map((sync) => sync.id)).size).toBe(1);
+  expect((await catalog.syncs.list({ limit: 10, offset: 0 })).length).toBe(1);
+});
+
+test('no two syncs of one connector are read at once, and they are read in order', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  await enqueue(catalog, [first()], 'slot-2');
+  const takes = await Promise.all(Array.from({ length: 8 }, (_, i) => catalog.syncs.take(`owner-${i}`, 4, 60)));
+  expect(takes.flat().map((sync) => sync.number)).toEqual([1]);
+  const [taken] = takes.flat();
+  await catalog.syncs.finish(taken?.owner ?? '', [result(taken as never, 'delivered')]);
+  expect((await catalog.syncs.take('a', 4, 60)).map((sync) => sync.number)).toEqual([2]);
+});
+
+test('departments with the fewest running syncs come first, then the oldest', async () => {
+  const of = (department: string): ConnectorRecord[] => connectors.filter((c) => c.department === department);
+  await enqueue(catalog, of('bureau-0'), 'slot-1');
+  await enqueue(catalog, of('bureau-1'), 'slot-1');
+  await enqueue(catalog, of('bureau-2').slice(0, 1), 'slot-1');
+  const departments = async (limit: number): Promise<string[]> =>
+    (await catalog.syncs.take('a', limit, 60)).map((sync) => sync.department);
+  expect(await departments(2)).toEqual(['bureau-0', 'bureau-1']);
+  expect(await departments(4)).toEqual(['bureau-2', 'bureau-0', 'bureau-1', 'bureau-0']);
+  expect(await departments(9)).toEqual(['bureau-1', 'bureau-0', 'bureau-1']);
+});
+
+test('a sync whose lease was lost is not ended by the one that lost it', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  const [sync] = await catalog.syncs.take('paused', 1, -1);
+  expect(await catalog.syncs.recoverExpired(3)).toEqual({ requeued: [sync?.id], failed: [] });
+  const [again] = await catalog.syncs.take('other', 1, 60);
+  expect(again).toMatchObject({ id: sync?.id, attempt: 2, owner: 'other' });
+  expect(await catalog.syncs.renew('paused', [sync?.id ?? ''], 60)).toEqual([]);
+  expect(await catalog.syncs.finish('paused', [result(sync as never, 'delivered')])).toEqual([]);
+  expect((await catalog.syncs.get(sync?.id ?? ''))?.state).toBe('reading');
+  expect(await catalog.syncs.finish('other', [result(again as never, 'delivered')])).toEqual([sync?.id]);
+});
+
+test('a sync that outlives its attempts fails with a reason and an actor', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    await catalog.syncs.take('gone', 1, -1);
+    await catalog.syncs.recoverExpired(2);
+  }
+  const [sync] = await catalog.syncs.list({ limit: 1, offset: 0 });
+  expect(sync).toMatchObject({ state: 'failed', attempt: 2, reason: { code: 'sync.abandoned', actor: 'platform' } });
+  expect(await catalog.syncs.take('a', 1, 60)).toEqual([]);
+});
+
+test('a delivered sync without a refresh outcome fails after its time, one that is held does not', async () => {
+  const lost = await deliver(catalog, first(), 'slot-1');
+  const held = await deliver(catalog, connectors[1] as ConnectorRecord, 'slot-1');
+  const reason = { code: 'guard.shrink', message: 'm', actor: 'department' as const, retryable: false };
+  await catalog.refreshes.finish(landed(held), { dataset: held.dataset, sync: held.id, state: 'held', reason }, {});
+  expect(await catalog.syncs.failUnrefreshed(1)).toEqual([]);
+  expect(await catalog.syncs.failUnrefreshed(0)).toEqual([lost.id]);
+  expect(await catalog.syncs.get(lost.id)).toMatchObject({ state: 'failed', reason: { code: 'refresh.missing' } });
+  expect(await catalog.syncs.get(held.id)).toMatchObject({ state: 'delivered', refresh: { state: 'held', reason } });
+});
+
+test('validators of an unchanged check join the cursor, and go when the cursor moves on', async () => {
+  const cursor = async (): Promise<unknown> => (await catalog.connectors.cursors([first().id])).get(first().id);
+  const check = async (slot: string, etag: string): Promise<void> => {
+    await enqueue(catalog, [first()], slot);
+    const [sync] = await catalog.syncs.take('a', 1, 60);
+    await catalog.syncs.finish('a', [result(sync as never, 'unchanged', { validators: { etag } })]);
+  };
+  expect(await cursor()).toBeUndefined();
+  const one = await deliver(catalog, first(), 'slot-1');
+  await catalog.refreshes.begin(landed(one));
+  const manifest = manifestOf(one, 1, { content: 'a', cursor: { at: 1, etag: 'x' } });
+  await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
+  await check('slot-2', 'y');
+  expect(await cursor()).toEqual({ at: 1, etag: 'y' });
+  const two = await deliver(catalog, first(), 'slot-3');
+  await check('slot-4', 'z');
+  expect(await cursor()).toEqual({ at: 1, etag: 'z' });
+  await catalog.refreshes.begin(landed(two));
+  const next = manifestOf(two, 2, { content: 'b', previous: { version: 1, content: 'a' }, cursor: { at: 2 } });
+  await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED);
+  expect(await cursor()).toEqual({ at: 2 });
+});
+
+test('a deleted connector ends its queued syncs, and its numbers go on when it is applied again', async () => {
+  const [sync] = await enqueue(catalog, [first()], 'slot-1');
+  const token = await catalog.connectors.changeToken();
+  expect(await catalog.connectors.delete(first().name)).toBe(true);
+  expect(await catalog.connectors.delete(first().name)).toBe(false);
+  expect(await catalog.connectors.get(first().name)).toBeUndefined();
+  expect(await catalog.connectors.changeToken()).not.toBe(token);
+  expect(await catalog.syncs.get(sync?.id ?? '')).toMatchObject({
+    state: 'failed',
+    reason: { code: 'connector.deleted' },
+  });
+  await applyEstate(catalog, 12, 3);
+  expect((await enqueue(catalog, [first()], 'slot-2')).map((s) => s.number)).toEqual([2]);
+});
+
+test('the last schedule slot is told, requests aside', async () => {
+  await enqueue(catalog, [first()], '2026-11-22T03:00:00.000Z');
+  await enqueue(catalog, [first()], '2026-11-23T03:00:00.000Z');
+  await enqueue(catalog, [first()], 'request:abc');
+  expect(await catalog.connectors.lastSlots()).toEqual(new Map([[first().id, new Date('2026-11-23T03:00:00.000Z')]]));
+  expect((await catalog.syncs.list({ request: 'abc', limit: 5, offset: 0 })).map((s) => s.slot)).toEqual([
+    'request:abc',
+  ]);
+});
