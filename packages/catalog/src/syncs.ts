@@ -1,3 +1,4 @@
+import { syncProgressSchema } from '@songhua/contracts';
 import type { Reason } from '@songhua/domain';
 import { syncId } from '@songhua/domain';
 import type { Database } from './database.js';
@@ -92,6 +93,13 @@ export function createSyncRepository(database: Database): SyncRepository {
         [minutes, JSON.stringify(MISSING)],
       );
       return rows.map((row) => row.id);
+    },
+
+    async progress(request) {
+      const [row] = await query<{ progress: unknown }>('sync_progress', 'SELECT sync_progress($1) AS progress', [
+        request,
+      ]);
+      return syncProgressSchema.parse(row?.progress);
     },
 
     async get(id) {

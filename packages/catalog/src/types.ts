@@ -8,6 +8,7 @@ import type {
   RefreshOutcome,
   Resource,
   Summary,
+  SyncProgress,
   VersionEvent,
 } from '@songhua/contracts';
 import type { Clocks, Freshness, Reason, RefreshState, SyncMode, SyncState, TableSchema } from '@songhua/domain';
@@ -68,6 +69,8 @@ export interface SyncRepository {
   recoverExpired(maxAttempts: number): Promise<{ requeued: string[]; failed: string[] }>;
   /** Fails delivered syncs that have no refresh outcome after `minutes` with `refresh.missing`, and returns them (I7). */
   failUnrefreshed(minutes: number): Promise<string[]>;
+  /** How far the syncs of one "run now" have come; `total` is 0 for a request that is not known. */
+  progress(request: string): Promise<SyncProgress>;
   get(id: string): Promise<SyncWithRefresh | undefined>;
   list(filter: {
     connector?: string;

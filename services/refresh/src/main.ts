@@ -29,7 +29,10 @@ runService('refresh', async ({ logger, metrics, fail }) => {
   Runtime.install({
     logger: new DefaultLogger('WARN', (entry) => logger.warn({ temporal: entry.meta }, entry.message)),
   });
-  const catalog = createCatalog({ databaseUrl: env.SONGHUA_DATABASE_URL, poolSize: env.SONGHUA_REFRESH_CONCURRENCY });
+  const catalog = await createCatalog({
+    databaseUrl: env.SONGHUA_DATABASE_URL,
+    poolSize: env.SONGHUA_REFRESH_CONCURRENCY,
+  });
   const store = createMinioStore({
     endpoint: env.SONGHUA_S3_ENDPOINT,
     accessKey: env.SONGHUA_S3_ACCESS_KEY,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RefreshContext, RefreshRepository } from '@songhua/catalog';
+import type { RefreshContext, RefreshRepository, RejectedSummary } from '@songhua/catalog';
 import { keys, type LandedSync, type LandingManifest, type Manifest, type RefreshOutcome } from '@songhua/contracts';
 import { type Reason, SonghuaError } from '@songhua/domain';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
@@ -62,37 +62,59 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
     return outcome;
   }
 
-  const version = (context.current?.version ?? 0) + 1;
+  return publish(deps, sync, context, landing.manifest, result, rejected);
+}
+
+/**
+ * The commit protocol: files, manifest, catalog. A number whose manifest belongs to another sync is the trace of a refresh that died
+ * between manifest and catalog; nobody was ever told of it, so the next number is taken and the trace is left to the collector.
+ */
+async function publish(
+  deps: RefreshDeps,
+  sync: LandedSync,
+  context: RefreshContext,
+  landing: LandingManifest,
+  result: NormalizeResult,
+  rejected: RejectedSummary,
+): Promise<RefreshOutcome> {
+  const { completed } = landing;
   const attempt = `${sync.attempt}-${randomBytes(6).toString('hex')}`;
-  const files = await Promise.all(
-    result.files.map((file) =>
-      uploadVerified(deps.store, { ...file, key: keys.versionFile(sync.datasetId, version, attempt, file.name) }),
-    ),
-  );
-  const manifest: Manifest = {
-    schema: 'songhua.manifest/1',
-    dataset: sync.dataset,
-    datasetId: sync.datasetId,
-    version,
-    identity: result.identity,
-    previous: context.current && { version: context.current.version, identity: context.current.identity },
-    columns: result.schema.columns,
-    primaryKey: result.schema.primaryKey,
-    rows: result.rows,
-    counts: result.counts,
-    changes: result.changes,
-    files,
-    source: { connector: sync.connector, sync: sync.sync, number: completed.number, files: completed.files, changedAt },
-    cursor: completed.cursor,
-    createdAt: new Date().toISOString(),
-    traceparent: sync.traceparent,
-  };
-  const committed = await commitManifest(deps.store, manifest);
-  await deps.refreshes.publish(committed.manifest, keys.manifest(sync.datasetId, version), rejected);
-  // An earlier attempt committed another sync's manifest under this number and died before the catalog heard of it: that version
-  // is now published, and this sync is refreshed against it.
-  if (committed.outcome === 'other') return refreshDataset(deps, sync);
-  return { dataset: sync.dataset, sync: sync.sync, state: 'published', version };
+  for (let version = (context.current?.version ?? 0) + 1; ; version++) {
+    const number = version;
+    const files = await Promise.all(
+      result.files.map((file) =>
+        uploadVerified(deps.store, { ...file, key: keys.versionFile(sync.datasetId, number, attempt, file.name) }),
+      ),
+    );
+    const manifest: Manifest = {
+      schema: 'songhua.manifest/1',
+      dataset: sync.dataset,
+      datasetId: sync.datasetId,
+      version,
+      identity: result.identity,
+      previous: context.current && { version: context.current.version, identity: context.current.identity },
+      columns: result.schema.columns,
+      primaryKey: result.schema.primaryKey,
+      rows: result.rows,
+      counts: result.counts,
+      changes: result.changes,
+      files,
+      source: {
+        connector: sync.connector,
+        sync: sync.sync,
+        number: completed.number,
+        files: completed.files,
+        changedAt: sourceChangedAt(landing),
+      },
+      cursor: completed.cursor,
+      createdAt: new Date().toISOString(),
+      traceparent: sync.traceparent,
+    };
+    const committed = await commitManifest(deps.store, manifest);
+    if (committed.outcome === 'other') continue;
+    await deps.refreshes.publish(committed.manifest, keys.manifest(sync.datasetId, version), rejected);
+    return { dataset: sync.dataset, sync: sync.sync, state: 'published', version };
+  }
 }
 
 async function normalize(
