@@ -1,1 +1,17 @@
-export {};
+export { cleanName, nameColumns, unnamedColumns } from './columns.js';
+export { FORMAT_ERRORS, type FormatErrorCode, ROW_PROBLEMS, type RowProblem } from './errors.js';
+export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export { openTables } from './open.js';
+export type {
+  Decision,
+  Dialect,
+  LineEnding,
+  LineRun,
+  ReadOptions,
+  RejectedRow,
+  SourceColumn,
+  TableBatch,
+  TableReader,
+  TableSource,
+  Warning,
+} from './types.js';

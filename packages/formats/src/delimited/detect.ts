@@ -1,0 +1,221 @@
+import type { LineEnding } from '../types.js';
+import { createFields, type Fields } from './parse.js';
+import { readRecords, type Sample, type SampleRecord } from './sample.js';
+import { CR, LF, type Spec, specOf } from './spec.js';
+
+export interface DetectedDialect {
+  delimiter: string;
+  quote: string;
+  escape: string;
+  lineEnding: LineEnding;
+  /** Fields that most records have. */
+  columns: number;
+  evidence: string;
+  confidence: number;
+}
+
+/** What was told; the rest is found. */
+export interface DialectHints {
+  delimiter?: string | undefined;
+  quote?: string | undefined;
+}
+
+// How likely each delimiter is before the file is seen. Blank and colon also stand inside dates and text.
+const DELIMITERS: Record<string, number> = {
+  ',': 1,
+  ';': 0.98,
+  '\t': 0.99,
+  '|': 0.97,
+  '，': 0.8,
+  '；': 0.8,
+  '、': 0.6,
+  '^': 0.8,
+  '~': 0.8,
+  '\u0001': 0.95,
+  '\u001f': 0.95,
+  '¦': 0.9,
+  '§': 0.8,
+  '#': 0.6,
+  ':': 0.55,
+  ' ': 0.6,
+  '&': 0.55,
+  '@': 0.55,
+  '!': 0.55,
+  '*': 0.55,
+  '=': 0.5,
+  '/': 0.5,
+};
+// Enough records to outvote a preamble, few enough to stay below a millisecond.
+const RECORDS = 120;
+// Literal escapes that some exporters write instead of the character.
+const WRITTEN = ['\\t'];
+const MOST_CANDIDATES = 5;
+
+interface Candidate {
+  delimiter: string;
+  quote: string;
+  escape: string;
+  score: number;
+  columns: number;
+  share: number;
+}
+
+/** The line ending that most lines have. A carriage return alone counts only where line feeds are missing. */
+export function detectLineEnding(text: Buffer): LineEnding {
+  const lf = text.indexOf(LF);
+  if (lf > 0) return text[lf - 1] === CR ? 'crlf' : 'lf';
+  return lf < 0 && text.includes(CR) ? 'cr' : 'lf';
+}
+
+/** Finds delimiter, quote and escape of the head of a file by how evenly they divide its records. */
+export function detectDialect(sample: Sample, lineEnding: LineEnding, hints: DialectHints): DetectedDialect {
+  const fields = createFields();
+  const text = sample.text.toString('utf8', 0, sample.end);
+  const quotes = hints.quote === undefined ? quotesIn(text) : [hints.quote];
+  const attempt = (delimiter: string, quote: string, escaping: string): Candidate =>
+    assess(sample, { delimiter, quote, escape: escaping, lineEnding }, text, fields);
+
+  if (hints.delimiter === undefined && quotes[0] === '"') {
+    const usual = attempt(',', '"', '"');
+    const even = usual.share === 1 && usual.columns > 1 && usual.score > 0.7;
+    if (even && !text.includes('\\"') && followed(text, ',') === undefined) return decide(usual, lineEnding);
+  }
+  let best: Candidate | undefined;
+  for (const delimiter of hints.delimiter === undefined ? delimitersIn(text) : [hints.delimiter]) {
+    for (const quote of quotes) {
+      const escapes = quote !== '' && text.includes(`\\${quote}`) ? [quote, '\\'] : [quote || '"'];
+      for (const escaping of escapes) {
+        const candidate = attempt(delimiter, quote, escaping);
+        // The plainer reading is tried first and kept unless another is clearly better.
+        if (best === undefined || candidate.score > best.score + 0.02) best = candidate;
+      }
+    }
+  }
+  if (best === undefined || (best.columns < 2 && hints.delimiter === undefined)) {
+    best = { ...attempt(hints.delimiter ?? ',', quotes[0] ?? '"', quotes[0] || '"') };
+  }
+  return decide(best, lineEnding);
+}
+
+function decide(best: Candidate, lineEnding: LineEnding): DetectedDialect {
+  const { delimiter, quote, columns, share, score } = best;
+  return {
+    delimiter,
+    quote,
+    escape: best.escape,
+    lineEnding,
+    columns,
+    evidence: `${Math.round(share * 100)} % of the first records have ${columns} field(s)`,
+    confidence: Math.max(0.1, Math.min(1, score)),
+  };
+}
+
+/** Scores one dialect: share of records with the commonest number of fields, weighed by how clean the cells are. */
+function assess(
+  sample: Sample,
+  dialect: { delimiter: string; quote: string; escape: string; lineEnding: LineEnding },
+  text: string,
+  fields: Fields,
+): Candidate {
+  const spec = specOf(dialect);
+  const records = readRecords(sample, spec, RECORDS, fields);
+  const { columns, rows } = commonest(records);
+  const irregular = records.reduce((n, r) => n + (r.irregular ? 1 : 0), 0);
+  const share = records.length === 0 ? 0 : rows / records.length;
+  const odd = records.length === 0 ? 0 : irregular / records.length;
+  const prior = DELIMITERS[dialect.delimiter] ?? DELIMITERS[dialect.delimiter[0] as string] ?? 0.5;
+  const dirt = columns > 1 ? foreignShare(sample, records, dialect.delimiter, text, spec) : 0;
+  const width = columns > 1 ? 1 - 1 / (2 * columns) : 0.1;
+  return { ...dialect, columns, share, score: share * (1 - odd / 2) * prior * width * (1 - dirt) };
+}
+
+function commonest(records: SampleRecord[]): { columns: number; rows: number } {
+  const counts = new Map<number, number>();
+  for (const r of records) counts.set(r.count, (counts.get(r.count) ?? 0) + 1);
+  let columns = 1;
+  let rows = 0;
+  for (const [count, n] of counts) {
+    // Single fields are titles and notes as long as anything else repeats.
+    const better = n > rows || (n === rows && count > columns);
+    if (count > 1 && (better || columns === 1)) [columns, rows] = [count, n];
+  }
+  const single = counts.get(1) ?? 0;
+  if (columns === 1 || (rows < 2 && single > 3 * rows)) return { columns: 1, rows: single };
+  return { columns, rows };
+}
+
+const STRONG = [';', '\t', '|'];
+
+/** Share of records whose text outside quotes holds another strong delimiter as often as this one. */
+function foreignShare(sample: Sample, records: SampleRecord[], delimiter: string, text: string, spec: Spec): number {
+  const others = STRONG.filter((s) => s !== delimiter[0] && text.includes(s)).map((s) => s.charCodeAt(0));
+  const weak = (DELIMITERS[delimiter] ?? 0.5) < 0.9;
+  if (weak) others.push(','.charCodeAt(0));
+  if (others.length === 0) return 0;
+  let dirty = 0;
+  for (const r of records) {
+    const seen = others.map(() => 0);
+    let quoted = false;
+    for (let i = r.start; i < r.contentEnd; i++) {
+      const c = sample.text[i] as number;
+      if (c === spec.quote) quoted = !quoted;
+      else if (!quoted) {
+        const k = others.indexOf(c);
+        if (k >= 0) seen[k] = (seen[k] as number) + 1;
+      }
+    }
+    if (seen.some((n) => n > 0 && n >= (r.count - 1) / 2)) dirty++;
+  }
+  return records.length === 0 ? 0 : (0.6 * dirty) / records.length;
+}
+
+/** Delimiters worth trying: on at least half of the lines, likeliest first, with their two-character forms. */
+function delimitersIn(text: string): string[] {
+  const lines = text
+    .split(/\r\n|\n|\r/)
+    .slice(0, RECORDS)
+    .filter((line) => line !== '');
+  const singles = Object.keys(DELIMITERS)
+    .map((delimiter) => ({ delimiter, lines: lines.reduce((n, line) => n + (line.includes(delimiter) ? 1 : 0), 0) }))
+    .filter((c) => c.lines > 0 && c.lines >= lines.length * 0.4)
+    .slice(0, MOST_CANDIDATES + 3)
+    .map((c) => c.delimiter);
+  const found: string[] = WRITTEN.filter((w) => lines.every((line) => line.includes(w)));
+  for (const single of singles) {
+    const pair = followed(text, single);
+    if (pair !== undefined) found.push(pair);
+    found.push(single);
+  }
+  return found.length > 0 ? found : [','];
+}
+
+// A pair is a delimiter only when nearly every occurrence is one: a forgotten blank happens, prose with commas does not qualify.
+const PAIR_SHARE = 0.95;
+
+/** The two-character delimiter that begins or ends with `single`, when nearly every `single` stands in it. */
+function followed(text: string, single: string): string | undefined {
+  const after = new Map<string, number>();
+  let total = 0;
+  let skip = -1;
+  for (let at = text.indexOf(single); at >= 0; at = text.indexOf(single, at + 1)) {
+    if (at <= skip) continue;
+    const next = text[at + 1] ?? '';
+    if (next === single) skip = at + 1;
+    total++;
+    after.set(next, (after.get(next) ?? 0) + 1);
+  }
+  for (const [next, n] of after) {
+    if (n >= total * PAIR_SHARE && total > 1 && /^[ \t|~^;:#$%&!*+=<>§¦]$/.test(next)) return single + next;
+  }
+  return undefined;
+}
+
+/** Quotes worth trying. Apostrophes only where they stand at the edge of a field. */
+function quotesIn(text: string): string[] {
+  const double = text.includes('"');
+  const single = /(^|[,;\t|:\r\n] ?)'/.test(text) && /'( ?[,;\t|:\r\n]|$)/.test(text);
+  const quotes = double || !single ? ['"'] : ["'", '"'];
+  if (double && single) quotes.push("'");
+  if (double) quotes.push('');
+  return quotes;
+}

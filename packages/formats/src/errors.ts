@@ -1,0 +1,67 @@
+import { type Actor, SonghuaError } from '@songhua/domain';
+
+/** Codes that reading a source can end with, and who can act. */
+export const FORMAT_ERRORS = {
+  'source.empty': 'department',
+  'source.html': 'department',
+  'source.missing': 'department',
+  'format.unknown': 'department',
+  'format.unsupported': 'department',
+  'encoding.unknown': 'department',
+  'encoding.invalid': 'department',
+  'dialect.invalid': 'department',
+  'quote.unclosed': 'department',
+  'limit.field-bytes': 'department',
+  'limit.row-bytes': 'department',
+  'limit.columns': 'department',
+  'limit.bytes': 'department',
+  'limit.ratio': 'department',
+  'read.aborted': 'platform',
+} as const satisfies Record<string, Actor>;
+export type FormatErrorCode = keyof typeof FORMAT_ERRORS;
+
+/** Builds the error of a code; none of them goes away by trying again. */
+export function formatError(
+  code: FormatErrorCode,
+  message: string,
+  details: Record<string, unknown> = {},
+  cause?: unknown,
+): SonghuaError {
+  return new SonghuaError(code, message, { actor: FORMAT_ERRORS[code], details, cause });
+}
+
+/** Why a row was not read. `zh` and `en` are what a clerk sees, joined by ` / `. */
+export const ROW_PROBLEMS = {
+  'row.fields': {
+    zh: (f: RowFacts) => `应有 ${f.expected} 个字段，实有 ${f.found} 个；请检查分隔符和引号`,
+    en: (f: RowFacts) => `expected ${f.expected} fields, found ${f.found}; check delimiters and quotes`,
+  },
+  'row.quote': {
+    zh: () => '引号不成对；文字中的引号应写成两个',
+    en: () => 'quotes do not pair; write a quote that is text twice',
+  },
+  'row.nul': {
+    zh: () => '含有空字节 (NUL)；请重新导出',
+    en: () => 'contains a NUL byte; export the file again',
+  },
+  'row.encoding': {
+    zh: (f: RowFacts) => `含有不属于 ${f.encoding} 的字节；请检查导出时的编码`,
+    en: (f: RowFacts) => `contains bytes that are not ${f.encoding}; check the encoding of the export`,
+  },
+  'row.header-repeated': {
+    zh: () => '表头重复出现，不是数据',
+    en: () => 'the header again, not data',
+  },
+} as const;
+export type RowProblem = keyof typeof ROW_PROBLEMS;
+
+export interface RowFacts {
+  expected: number;
+  found: number;
+  encoding: string;
+}
+
+export function rowMessage(code: RowProblem, facts: RowFacts): string {
+  const problem = ROW_PROBLEMS[code];
+  return `${problem.zh(facts)} / ${problem.en(facts)}`;
+}

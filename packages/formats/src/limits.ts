@@ -1,0 +1,25 @@
+/** Every dimension that a source could grow in. Bytes are of UTF-8 text after decoding unless said otherwise. */
+export interface Limits {
+  /** One cell. */
+  fieldBytes: number;
+  /** One row in canonical form: a row must fit a record batch. */
+  rowBytes: number;
+  columns: number;
+  /** The whole source, unpacked. */
+  bytes: number;
+  /** Unpacked bytes for each packed byte. */
+  ratio: number;
+}
+
+/** Largest canonical CSV in one batch; equal to the `MAX_BATCH_BYTES` of the message contract, which is of this layer too. */
+export const BATCH_BYTES = 512 * 1024;
+
+export const DEFAULT_LIMITS: Limits = {
+  fieldBytes: 256 * 1024,
+  rowBytes: BATCH_BYTES,
+  // The widest sheet that spreadsheets can write.
+  columns: 16_384,
+  bytes: 64 * 1024 ** 3,
+  // Deflate reaches 1,032; real tables stay below 100.
+  ratio: 200,
+};

@@ -1,0 +1,37 @@
+import { fileSource } from './container/file.js';
+import { formatError } from './errors.js';
+import { DEFAULT_LIMITS } from './limits.js';
+import { FORMATS } from './recognize.js';
+import type { Decision, ReadOptions, TableReader, TableSource } from './types.js';
+
+/** What detection looks at before it reads anything else. */
+const HEAD_BYTES = 64 * 1024;
+
+/**
+ * Opens a local file as its tables, one for CSV. Detection reads the head only; rows are read by `batches`.
+ * Throws SonghuaError with a code of FORMAT_ERRORS.
+ */
+export async function openTables(source: TableSource, options: ReadOptions = {}): Promise<TableReader[]> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const bytes = await fileSource(source);
+  const head = await bytes.head(HEAD_BYTES);
+  if (head.length === 0) {
+    throw formatError(
+      'source.empty',
+      `${source.name} is empty: expected at least a header row; export it again. 文件是空的`,
+      { file: source.name },
+    );
+  }
+  const decisions: Decision[] = [];
+  for (const format of FORMATS) {
+    const evidence = format.recognize(head);
+    if (evidence === undefined) continue;
+    decisions.push({ what: 'format', value: format.name, evidence, confidence: 0.9 });
+    return format.open({ source: bytes, head, options, limits, decisions });
+  }
+  return unknown(source.name);
+}
+
+function unknown(name: string): never {
+  throw formatError('format.unknown', `${name} is of no known format: export it as CSV`, { file: name });
+}

@@ -1,0 +1,65 @@
+import { openDelimited } from './delimited/read.js';
+import { formatError } from './errors.js';
+import type { Format } from './types.js';
+
+const HTML =
+  /^\s*(<!--[\s\S]{0,2000}?-->\s*)*(<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]|<script[\s>]|<meta\s|<title[\s>])/i;
+const JSON_START = /^\s*(\{\s*("|\})|\[\s*(\{|\[|"|\]|-?\d+\s*[,\]]))/;
+
+const startText = (head: Buffer): string =>
+  head
+    .subarray(0, 4096)
+    .toString('latin1')
+    .replace(/^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, '')
+    .replaceAll('\0', '');
+
+/** A page instead of data: an error, a login, a listing. It is never read as a table. */
+const html: Format = {
+  name: 'html',
+  recognize: (head) => (HTML.test(startText(head)) ? 'begins like an HTML page' : undefined),
+  open: async ({ source }) => {
+    throw formatError(
+      'source.html',
+      `${source.name} is an HTML page, not data: the source probably answered with an error or a login page; open its address in a browser. 返回的是网页而不是数据`,
+      { file: source.name },
+    );
+  },
+};
+
+function unsupported(name: string, recognize: Format['recognize']): Format {
+  return {
+    name,
+    recognize,
+    open: async ({ source }) => {
+      throw formatError(
+        'format.unsupported',
+        `${source.name} is ${name}, which cannot be read yet: export it as CSV. 暂不支持该格式，请导出为 CSV`,
+        { file: source.name, format: name },
+      );
+    },
+  };
+}
+
+const begins =
+  (...bytes: number[]) =>
+  (head: Buffer): string | undefined =>
+    bytes.every((byte, i) => head[i] === byte) ? 'begins with its signature' : undefined;
+
+const delimited: Format = {
+  name: 'delimited',
+  recognize: () => 'text that is nothing else',
+  open: openDelimited,
+};
+
+/** In the order in which they are asked; the last one takes all text. */
+export const FORMATS: Format[] = [
+  unsupported('a ZIP archive or workbook', begins(0x50, 0x4b, 0x03, 0x04)),
+  unsupported('gzip', begins(0x1f, 0x8b)),
+  unsupported('an old Excel workbook', begins(0xd0, 0xcf, 0x11, 0xe0)),
+  unsupported('a PDF document', begins(0x25, 0x50, 0x44, 0x46)),
+  unsupported('Parquet', begins(0x50, 0x41, 0x52, 0x31)),
+  html,
+  unsupported('XML', (head) => (/^\s*<\?xml\s/i.test(startText(head)) ? 'begins with an XML declaration' : undefined)),
+  unsupported('JSON', (head) => (JSON_START.test(startText(head)) ? 'begins like JSON' : undefined)),
+  delimited,
+];
