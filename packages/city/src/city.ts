@@ -30,6 +30,9 @@ export interface CityOptions {
   seed?: number;
 }
 
+// Past it a dataset would grow into the indexes kept for rows that exist only to be rejected.
+const LARGEST_SCALE = 10;
+
 /** What a step did. */
 export interface Evolution {
   step: number;
@@ -68,8 +71,10 @@ export interface City {
 /** The simulated city: the same options always give the same bytes. Nothing is written until `write`. */
 export function createCity(options: CityOptions = {}): City {
   const { scale = 1, seed = 11 } = options;
-  if (!(scale > 0 && scale <= 100)) {
-    throw new SonghuaError('city.scale', `scale must be above 0 and at most 100, not ${scale}`, { actor: 'operator' });
+  if (!(scale > 0 && scale <= LARGEST_SCALE)) {
+    throw new SonghuaError('city.scale', `scale must be above 0 and at most ${LARGEST_SCALE}, not ${scale}`, {
+      actor: 'operator',
+    });
   }
   const real = realTables(scale);
   let plans = planCity({ scale, seed });

@@ -257,6 +257,7 @@ const ISO_ROW: Row = {
   index: 0,
   period: { label: '', year: 0, month: 0 },
   dress: { dates: ['iso'], blanks: [''], thousands: false, looseDistricts: false },
+  subject: '',
 };
 
 function fixed(n: number, unit: number, digits: number): string {

@@ -1,4 +1,5 @@
 export * from './city.js';
+export type { Fault } from './faults.js';
 export type { SourceAddresses } from './resources.js';
 export * from './serve.js';
 export { CITY_RECORDS } from './sizes.js';

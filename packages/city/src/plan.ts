@@ -51,7 +51,8 @@ function sizesByEntry(entries: readonly CatalogueEntry[], { scale, seed }: PlanO
 }
 
 function nameOf(entry: CatalogueEntry): string {
-  return entry.special ? entry.slug : `${entry.slug}-${archetypes[entry.kind].slug}`;
+  const { slug } = archetypes[entry.kind];
+  return entry.special || entry.slug.endsWith(slug) ? entry.slug : `${entry.slug}-${slug}`;
 }
 
 function planDataset(entry: CatalogueEntry, rows: number, seed: number): DatasetPlan {
@@ -66,6 +67,7 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
   const plan: DatasetPlan = {
     name,
     title,
+    subject: entry.title,
     description: `${title}：${archetype.description}。`,
     department: entry.department,
     domain: entry.domain,
@@ -89,7 +91,7 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
 function layoutOf(archetype: Archetype, draws: Draws): Layout {
   const several = archetype.layouts.filter((l) => l !== 'single');
   if (!archetype.layouts.includes('single')) return pick(draws, several);
-  return several.length > 0 && draw(draws) < 0.4 ? pick(draws, several) : 'single';
+  return several.length > 0 && draw(draws) < 0.25 ? pick(draws, several) : 'single';
 }
 
 function fieldsOf(archetype: Archetype, draws: Draws): Field[] {
@@ -133,8 +135,12 @@ function partsOf(plan: DatasetPlan, kind: ArchetypeName, rows: number, draws: Dr
     revisions: new Map(),
     bad: [],
     dialect: varied ? { ...dialect, encoding: ENCODINGS[(i + 1) % ENCODINGS.length] as Dialect['encoding'] } : dialect,
+    // The oldest file comes from an export that put the last column first.
+    ...(varied && i === 0 && periods.length > 1 ? { order: lastFirst(plan.fields.length) } : {}),
   }));
 }
+
+const lastFirst = (count: number): number[] => [count - 1, ...Array.from({ length: count - 1 }, (_, k) => k)];
 
 function periodsOf(layout: Layout, kind: ArchetypeName, rows: number, draws: Draws): Period[] {
   if (layout === 'single') return [{ label: '', year: 0, month: 0 }];

@@ -15,7 +15,13 @@ export function renderRow(
   at: { index: number; revision: number; dress?: Dress },
   cells: string[],
 ): void {
-  const row: Row = { state: 0, index: at.index, period: part.period, dress: at.dress ?? plan.dress };
+  const row: Row = {
+    state: 0,
+    index: at.index,
+    period: part.period,
+    dress: at.dress ?? plan.dress,
+    subject: plan.subject,
+  };
   const base = part.seed ^ Math.imul(at.index + 1, 0x9e3779b1);
   const salt = Math.imul(at.revision, 0xc2b2ae35);
   const { fields } = plan;

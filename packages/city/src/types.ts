@@ -26,6 +26,8 @@ export interface Row extends Draws {
   index: number;
   period: Period;
   dress: Dress;
+  /** What the dataset is about: 小学 of 小学名录. */
+  subject: string;
 }
 
 export interface Field {
@@ -103,6 +105,8 @@ export interface Part {
   /** Ascending by `after`. */
   bad: BadRow[];
   dialect: Dialect;
+  /** The order of the fields in this file, where it is not the dataset's. */
+  order?: readonly number[];
 }
 
 export type SourceKind = 'file' | 'http';
@@ -111,6 +115,8 @@ export type SourceKind = 'file' | 'http';
 export interface DatasetPlan {
   name: string;
   title: string;
+  /** What the rows are about: 小学 of 小学名录. */
+  subject: string;
   description: string;
   department: string;
   domain: string;

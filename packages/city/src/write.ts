@@ -3,18 +3,14 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { type RealTable, realBytes } from './china-division.js';
 import { formatOf } from './formats/all.js';
+import { LOGIN_PAGE } from './login-page.js';
 import type { DatasetPlan, Part } from './types.js';
 
 /** Counts up whenever the same plan would give other bytes, so that files of an older generator are written anew. */
 const GENERATOR = 1;
+// One file's rows are made while others wait for the disk.
+const IN_FLIGHT = 4;
 const MARKERS = '.city/markers.json';
-/** What an old export system answers once its session is over. */
-const LOGIN_PAGE = `<!DOCTYPE html>
-<html lang="zh-CN"><head><meta charset="utf-8"><title>统一身份认证</title></head>
-<body><form method="post" action="/login"><h1>会话已过期，请重新登录</h1>
-<input name="user"><input name="password" type="password"><button>登录</button></form></body></html>
-`;
-
 export interface WriteProgress {
   files: number;
   filesTotal: number;
@@ -58,7 +54,7 @@ export async function writeCity(
   const markers: Markers = {};
   const result: WriteResult = { files: files.length, written: 0, skipped: 0, removed: 0, bytes: 0 };
   let done = 0;
-  for (const file of files) {
+  const bring = async (file: CityFile): Promise<void> => {
     const target = join(dir, file.path);
     const before = known[file.path];
     const intact = before?.marker === file.marker && (await sizeOf(target)) === before.bytes;
@@ -68,7 +64,12 @@ export async function writeCity(
     markers[file.path] = { marker: file.marker, bytes };
     done++;
     options.onProgress?.({ files: done, filesTotal: files.length, bytes: result.bytes });
-  }
+  };
+  const queue = files.values();
+  const worker = async (): Promise<void> => {
+    for (const file of queue) await bring(file);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
   for (const path of Object.keys(known)) {
     if (path in markers) continue;
     await rm(join(dir, path), { force: true });

@@ -111,7 +111,7 @@ export const administration = {
     ],
   },
   budget: {
-    title: '部门预决算',
+    title: '预决算',
     slug: 'budget',
     description: '按科目的预算数和决算数',
     frequencies: ['ANNUAL'],

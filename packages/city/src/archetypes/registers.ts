@@ -24,7 +24,9 @@ export const registers = {
     layouts: ['single'],
     fields: [
       f.serial('编号|机构编号', 'HRB'),
-      f.words('名称|机构名称', (row) => `哈尔滨市${pick(row, ROADS)}第${1 + row.index}号点`, { required: true }),
+      f.words('名称|机构名称', (row) => `哈尔滨市${pick(row, ROADS)}第${1 + row.index}${row.subject}`, {
+        required: true,
+      }),
       f.district(),
       f.address(),
       f.telephone(),

@@ -66,7 +66,8 @@ export const economyDepartments: readonly DepartmentEntry[] = [
     domain: 'finance-tax',
     datasets: 12,
     subjects: [
-      ['public-budget', '一般公共预算', 'budget', 'monthly'],
+      ['public-budget', '一般公共', 'budget'],
+      ['public-revenue', '一般公共预算收入', 'monthly'],
       ['government-funds', '政府性基金', 'budget'],
       ['state-assets', '行政事业单位国有资产', 'equipment', 'annual'],
       ['accounting-firms', '会计师事务所', 'directory', 'inspections'],

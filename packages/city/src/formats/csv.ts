@@ -44,11 +44,15 @@ export const csv: SourceFormat = {
   *encode(plan, part) {
     const { dialect } = part;
     const encode = encoderFor(dialect);
-    const free = plan.fields.map((f) => f.free === true);
-    let text = (dialect.encoding === 'utf-8-bom' ? BOM : '') + lineOf(headersOf(plan), dialect, free);
+    const free = plan.fields.map((_, at) => plan.fields[part.order?.[at] ?? at]?.free === true);
+    const { order } = part;
+    // Ragged rows stay as they are: which of their cells is which cannot be told.
+    const arranged = (cells: readonly string[]): readonly string[] =>
+      order && cells.length === order.length ? order.map((k) => cells[k] as string) : cells;
+    let text = (dialect.encoding === 'utf-8-bom' ? BOM : '') + lineOf(arranged(headersOf(plan)), dialect, free);
     if (plan.state !== 'empty') {
       for (const cells of rowsOf(plan, part)) {
-        text += dialect.newline + lineOf(cells, dialect, free);
+        text += dialect.newline + lineOf(arranged(cells), dialect, free);
         if (text.length >= PIECE_CHARS) {
           yield encode(text);
           text = '';
