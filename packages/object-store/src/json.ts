@@ -2,7 +2,7 @@ import { codeOf } from '@songhua/domain';
 import { objectError } from './errors.js';
 import type { ObjectStore } from './types.js';
 
-/** JSON with sorted names and no spaces (RFC 8785 for what JSON can say), so that equal values have equal bytes. */
+/** JSON with names in a fixed order and no spaces: equal values have equal bytes, however they were built. */
 export function canonicalJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value, sortNames), 'utf8');
 }
