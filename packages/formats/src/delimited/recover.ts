@@ -7,7 +7,8 @@ const MOST_STEPS = 20_000;
 
 /**
  * Finds the reading of one physical line [`pos`, `lineEnd`) whose quotes do not pair that has exactly `expected` fields, and
- * puts it into `fields`. At each field that begins with a quote it tries, in this order: the quote closes at the next quote that
+ * puts it into `fields`. At each field whose opening quote is not closed as it should be it tries, in this order: the quote closes
+ * at the next quote that
  * stands before a delimiter or the line's end (quotes in between are text); the quote is text itself.
  */
 export function recoverLine(
@@ -46,6 +47,8 @@ export function recoverLine(
     const key = start * (WIDEST + 1) + path.length;
     if (dead.has(key) || ++steps > MOST_STEPS) return false;
     if (buf[start] === quote && start < lineEnd) {
+      const closing = closingQuote(start);
+      if (closing >= 0) return after(closing + 1, { start: start + 1, end: closing, kind: ESCAPED }) || fail(key);
       for (let i = start + 1; i < lineEnd; i++) {
         if (buf[i] !== quote || !(i + 1 >= lineEnd || isDelimiter(i + 1))) continue;
         if (after(i + 1, { start: start + 1, end: i, kind: ESCAPED })) return true;
@@ -55,8 +58,22 @@ export function recoverLine(
     let end = start;
     while (end < lineEnd && !isDelimiter(end)) end++;
     if (after(end, { start, end, kind: PLAIN })) return true;
+    return fail(key);
+  };
+
+  const fail = (key: number): false => {
     dead.add(key);
     return false;
+  };
+
+  // A field that is quoted as it should be has one reading only.
+  const closingQuote = (start: number): number => {
+    for (let i = start + 1; i < lineEnd; i++) {
+      if (buf[i] !== quote) continue;
+      if (buf[i + 1] === quote && i + 1 < lineEnd) i++;
+      else return i + 1 >= lineEnd || isDelimiter(i + 1) ? i : -1;
+    }
+    return -1;
   };
 
   if (!from(pos)) return false;
