@@ -27,6 +27,8 @@ runService('refresh', async ({ logger, metrics, fail }) => {
   mkdirSync(tempDirectory, { recursive: true });
 
   Runtime.install({
+    // runService decides when to stop, and stops the worker.
+    shutdownSignals: [],
     logger: new DefaultLogger('WARN', (entry) => logger.warn({ temporal: entry.meta }, entry.message)),
   });
   const catalog = await createCatalog({

@@ -39,18 +39,18 @@ export function addDemoCommand(program: Command): void {
 
         const city = createCity({ scale, seed: SEED });
         progress.update('city', `writing the sources of ${city.departments.length} departments`);
-        await city.write(cityDir, (done, of) => progress.update('city', `${count(done)}/${count(of)} sources written`));
+        await city.write(cityDir, { onProgress: ({ files, filesTotal }) => progress.update('city', `${count(files)}/${count(filesTotal)} sources written`) });
         const stack = await startStack({
           home,
           progress,
           objectStore: o.objectStore,
-          fileRoots: [cityDir, ...city.externalRoots],
+          fileRoots: [cityDir],
           city: { dir: cityDir, scale, seed: SEED },
         });
         try {
           const api = createApi(stack.apiUrl);
           progress.update('register', 'departments, domains, datasets, connectors');
-          await applyAll(api, city.resources({ dir: cityDir, baseUrl: stack.cityUrl }));
+          await applyAll(api, city.resources({ root: cityDir, httpBase: stack.cityUrl }));
           const result = await syncAll(api, { all: true }, progress);
           const summary = await api.get('/api/v1/summary', summarySchema);
           const seconds = (performance.now() - started) / 1000;

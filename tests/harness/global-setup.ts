@@ -1,0 +1,31 @@
+import { join, resolve } from 'node:path';
+import { type RunningEngines, startEngines } from '@songhua/infra';
+
+const root = resolve(__dirname, '../..');
+
+/**
+ * Starts one set of real engines for the whole run, and a second object store, and tells the tests by environment variables. Inside
+ * them every test has databases, buckets, topics and groups of its own. Engines named by the environment already are used instead.
+ */
+export default async function globalSetup(): Promise<void> {
+  if (process.env.SONGHUA_TEST_DATABASE_URL) return;
+  const home = process.env.SONGHUA_TEST_HOME ?? join(root, '.songhua-test');
+  const [engines, seaweed] = await Promise.all([
+    startEngines({ home: join(home, 'engines'), objectStore: 'minio' }),
+    startEngines({ home: join(home, 'seaweed'), engines: ['object-store'], objectStore: 'seaweedfs' }),
+  ]);
+  const { endpoints } = engines;
+  Object.assign(process.env, {
+    SONGHUA_TEST_HOME: home,
+    SONGHUA_TEST_KAFKA_BROKERS: endpoints.brokers.join(','),
+    SONGHUA_TEST_TEMPORAL_ADDRESS: endpoints.temporalAddress,
+    SONGHUA_TEST_DATABASE_URL: endpoints.databaseUrl,
+    SONGHUA_TEST_S3_ENDPOINT: endpoints.s3.endpoint,
+    SONGHUA_TEST_S3_ACCESS_KEY: endpoints.s3.accessKey,
+    SONGHUA_TEST_S3_SECRET_KEY: endpoints.s3.secretKey,
+    SONGHUA_TEST_SEAWEED_ENDPOINT: seaweed.endpoints.s3.endpoint,
+    SONGHUA_TEST_SEAWEED_ACCESS_KEY: seaweed.endpoints.s3.accessKey,
+    SONGHUA_TEST_SEAWEED_SECRET_KEY: seaweed.endpoints.s3.secretKey,
+  });
+  (globalThis as { songhuaEngines?: RunningEngines[] }).songhuaEngines = [engines, seaweed];
+}

@@ -1,0 +1,103 @@
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { applyMigrations } from '@songhua/catalog';
+import { type Resource, type SyncProgress, syncAcceptedSchema, syncProgressSchema } from '@songhua/contracts';
+import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
+import { type ServiceName, type ServiceUnderTest, SERVICES, startService } from './services.js';
+import { waitFor } from './wait.js';
+
+/** A whole Songhua of a test's own: four engines, four services (or more replicas), one state folder. */
+export interface System {
+  home: string;
+  engines: RunningEngines;
+  services: Map<string, ServiceUnderTest>;
+  service(label: string): ServiceUnderTest;
+  apiUrl: string;
+  get<T = unknown>(path: string): Promise<T>;
+  post<T = unknown>(path: string, body: unknown): Promise<T>;
+  apply(resources: Resource[]): Promise<void>;
+  /** Runs connectors now; resolves when every sync is in a terminal state and every version announced. */
+  sync(which: { all: true } | { connectors: string[] }, options?: { full?: boolean; timeoutMs?: number }): Promise<SyncProgress>;
+  stop(): Promise<void>;
+}
+
+export async function startSystem(options: { home: string; fileRoots: string[]; replicas?: Partial<Record<ServiceName, number>> }): Promise<System> {
+  const { home } = options;
+  mkdirSync(join(home, 'tmp'), { recursive: true });
+  const engines = await startEngines({ home: join(home, 'engines'), onDatabaseReady: async (url) => void (await applyMigrations(url)) });
+  const ports = new Map<string, number>();
+  const labels = SERVICES.flatMap((name) => Array.from({ length: options.replicas?.[name] ?? 1 }, (_, i) => ({ name, label: i === 0 ? name : `${name}-${i + 1}` })));
+  for (const { label } of labels) ports.set(label, await freePort());
+  const apiUrl = `http://127.0.0.1:${ports.get('catalog')}`;
+  const env = {
+    ...endpointEnvironment(engines.endpoints),
+    SONGHUA_HTTP_HOST: '127.0.0.1',
+    SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.get('connector')}`,
+    SONGHUA_TEMP_DIR: join(home, 'tmp'),
+    SONGHUA_FILE_ROOTS: options.fileRoots.join(':'),
+    SONGHUA_LOG_LEVEL: 'debug',
+  };
+  const services = new Map<string, ServiceUnderTest>();
+  await Promise.all(
+    labels.map(async ({ name, label }) => services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env }))),
+  );
+
+  const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
+    const response = await fetch(new URL(path, apiUrl), init);
+    const body = (await response.json()) as T;
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${JSON.stringify(body)}`);
+    return body;
+  };
+  const post = <T>(path: string, body: unknown): Promise<T> =>
+    call<T>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+  return {
+    home,
+    engines,
+    services,
+    service(label) {
+      const found = services.get(label);
+      if (!found) throw new Error(`no service ${label}`);
+      return found;
+    },
+    apiUrl,
+    get: (path) => call(path),
+    post,
+    async apply(resources) {
+      await post('/api/v1/resources:apply', resources);
+    },
+    async sync(which, { full = false, timeoutMs = 120_000 } = {}) {
+      // The request id makes a repeated call claim the same slots, so that a call lost to a crash can simply be made again.
+      const request = `test-${process.pid}-${Date.now()}`;
+      await waitFor('the syncs to be claimed', async () => syncAcceptedSchema.safeParse(await post('/api/v1/syncs', { ...which, full, request })).success, timeoutMs);
+      let progress: SyncProgress | undefined;
+      await waitFor(
+        'every sync to end',
+        async () => {
+          progress = syncProgressSchema.parse(await call(`/api/v1/sync-requests/${request}`));
+          const { total, published, unchanged, held, failed, unannounced } = progress;
+          return total > 0 && published + unchanged + held + failed === total && unannounced === 0;
+        },
+        timeoutMs,
+      );
+      if (!progress) throw new Error('no progress was read');
+      return progress;
+    },
+    async stop() {
+      await Promise.all([...services.values()].map((service) => service.stop()));
+      await engines.stop();
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
