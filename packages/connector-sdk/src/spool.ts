@@ -14,7 +14,8 @@ export interface Spooled {
 
 /**
  * Streams `source` (through `through`, e.g. a decompressor) into the file `path`, hashing on the way.
- * Throws `source.too-large` beyond `maxBytes`, `source.aborted` when `signal` is aborted; stream errors are passed on as they are.
+ * Throws `source.too-large` beyond `maxBytes`; errors of the streams, and of an aborted `signal`, are passed on as they are, because only
+ * the caller knows what they say of its source.
  */
 export async function spool(
   source: Readable,
@@ -32,12 +33,7 @@ export async function spool(
     },
   });
   const stages = options.through ? [source, options.through, meter] : [source, meter];
-  try {
-    await pipeline([...stages, createWriteStream(path)], { signal: options.signal });
-  } catch (error) {
-    throwIfAborted(options.signal);
-    throw error;
-  }
+  await pipeline([...stages, createWriteStream(path)], { signal: options.signal });
   return { bytes, sha256: hash.digest('hex') };
 }
 

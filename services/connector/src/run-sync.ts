@@ -13,6 +13,7 @@ import { createSender } from './sender.js';
 
 export interface RunDeps {
   producer: Producer;
+  topic: string;
   kinds: ConnectorKinds;
   secrets: ResolveSecrets;
   tempDir: string;
@@ -90,7 +91,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     limits: deps.limits,
   };
   const sender = createSender(
-    deps.producer,
+    deps,
     {
       dataset: sync.dataset,
       connector: sync.connector,

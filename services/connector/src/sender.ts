@@ -4,7 +4,6 @@ import { gzip as gzipWithCallback } from 'node:zlib';
 import {
   type Envelope,
   RECORD_BATCH,
-  RECORDS_TOPIC,
   REJECTED_BATCH,
   type RejectedRow,
   SYNC_COMPLETED,
@@ -36,7 +35,11 @@ export interface SyncSender {
  * Sends one attempt of a sync: batches are compressed on zlib's threads, several at once, and handed to the producer strictly in
  * order, with at most `maxBytes` of them in memory. The last batch waits for the closing event, so a small sync is one request.
  */
-export function createSender(producer: Producer, base: EnvelopeBase, maxBytes: number): SyncSender {
+export function createSender(
+  target: { producer: Producer; topic: string },
+  base: EnvelopeBase,
+  maxBytes: number,
+): SyncSender {
   const content = createHash('sha256');
   const totals = { batches: 0, rows: 0, rejected: 0, bytes: 0 };
   const underway = new Set<Promise<void>>();
@@ -69,7 +72,7 @@ export function createSender(producer: Producer, base: EnvelopeBase, maxBytes: n
     const acknowledged = handedOver.then(async () => {
       const ready = await Promise.all(messages);
       assertSound();
-      return { acknowledgement: producer.send(RECORDS_TOPIC, ready) };
+      return { acknowledgement: target.producer.send(target.topic, ready) };
     });
     handedOver = acknowledged.then(
       ({ acknowledgement }) => {

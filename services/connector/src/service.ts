@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Catalog } from '@songhua/catalog';
 import { connectorKinds } from '@songhua/connectors';
+import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { RunningService, ServiceContext } from '@songhua/runtime';
@@ -22,10 +23,14 @@ import { startWorker } from './worker.js';
 export interface ServiceParts {
   catalog: Catalog;
   producer: Producer;
+  /** Where record batches go; another one only in tests. */
+  topic?: string;
   config: ServiceConfig;
   context: Pick<ServiceContext, 'logger' | 'metrics'>;
 }
 
+// The channel that the catalog's `enqueue` notifies.
+const SYNCS_CHANNEL = 'songhua_syncs';
 // Below the runtime's own limit for a stop, with room for the last results.
 const STOP_GRACE_MS = 12_000;
 
@@ -44,7 +49,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     timeoutMs: config.SONGHUA_SOURCE_TIMEOUT_SECONDS * 1000,
   };
   const meters = createMeters(metrics);
-  const run = { producer, kinds, secrets, tempDir, limits, logger };
+  const run = { producer, topic: parts.topic ?? RECORDS_TOPIC, kinds, secrets, tempDir, limits, logger };
   const worker = startWorker({
     owner,
     syncs: catalog.syncs,
@@ -65,6 +70,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     logger,
     jitterMs: config.SONGHUA_SCHEDULE_JITTER_SECONDS * 1000,
   });
+  // Notice what another replica or the catalog service enqueued without waiting for the next poll.
+  const unlisten = catalog.listen(SYNCS_CHANNEL, worker.wake);
   const watch = startWatch(catalog.syncs, config.SONGHUA_REFRESH_LIMIT_MINUTES, { logger, requeued: worker.wake });
   const http = createHttp({
     catalog,
@@ -86,6 +93,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
       await http.close();
       await scheduler.stop();
       watch.stop();
+      await unlisten();
       await worker.stop(STOP_GRACE_MS);
       await kinds.close();
       await rm(tempDir, { recursive: true, force: true });

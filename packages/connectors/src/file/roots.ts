@@ -63,7 +63,7 @@ async function realFile(root: string, path: string, name: string): Promise<Found
 
 /**
  * The files that `pattern` names: a path or a glob, relative to the first of `roots` that has a match, or absolute inside one of them.
- * Sorted by name, so that the same files always come in the same order. Throws `source.missing` when there is none,
+ * Links are followed when they are named and left out of globs, where they would be the same rows again. Sorted by name, so that the same files always come in the same order. Throws `source.missing` when there is none,
  * `connector.path-refused` for `..`, NUL, a path outside the roots, or a link that leads out of them.
  */
 export async function findFiles(pattern: string, roots: string[]): Promise<FoundFile[]> {

@@ -1,0 +1,202 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { type Catalog, createCatalog, type SyncWithRefresh } from '@songhua/catalog';
+import { createTestDatabase } from '@songhua/catalog/testing';
+import {
+  type ConnectorSpec,
+  type Envelope,
+  RECORD_BATCH,
+  SYNC_COMPLETED,
+  type SyncAccepted,
+  type SyncCompleted,
+  syncCompletedSchema,
+} from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
+import { type Consumer, createKafkaMessaging, type Producer, parseEnvelope } from '@songhua/messaging';
+import { createLogger, createMetrics } from '@songhua/runtime';
+import { type ServiceConfig, serviceConfig, startService } from '../src/index.js';
+
+export interface Received {
+  envelope: Envelope;
+  value: Buffer;
+}
+
+export interface Replica {
+  url: string;
+  /** POSTs to (or with `method`, otherwise asks) the replica's HTTP interface. */
+  call<T>(path: string, body?: unknown, method?: string): Promise<{ status: number; body: T }>;
+  syncNow(...connectors: string[]): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** A catalog, a topic and a folder of a test's own, and replicas of the service on them. */
+export interface World {
+  catalog: Catalog;
+  root: string;
+  received: Received[];
+  replica(overrides?: Record<string, string>): Promise<Replica>;
+  /** Applies datasets of that name and, through `replica`, their connectors. */
+  register(replica: Replica, connectors: Record<string, Partial<ConnectorSpec>>): Promise<void>;
+  ended(sync: string): Promise<SyncWithRefresh>;
+  write(name: string, text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const need = (name: string): string => {
+  const value = process.env[name];
+  if (value) return value;
+  throw new SonghuaError('config.invalid', `${name} is not set; point it at a test engine, or run \`npm test\``, {
+    actor: 'operator',
+  });
+};
+
+export async function createWorld(): Promise<World> {
+  const brokers = need('SONGHUA_TEST_KAFKA_BROKERS').split(',');
+  const database = await createTestDatabase();
+  const catalog = createCatalog({ databaseUrl: database.url, poolSize: 4 });
+  const root = await mkdtemp(join(tmpdir(), 'songhua-world-'));
+  const topic = `records-${process.pid}-${Date.now()}`;
+  const messaging = createKafkaMessaging({ brokers, clientId: 'songhua-test' });
+  await messaging.ensureTopics([
+    { name: topic, partitions: 2 },
+    { name: `${topic}.dead`, partitions: 1 },
+  ]);
+  const producer: Producer = await messaging.producer();
+  const received: Received[] = [];
+  const consumer: Consumer = await messaging.consume({
+    group: topic,
+    topic,
+    deadLetterTopic: `${topic}.dead`,
+    handlerFor: () => ({
+      async handle(message) {
+        received.push({ envelope: parseEnvelope(message), value: Buffer.from(message.value) });
+      },
+      resumeOffset: () => undefined,
+    }),
+  });
+  await catalog.catalog.apply([
+    { apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
+    { apiVersion: 'songhua/v1', kind: 'Domain', metadata: { name: 'science' }, spec: { title: '教育科技' } },
+  ]);
+  const replicas = new Set<Replica>();
+
+  return {
+    catalog,
+    root,
+    received,
+    async replica(overrides = {}) {
+      const config: ServiceConfig = serviceConfig.parse({
+        SONGHUA_KAFKA_BROKERS: brokers.join(','),
+        SONGHUA_DATABASE_URL: database.url,
+        SONGHUA_TEMP_DIR: join(root, '.temp'),
+        SONGHUA_FILE_ROOTS: root,
+        SONGHUA_HTTP_ALLOW: '127.0.0.1',
+        SONGHUA_SCHEDULE_JITTER_SECONDS: '0',
+        SONGHUA_SYNC_LEASE_SECONDS: '3',
+        ...overrides,
+      });
+      const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
+      const service = await startService({ catalog, producer, topic, config, context });
+      const call: Replica['call'] = async <T>(path: string, body?: unknown, method?: string) => {
+        const response = await fetch(`${service.address}${path}`, {
+          method: method ?? (body === undefined ? 'GET' : 'POST'),
+          ...(body === undefined
+            ? {}
+            : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        });
+        return { status: response.status, body: (await response.json()) as T };
+      };
+      const replica: Replica = {
+        url: service.address,
+        call,
+        async syncNow(...connectors) {
+          const { body } = await call<SyncAccepted>('/syncs', { connectors });
+          return body.syncs.map((sync) => sync.sync);
+        },
+        async stop() {
+          if (replicas.delete(replica)) await service.stop();
+        },
+      };
+      replicas.add(replica);
+      return replica;
+    },
+    async register(replica, connectors) {
+      const names = Object.keys(connectors);
+      await catalog.catalog.apply(
+        names.map((name) => ({
+          apiVersion: 'songhua/v1',
+          kind: 'Dataset',
+          metadata: { name },
+          spec: {
+            title: name,
+            department: 'education',
+            domain: 'science',
+            frequency: 'DAILY',
+            primaryKey: [],
+            schemaPolicy: 'hold',
+            guards: { maxShrink: 0.5, maxRejected: 0.1 },
+          },
+        })),
+      );
+      const { status, body } = await replica.call(
+        '/connectors:apply',
+        names.map((name) => ({
+          apiVersion: 'songhua/v1',
+          kind: 'Connector',
+          metadata: { name },
+          spec: { dataset: name, kind: 'file', config: { path: `${name}.csv` }, ...connectors[name] },
+        })),
+      );
+      if (status !== 200) throw new Error(JSON.stringify(body));
+    },
+    async ended(sync) {
+      return waitFor(async () => {
+        const found = await catalog.syncs.get(sync);
+        return found?.endedAt ? found : undefined;
+      });
+    },
+    write: (name, text) => writeFile(join(root, name), text),
+    async close() {
+      for (const replica of [...replicas]) await replica.stop();
+      await consumer.close();
+      await producer.close();
+      await catalog.close();
+      await database.drop();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+const WAIT_MS = 20_000;
+
+/** Resolves with the first value of `probe` that is not undefined. */
+export async function waitFor<T>(probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const end = Date.now() + WAIT_MS;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined) return value;
+    if (Date.now() > end) throw new Error(`nothing within ${WAIT_MS} ms: ${probe.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Everything received of one attempt that was completed, in order of arrival. */
+export async function completedOf(
+  world: World,
+  sync: string,
+): Promise<{ messages: Received[]; text: string; completed: SyncCompleted }> {
+  const last = await waitFor(() =>
+    world.received.find(({ envelope }) => envelope.sync === sync && envelope.schema === SYNC_COMPLETED),
+  );
+  const messages = world.received.filter(
+    ({ envelope }) => envelope.sync === sync && envelope.attempt === last.envelope.attempt,
+  );
+  const members = messages.filter(({ envelope }) => envelope.schema === RECORD_BATCH).map(({ value }) => value);
+  return {
+    messages,
+    text: members.length === 0 ? '' : gunzipSync(Buffer.concat(members)).toString(),
+    completed: syncCompletedSchema.parse(JSON.parse(last.value.toString())),
+  };
+}
