@@ -1,6 +1,13 @@
 export * from './declared.js';
 export * from './endpoints.js';
+export { ensureTemporalTestServer } from './engines/fetch.js';
 export { type RunningEngines, type StartEnginesOptions, startEngines } from './engines/start.js';
 export { ENGINE_NAMES, type EngineName, type ObjectStoreKind } from './engines/types.js';
+export type { InfraErrorCode } from './errors.js';
 export { resolveHome } from './home.js';
 export type { OnProgress, Phase, Progress } from './progress.js';
+export { type DownOptions, type DownResult, down } from './supervisor/down.js';
+export { defaultServices, SERVICE_NAMES, type ServiceName, type ServicePlan } from './supervisor/plan.js';
+export { type ProcessState, readEndpoints, readState, type StackState } from './supervisor/state.js';
+export { type ProcessStatus, type StackStatus, status } from './supervisor/status.js';
+export { type UpOptions, up } from './supervisor/up.js';

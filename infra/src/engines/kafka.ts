@@ -96,12 +96,12 @@ export const kafka: EngineFactory = async ({ home, ports, build, java }) => {
         writeFileSync(logSettings, LOG_SETTINGS);
         if (existsSync(join(logs, 'meta.properties'))) return;
         const format = ['format', '--ignore-formatted', '-t', CLUSTER_ID, '-c', settingsFile];
-        await run(java(), ['-XX:TieredStopAtLevel=1', ...args, 'kafka.tools.StorageTool', ...format], {
+        await run(java, ['-XX:TieredStopAtLevel=1', ...args, 'kafka.tools.StorageTool', ...format], {
           cwd: folder,
           timeoutMs: FORMAT_TIMEOUT_MS,
         });
       },
-      command: () => ({ file: java(), args: [...JVM, ...args, 'kafka.Kafka', settingsFile], env, cwd: folder }),
+      command: () => ({ file: java, args: [...JVM, ...args, 'kafka.Kafka', settingsFile], env, cwd: folder }),
       probe: () => probeKafka(port),
       readyTimeoutMs: 90_000,
       stopSignal: 'SIGTERM',

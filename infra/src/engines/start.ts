@@ -1,12 +1,13 @@
-import { declareBucket, declareDatabase, declareRetention, declareTopics } from '../declare.js';
 import type { Endpoints } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
 import { openHome, resolveHome } from '../home.js';
 import { createManagedProcess, type ManagedProcess } from '../process/managed.js';
+import { createPortBook } from '../process/ports.js';
 import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
-import { type OnProgress, type Phase, reporter } from '../progress.js';
-import { prepareEngines } from './set.js';
+import { type OnProgress, reporter } from '../progress.js';
+import { describeEngines } from './describe.js';
+import { fetchEngines } from './fetch.js';
 import { ENGINE_NAMES, type EngineName, type ObjectStoreKind } from './types.js';
 
 export interface StartEnginesOptions {
@@ -16,17 +17,18 @@ export interface StartEnginesOptions {
   engines?: readonly EngineName[];
   /** MinIO where it is cached or Go is there, otherwise SeaweedFS, when absent. */
   objectStore?: ObjectStoreKind;
+  /** Temporal's web page, too; off when absent. */
   temporalUi?: boolean;
   onProgress?: OnProgress;
   /** Runs when the database exists: migrations. */
-  onDatabaseReady?: (databaseUrl: string) => Promise<void>;
+  onDatabaseReady?: (databaseUrl: string) => Promise<unknown>;
 }
 
 export interface RunningEngines {
   readonly endpoints: Endpoints;
   readonly objectStore: ObjectStoreKind;
   readonly pids: Partial<Record<EngineName, number>>;
-  /** Stops all, last started first. Data stays. */
+  /** Stops all. Data stays. */
   stop(): Promise<void>;
   /** SIGKILL, as a crash would be; resolves when it is gone. */
   kill(engine: EngineName): Promise<void>;
@@ -40,7 +42,8 @@ export interface RunningEngines {
  */
 export async function startEngines(options: StartEnginesOptions = {}): Promise<RunningEngines> {
   const home = openHome(resolveHome(options.home));
-  const names = options.engines ?? ENGINE_NAMES;
+  const engines = options.engines ?? ENGINE_NAMES;
+  const { onProgress } = options;
   const letGo = await claimHome(home, 'engines');
   const processes = new Map<EngineName, ManagedProcess>();
   const record = (): void =>
@@ -57,41 +60,35 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
   const find = (name: EngineName): ManagedProcess => {
     const managed = processes.get(name);
     if (managed) return managed;
-    throw infraError('engine.not-running', `${name} is not among the engines started: ${names.join(', ')}`);
+    throw infraError('engine.not-running', `${name} is not among the engines started: ${engines.join(', ')}`);
   };
 
   try {
     await reapProcesses(home);
-    const set = await prepareEngines({ ...options, home });
-    const declare: Record<EngineName, (report: (phase: Phase) => void) => Promise<void>> = {
-      kafka: () => declareTopics(set.endpoints.brokers),
-      temporal: () =>
-        declareRetention(set.build('temporal'), set.endpoints.temporalAddress, set.endpoints.temporalNamespace),
-      'object-store': () => declareBucket(set.endpoints.s3),
-      postgres: async () => {
-        await declareDatabase(set.endpoints.databaseUrl);
-        await options.onDatabaseReady?.(set.endpoints.databaseUrl);
-      },
-    };
-    const started = names.map(async (name) => {
-      const spec = set.specs.get(name);
-      if (!spec) throw infraError('engine.not-running', `no engine is called ${name}`);
-      const report = reporter(name, options.onProgress);
+    const fetched = await fetchEngines({ engines, objectStore: options.objectStore, onProgress });
+    const ports = createPortBook(home.ports);
+    const temporalUi = options.temporalUi ?? false;
+    const { specs, endpoints } = await describeEngines({ home, ports, engines, fetched, temporalUi });
+    // Loaded only here, because whoever merely asks for a status needs none of the clients.
+    const { declare } = await import('../declare.js');
+    const { onDatabaseReady } = options;
+    const started = [...specs].map(async ([name, spec]) => {
+      const report = reporter(name, onProgress);
       const managed = createManagedProcess(spec, record);
       processes.set(name, managed);
       report('starting');
       await managed.start();
       report('declaring');
-      await declare[name](report);
+      await declare(name, { endpoints, temporalBuild: fetched.builds.temporal, onDatabaseReady });
       report('ready');
     });
     // All must have settled before a failure stops them, or one could start after the stop.
     const failed = (await Promise.allSettled(started)).find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
-    writeJson(home.endpoints, set.endpoints, 0o600);
+    writeJson(home.endpoints, endpoints, 0o600);
     return {
-      endpoints: set.endpoints,
-      objectStore: set.objectStore,
+      endpoints,
+      objectStore: fetched.objectStore,
       get pids() {
         const pids: Partial<Record<EngineName, number>> = {};
         for (const [name, managed] of processes) if (managed.identity) pids[name] = managed.identity.pid;

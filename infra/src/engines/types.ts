@@ -1,4 +1,4 @@
-import type { Build, BuildName } from '../builds/lock.js';
+import type { BuildName } from '../builds/lock.js';
 import type { Credentials } from '../credentials.js';
 import type { Home } from '../home.js';
 import type { ProcessSpec } from '../process/managed.js';
@@ -6,7 +6,16 @@ import type { PortBook } from '../process/ports.js';
 
 export const ENGINE_NAMES = ['postgres', 'kafka', 'temporal', 'object-store'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
-export type ObjectStoreKind = 'minio' | 'seaweedfs';
+export const OBJECT_STORES = ['minio', 'seaweedfs'] as const;
+export type ObjectStoreKind = (typeof OBJECT_STORES)[number];
+
+/** What is in the cache for a set of engines. */
+export interface FetchedEngines {
+  builds: Partial<Record<BuildName, string>>;
+  objectStore: ObjectStoreKind;
+  /** The Java program to run Kafka with. */
+  java: string;
+}
 
 export interface EngineContext {
   home: Home;
@@ -14,13 +23,10 @@ export interface EngineContext {
   ports: PortBook;
   /** The folder of a fetched build. */
   build(name: BuildName): string;
-  /** The Java program to run Kafka with. */
-  java(): string;
+  java: string;
   /** Temporal's web page, too. */
   temporalUi: boolean;
 }
 
-/** Makes an engine's process description; takes its ports. */
+/** Says how an engine is run; takes its ports. */
 export type EngineFactory = (context: EngineContext) => Promise<{ spec: ProcessSpec; ports: Record<string, number> }>;
-
-export type { Build };

@@ -1,0 +1,46 @@
+import { rm } from 'node:fs/promises';
+import { infraError } from '../errors.js';
+import { writeJson } from '../files.js';
+import { openHome, resolveHome } from '../home.js';
+import { endProcess, ownerOf, reapProcesses } from '../process/registry.js';
+import { readState } from './state.js';
+
+export interface DownOptions {
+  /** State folder; `resolveHome()` when absent. */
+  home?: string;
+  /** Also removes all data, logs, ports and credentials. */
+  wipe?: boolean;
+}
+
+export interface DownResult {
+  /** Whether a supervisor was running. */
+  wasRunning: boolean;
+  /** Processes that a killed supervisor had left and that were stopped now. */
+  reaped: string[];
+  wiped: boolean;
+}
+
+/** Services have 25 s and engines 20 s. */
+const SUPERVISOR_STOP_TIMEOUT_MS = 60_000;
+
+/**
+ * Stops everything of a state folder, in order. Only processes that the folder's own records name, and that still are those
+ * processes, are touched. Throws `home.busy` when the owner is not a supervisor (a test run, say).
+ */
+export async function down(options: DownOptions = {}): Promise<DownResult> {
+  const home = openHome(resolveHome(options.home));
+  const owner = ownerOf(home);
+  if (owner && owner.role !== 'supervisor' && owner.pid !== process.pid) {
+    throw infraError('home.busy', `${home.root} is in use by process ${owner.pid} (${owner.role}): end that one first`);
+  }
+  if (owner?.role === 'supervisor') await endProcess(owner, 'SIGTERM', SUPERVISOR_STOP_TIMEOUT_MS);
+  const reaped = await reapProcesses(home);
+  const state = readState(home.root);
+  if (state && state.phase !== 'stopped' && state.phase !== 'failed')
+    writeJson(home.state, { ...state, phase: 'stopped' });
+  if (options.wipe) {
+    const paths = [home.data, home.logs, home.run, home.temp, home.credentials, home.ports, home.endpoints];
+    for (const path of paths) await rm(path, { recursive: true, force: true });
+  }
+  return { wasRunning: owner !== undefined, reaped, wiped: options.wipe ?? false };
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { BUILD_NAMES, INFRA_FOLDER } from '../builds/lock.js';
+import { endpointsSchema } from '../endpoints.js';
+import { ENGINE_NAMES, OBJECT_STORES } from '../engines/types.js';
+
+export const SERVICE_NAMES = ['connector', 'landing', 'refresh', 'catalog'] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+const serviceSchema = z.object({
+  name: z.enum(SERVICE_NAMES),
+  /** Absolute path of its main.js. */
+  entry: z.string(),
+  replicas: z.int().min(0).max(16),
+  /** Well-known HTTP port of the first replica; 0: any. */
+  port: z.int().min(0).max(65_535),
+  nodeFlags: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+});
+export type ServicePlan = z.infer<typeof serviceSchema>;
+
+/** All that the supervisor is told; everything in it is already fetched and checked. */
+export const planSchema = z.object({
+  home: z.string(),
+  engines: z.discriminatedUnion('mode', [
+    z.object({
+      mode: z.literal('native'),
+      names: z.array(z.enum(ENGINE_NAMES)),
+      builds: z.partialRecord(z.enum(BUILD_NAMES), z.string()),
+      objectStore: z.enum(OBJECT_STORES),
+      java: z.string(),
+    }),
+    z.object({ mode: z.literal('docker'), endpoints: endpointsSchema }),
+  ]),
+  services: z.array(serviceSchema),
+  /** For every service. */
+  env: z.record(z.string(), z.string()),
+});
+export type Plan = z.infer<typeof planSchema>;
+
+/*
+ * Heap limits keep all Node processes together below 800 MB: streams need little, and what DuckDB and zlib hold is outside the heap.
+ * The young generation is held small because its default (16 MB × 3) fills with dead batches before it is ever collected.
+ */
+const FLAGS: Record<ServiceName, string[]> = {
+  connector: ['--max-old-space-size=160', '--max-semi-space-size=8'],
+  landing: ['--max-old-space-size=128', '--max-semi-space-size=8'],
+  refresh: ['--max-old-space-size=192', '--max-semi-space-size=8'],
+  catalog: ['--max-old-space-size=160', '--max-semi-space-size=8'],
+};
+const PORTS: Record<ServiceName, number> = { connector: 8081, landing: 8082, refresh: 8083, catalog: 8080 };
+
+/** The four services of this checkout, one replica each unless told otherwise. */
+export function defaultServices(replicas: Partial<Record<ServiceName, number>> = {}): ServicePlan[] {
+  return SERVICE_NAMES.map((name) => ({
+    name,
+    entry: join(INFRA_FOLDER, '..', 'services', name, 'dist', 'main.js'),
+    replicas: replicas[name] ?? 1,
+    port: PORTS[name],
+    nodeFlags: FLAGS[name],
+    env: {},
+  }));
+}

@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { INFRA_FOLDER } from '../builds/lock.js';
+import { run } from '../builds/run.js';
+import type { Endpoints } from '../endpoints.js';
+import { describeEngines } from '../engines/describe.js';
+import { infraError } from '../errors.js';
+import { writeJson } from '../files.js';
+import { type Home, openHome } from '../home.js';
+import { identify } from '../process/identity.js';
+import { createPortBook } from '../process/ports.js';
+import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
+import type { Plan } from './plan.js';
+import { describeServices } from './services.js';
+import type { StackPhase, StackState } from './state.js';
+import { createSupervised, type Supervised } from './supervised.js';
+
+const DECLARE_TIMEOUT_MS = 120_000;
+const DECLARE_TRIES = 4;
+const DECLARE_PAUSE_MS = 1_000;
+
+export interface Supervisor {
+  /** Resolves when everything runs, or when `stop` was called meanwhile; rejects when what is declared cannot be applied. */
+  start(): Promise<void>;
+  /** Services first, then engines. Idempotent. */
+  stop(error?: string): Promise<void>;
+}
+
+/** Owns one state folder: its engines and services, and the state file that tells about them. */
+export async function createSupervisor(plan: Plan): Promise<Supervisor> {
+  const home = openHome(plan.home);
+  const letGo = await claimHome(home, 'supervisor');
+  const engines: Supervised[] = [];
+  const services: Supervised[] = [];
+  const self = identify(process.pid);
+  const startedAt = new Date().toISOString();
+  const native = plan.engines.mode === 'native' ? plan.engines : undefined;
+  let phase: StackPhase = 'starting';
+  let problem: string | null = null;
+  let endpoints: Endpoints | undefined;
+  let apiUrl: string | null = null;
+  let stopped: Promise<void> | undefined;
+  let pendingWrite = false;
+
+  const write = (): void => {
+    pendingWrite = false;
+    const all = [...engines, ...services];
+    recordProcesses(
+      home,
+      all.flatMap(({ managed: { spec, identity } }) =>
+        identity ? [{ name: spec.name, stopSignal: spec.stopSignal, ...identity }] : [],
+      ),
+    );
+    const state: StackState = {
+      phase,
+      mode: plan.engines.mode,
+      objectStore: native?.objectStore ?? 'minio',
+      supervisor: self ?? { pid: process.pid, started: '' },
+      startedAt,
+      updatedAt: new Date().toISOString(),
+      error: problem,
+      apiUrl,
+      temporalUi: endpoints?.temporalUi ?? null,
+      processes: all.map((supervised) => supervised.state),
+    };
+    writeJson(home.state, state);
+  };
+  // Several processes change at once; one write tells them all.
+  const onChange = (): void => {
+    if (pendingWrite) return;
+    pendingWrite = true;
+    setImmediate(write);
+  };
+  const enter = (next: StackPhase): void => {
+    phase = next;
+    write();
+  };
+  const running = (): boolean => stopped === undefined;
+
+  const startEngines = async (): Promise<Endpoints> => {
+    if (plan.engines.mode === 'docker') return plan.engines.endpoints;
+    const { names, builds, objectStore, java } = plan.engines;
+    const described = await describeEngines({
+      home,
+      ports,
+      engines: names,
+      fetched: { builds, objectStore, java },
+      temporalUi: true,
+    });
+    for (const spec of described.specs.values())
+      engines.push(createSupervised({ spec, kind: 'engine', url: null, onChange }));
+    await Promise.all(engines.map((engine) => engine.run()));
+    return described.endpoints;
+  };
+
+  const ports = createPortBook(home.ports);
+  return {
+    start: async () => {
+      enter('starting');
+      await reapProcesses(home);
+      endpoints = await startEngines();
+      writeJson(home.endpoints, endpoints, 0o600);
+      if (!running()) return;
+      enter('declaring');
+      await applyDeclared(home, native?.builds.temporal, running);
+      if (!running()) return;
+      for (const { service, spec, url } of await describeServices(plan, home, ports, endpoints)) {
+        services.push(createSupervised({ spec, kind: 'service', url, onChange }));
+        if (service === 'catalog') apiUrl ??= url;
+      }
+      await Promise.all(services.map((service) => service.run()));
+      if (running()) enter('ready');
+    },
+    stop: (error) => {
+      stopped ??= (async () => {
+        problem = error ?? null;
+        enter('stopping');
+        await Promise.all(services.map((service) => service.stop()));
+        await Promise.all(engines.map((engine) => engine.stop()));
+        letGo();
+        enter(error === undefined ? 'stopped' : 'failed');
+      })();
+      return stopped;
+    },
+  };
+}
+
+async function applyDeclared(home: Home, temporalBuild: string | undefined, running: () => boolean): Promise<void> {
+  const program = join(INFRA_FOLDER, 'dist', 'declare-main.js');
+  const args = [program, home.endpoints, ...(temporalBuild === undefined ? [] : [temporalBuild])];
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await run(process.execPath, args, { cwd: home.root, timeoutMs: DECLARE_TIMEOUT_MS });
+      return;
+    } catch (error) {
+      if (!running()) return;
+      if (attempt === DECLARE_TRIES) {
+        const why = String((error as Error).message);
+        throw infraError('stack.not-ready', `topics, namespace, bucket or database could not be declared: ${why}`);
+      }
+      await delay(DECLARE_PAUSE_MS * attempt);
+    }
+  }
+}
