@@ -99,16 +99,19 @@ export const momentOf = (header: string): Field => ({
   },
 });
 
-export const date = (header: string, options: Options & { from?: number; years?: number } = {}): Field => ({
-  header,
-  type: 'date',
-  ...options,
-  text: (row) => {
-    const day = row.period.year > 0 ? firstDay(row) : dayOf(options.from ?? 2013);
-    const span = row.period.month > 0 ? 28 : row.period.year > 0 ? 365 : 365 * (options.years ?? 5);
-    return dateCell(row, day + below(row, span));
-  },
-});
+/** A date: the row's own day, some days `since` it, or (in a single file) any in the years from `from` on. */
+export const date = (
+  header: string,
+  options: Options & { since?: readonly [number, number]; from?: number; years?: number } = {},
+): Field => {
+  const { since, from, years = 5, ...rest } = options;
+  const dayIn = (row: Row): number => {
+    if (since !== undefined) return ownDay(row) + since[0] + below(row, since[1] - since[0] + 1);
+    if (from === undefined || row.period.year > 0) return ownDay(row);
+    return dayOf(from) + below(row, DAYS_IN_YEAR * years);
+  };
+  return { header, type: 'date', ...rest, text: (row) => dateCell(row, dayIn(row)) };
+};
 
 export const integer = (header: string, low: number, high: number, options: Options = {}): Field => ({
   header,
@@ -243,11 +246,28 @@ export function cellText(field: Field, row: Row): string {
 
 const DAY_MS = 86_400_000;
 const EPOCH = Date.UTC(2010, 0, 1);
-/** Days from 2010-01-01 to 1 January of `year`. */
-export const dayOf = (year: number, month = 1): number => Math.round((Date.UTC(year, month - 1, 1) - EPOCH) / DAY_MS);
+const firstDays = new Map<number, number>();
+/** Days from 2010-01-01 to the first of a month; looked up, because every date cell asks. */
+function dayOf(year: number, month = 1): number {
+  const at = year * 12 + month;
+  let day = firstDays.get(at);
+  if (day === undefined) {
+    day = Math.round((Date.UTC(year, month - 1, 1) - EPOCH) / DAY_MS);
+    firstDays.set(at, day);
+  }
+  return day;
+}
 const firstDay = (row: Row): number =>
   row.period.year > 0 ? dayOf(row.period.year, row.period.month || 1) : FIRST_DAY_OF_SINGLE;
 const FIRST_DAY_OF_SINGLE = dayOf(2015);
+const DAYS_IN_YEAR = 365;
+const DAYS_IN_MONTH = 28;
+
+/** The day on which what the row tells of happened: within the file's period, or in 2013 to 2017. */
+function ownDay(row: Row): number {
+  if (row.period.year === 0) return dayOf(2013) + (row.anchor % (5 * DAYS_IN_YEAR));
+  return firstDay(row) + (row.anchor % (row.period.month > 0 ? DAYS_IN_MONTH : DAYS_IN_YEAR));
+}
 
 function isoDay(day: number): string {
   return dateCell(ISO_ROW, day);
@@ -258,6 +278,7 @@ const ISO_ROW: Row = {
   period: { label: '', year: 0, month: 0 },
   dress: { dates: ['iso'], blanks: [''], thousands: false, looseDistricts: false },
   subject: '',
+  anchor: 0,
 };
 
 function fixed(n: number, unit: number, digits: number): string {

@@ -15,14 +15,15 @@ export function renderRow(
   at: { index: number; revision: number; dress?: Dress },
   cells: string[],
 ): void {
+  const base = part.seed ^ Math.imul(at.index + 1, 0x9e3779b1);
   const row: Row = {
     state: 0,
     index: at.index,
     period: part.period,
     dress: at.dress ?? plan.dress,
     subject: plan.subject,
+    anchor: mix(base) >>> 0,
   };
-  const base = part.seed ^ Math.imul(at.index + 1, 0x9e3779b1);
   const salt = Math.imul(at.revision, 0xc2b2ae35);
   const { fields } = plan;
   for (let k = 0; k < fields.length; k++) {

@@ -28,6 +28,8 @@ export interface Row extends Draws {
   dress: Dress;
   /** What the dataset is about: 小学 of 小学名录. */
   subject: string;
+  /** 32 bits that the row's cells share, and that stay when it changes. */
+  anchor: number;
 }
 
 export interface Field {

@@ -55,7 +55,7 @@ export const administration = {
       f.creditCode(),
       f.choice('许可内容|许可事项', ['经营许可', '开工许可', '道路占用', '资质核准', '卫生许可', '变更登记']),
       f.date('决定日期|许可日期'),
-      f.date('有效期至|截止日期', { from: 2018, years: 3, blank: 0.1 }),
+      f.date('有效期至|截止日期', { since: [365, 1460], blank: 0.1 }),
     ],
     optional: [
       f.choice('许可机关', ['市级', '区级', '受委托单位']),
@@ -105,7 +105,7 @@ export const administration = {
     optional: [
       f.integer('得分|评分', 55, 100, { mutable: true, blank: 0.04 }),
       f.district(),
-      f.date('整改期限', { blank: 0.4, from: 2017, years: 2 }),
+      f.date('整改期限', { blank: 0.4, since: [7, 60] }),
       f.choice('检查方式', ['双随机', '专项检查', '日常巡查', '举报核查']),
       f.integer('检查人数', 2, 6),
     ],
@@ -197,7 +197,7 @@ export const administration = {
       f.choice('诉求类别|类别', ['咨询', '投诉', '求助', '建议', '表扬']),
       f.district(),
       f.remark('内容摘要', REQUESTS, { blank: 0.01 }),
-      f.date('办结日期', { blank: 0.12, mutable: true, from: 2017, years: 1 }),
+      f.date('办结日期', { blank: 0.12, mutable: true, since: [0, 25] }),
     ],
     optional: [
       f.choice('满意度', ['满意', '基本满意', '不满意', '未评价'], { mutable: true }),
@@ -220,7 +220,7 @@ export const administration = {
       f.date('发证日期'),
     ],
     optional: [
-      f.date('有效期至', { from: 2018, years: 3, blank: 0.05, mutable: true }),
+      f.date('有效期至', { since: [700, 1800], blank: 0.05, mutable: true }),
       f.choice('发证机关', ['市级', '省级委托']),
       f.integer('年检次数', 0, 9),
       f.address(),

@@ -135,7 +135,7 @@ export const statistics = {
       f.decimal('完成比例', 0, 100, 1, { mutable: true, blank: 0.05 }),
     ],
     optional: [
-      f.date('竣工日期', { blank: 0.35, from: 2018, years: 2 }),
+      f.date('竣工日期', { blank: 0.35, since: [120, 900] }),
       f.choice('资金来源', ['财政', '企业自筹', '银行贷款', '混合']),
       f.district(),
       f.remark('进展说明', ['按计划推进', '受冬季停工影响', '手续办理中, 待批复'], { mutable: true }),
