@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { LandedSync, Problem } from '@songhua/contracts';
+import { type Cursor, keys, type Manifest, type Problem } from '@songhua/contracts';
 import { completedOf, createWorld, type Replica, type World, waitFor } from './world.js';
 
 let world: World;
@@ -88,25 +88,47 @@ describe('a sync of an unchanged source', () => {
     expect(world.received.filter(({ envelope }) => envelope.sync === second)).toEqual([]);
   });
 
-  const publish = async (id: string, cursor: Record<string, unknown>): Promise<void> => {
-    const sync = await world.ended(id);
-    const landed: LandedSync = {
-      dataset: sync.dataset,
-      datasetId: sync.datasetId,
-      connector: sync.connector,
+  const publish = async (id: string, cursor: Cursor): Promise<void> => {
+    const { dataset, datasetId, connector, number, rows, bytes, traceparent } = await world.ended(id);
+    await world.catalog.refreshes.begin({
+      dataset,
+      datasetId,
+      connector,
       sync: id,
       attempt: 1,
-      number: sync.number,
-      rows: sync.rows,
-      bytes: sync.bytes,
-      traceparent: sync.traceparent,
+      number,
+      rows,
+      bytes,
+      traceparent,
+    });
+    const none = { unchanged: 0, deduplicated: 0, deleted: 0, withheld: 0, rejected: 0 };
+    const manifest: Manifest = {
+      schema: 'songhua.manifest/1',
+      dataset,
+      datasetId,
+      version: 1,
+      identity: `sha256:${'0'.repeat(64)}`,
+      previous: null,
+      columns: [{ name: 'id', type: 'integer', nullable: true }],
+      primaryKey: [],
+      rows,
+      counts: { ...none, read: rows, published: rows },
+      changes: { added: rows, changed: 0, removed: 0 },
+      files: [
+        {
+          name: 'data.parquet',
+          key: `datasets/${datasetId}/versions/1/x/data.parquet`,
+          mediaType: 'application/vnd.apache.parquet',
+          bytes: 1,
+          sha256: '0'.repeat(64),
+        },
+      ],
+      source: { connector, sync: id, number, files: [], changedAt: null },
+      cursor,
+      createdAt: new Date().toISOString(),
+      traceparent,
     };
-    await world.catalog.refreshes.begin(landed);
-    await world.catalog.refreshes.finish(
-      landed,
-      { dataset: sync.dataset, sync: id, state: 'unchanged' },
-      { cursor, sourceChangedAt: null },
-    );
+    await world.catalog.refreshes.publish(manifest, keys.manifest(datasetId, 1), { count: 0, byCode: {} });
   };
 });
 

@@ -76,10 +76,13 @@ export async function createWorld(): Promise<World> {
       resumeOffset: () => undefined,
     }),
   });
-  await catalog.catalog.apply([
-    { apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
-    { apiVersion: 'songhua/v1', kind: 'Domain', metadata: { name: 'science' }, spec: { title: '教育科技' } },
-  ]);
+  await catalog.catalog.apply(
+    [
+      { apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
+      { apiVersion: 'songhua/v1', kind: 'Domain', metadata: { name: 'science' }, spec: { title: '教育科技' } },
+    ],
+    'test',
+  );
   const replicas = new Set<Replica>();
 
   return {
@@ -139,6 +142,7 @@ export async function createWorld(): Promise<World> {
             guards: { maxShrink: 0.5, maxRejected: 0.1 },
           },
         })),
+        'test',
       );
       const { status, body } = await replica.call(
         '/connectors:apply',
