@@ -74,5 +74,13 @@ export function createCatalogRepository(database: Database): CatalogRepository {
       );
       return rows;
     },
+
+    async lastPosition() {
+      const [row] = await query<{ position: string }>(
+        'changes_last',
+        'SELECT coalesce(max(position), 0)::text AS position FROM outbox',
+      );
+      return row?.position ?? '0';
+    },
   };
 }

@@ -73,11 +73,11 @@ export interface SyncRepository {
   progress(request: string): Promise<SyncProgress>;
   get(id: string): Promise<SyncWithRefresh | undefined>;
   list(filter: {
-    connector?: string;
-    department?: string;
-    state?: SyncState;
+    connector?: string | undefined;
+    department?: string | undefined;
+    state?: SyncState | undefined;
     ids?: string[];
-    request?: string;
+    request?: string | undefined;
     limit: number;
     offset: number;
   }): Promise<SyncWithRefresh[]>;
@@ -115,7 +115,7 @@ export interface ConnectorRepository {
   setPaused(name: string, paused: boolean): Promise<boolean>;
   /** Removes the connector and fails its queued syncs with `connector.deleted`; versions and the history of its dataset stay. False when there is no such connector. */
   delete(name: string): Promise<boolean>;
-  list(filter: { department?: string; names?: string[] }): Promise<ConnectorRecord[]>;
+  list(filter: { department?: string | undefined; names?: string[] }): Promise<ConnectorRecord[]>;
   /** Changes whenever a connector does: cheap to poll for schedule reloads. */
   changeToken(): Promise<string>;
   /** By connector id: the cursor, with the validators of a later unchanged check while they hold for it. */
@@ -205,7 +205,7 @@ export interface CatalogRepository {
   departments(): Promise<GroupEntry[]>;
   domains(): Promise<GroupEntry[]>;
   /** Rejected rows of syncs, newest first. */
-  quarantine(filter: { dataset?: string; limit: number; offset: number }): Promise<QuarantineEntry[]>;
+  quarantine(filter: { dataset?: string | undefined; limit: number; offset: number }): Promise<QuarantineEntry[]>;
   quarantined(sync: string): Promise<QuarantineEntry | undefined>;
   /**
    * Announces up to `limit` versions in order and remembers how far it came once `send` resolves: at least once, in order, and in
@@ -214,6 +214,8 @@ export interface CatalogRepository {
   relay(limit: number, send: (events: VersionEvent[]) => Promise<void>): Promise<number | 'elsewhere'>;
   /** The resumable feed: announced or not, events after `position`, in order. A position stands for every lower one. */
   changes(after: string | undefined, limit: number): Promise<{ position: string; event: VersionEvent }[]>;
+  /** The newest position of the feed; `0` when it is empty. */
+  lastPosition(): Promise<string>;
   render(version: VersionKey, name: string): Promise<RenderedFile | undefined>;
   /** Records a rendered file, or returns the one that was recorded first. */
   recordRender(version: VersionKey, file: RenderedFile): Promise<RenderedFile>;
@@ -256,10 +258,10 @@ export interface QuarantineEntry {
 }
 
 export interface DatasetQuery {
-  q?: string;
-  department?: string;
-  domain?: string;
-  freshness?: Freshness;
+  q?: string | undefined;
+  department?: string | undefined;
+  domain?: string | undefined;
+  freshness?: Freshness | undefined;
   sort: 'name' | 'rows' | 'changed' | 'freshness';
   page: number;
   pageSize: number;

@@ -1,1 +1,2 @@
-export {};
+export { type CatalogConfig, configSchema } from './config.js';
+export { startCatalogService } from './service.js';

@@ -1,0 +1,23 @@
+import type { Catalog } from '@songhua/catalog';
+import type { ObjectStore } from '@songhua/object-store';
+import type { Logger, Registry } from '@songhua/runtime';
+import type { Tables } from '@songhua/tables';
+import type { Feed } from './feed.js';
+import type { ParquetCache } from './files/parquet-cache.js';
+import type { Renders } from './files/renders.js';
+import type { Upstream } from './upstream.js';
+
+/** What routes work with. */
+export interface Deps {
+  catalog: Catalog;
+  store: ObjectStore;
+  /** Loads DuckDB on first use. */
+  tables(): Promise<Tables>;
+  cache: ParquetCache;
+  renders: Renders;
+  feed: Feed;
+  connectors: Upstream;
+  metrics: Registry;
+  logger: Logger;
+  now(): Date;
+}

@@ -1,0 +1,82 @@
+import type { Problem } from '@songhua/contracts';
+import { reasonOf, SonghuaError } from '@songhua/domain';
+
+const STATUS: Record<string, number> = {
+  'file.unavailable': 404,
+  'request.invalid': 400,
+  'name.invalid': 400,
+  'rows.unknown-column': 400,
+  'version.conflict': 409,
+};
+
+/** 404, with what to do about it. */
+export const unknown = (subject: string, detail: string): SonghuaError =>
+  new SonghuaError(`${subject}.unknown`, detail, { actor: 'department' });
+
+export const invalid = (path: string, message: string): SonghuaError =>
+  new SonghuaError('request.invalid', `${path}: ${message}`, {
+    actor: 'department',
+    details: { errors: [{ path, message }] },
+  });
+
+interface FastifyProblem {
+  statusCode?: number;
+  code?: string;
+  validation?: { instancePath: string; message?: string }[];
+  validationContext?: string;
+}
+
+/** RFC 9457 problem details of anything thrown. What is not the caller's to mend says nothing of the inside. */
+export function problemOf(error: unknown): Problem {
+  const { statusCode, code, validation, validationContext } = error as FastifyProblem;
+  if (validation) {
+    const errors = validation.map(({ instancePath, message }) => ({
+      path: `${validationContext ?? ''}${instancePath}`,
+      message: message ?? 'is not valid',
+    }));
+    return problem(
+      400,
+      'request.invalid',
+      `correct ${errors.map((e) => `${e.path}: ${e.message}`).join('; ')}`,
+      errors,
+    );
+  }
+  // Fastify's own refusals: malformed URL or JSON, unsupported type, body too large.
+  if (typeof statusCode === 'number' && statusCode < 500)
+    return problem(
+      statusCode,
+      `request.${(code ?? 'invalid').replace(/^FST_ERR_/, '').toLowerCase()}`,
+      reasonOf(error).message,
+    );
+  const reason = reasonOf(error);
+  const errors = (error as { details?: { errors?: Problem['errors'] } }).details?.errors;
+  const status =
+    STATUS[reason.code] ?? (reason.code.endsWith('.unknown') ? 404 : reason.retryable ? 503 : statusFor(reason.actor));
+  const detail =
+    status === 500 ? 'the catalog service failed; its log says why, report this as a defect' : reason.message;
+  return problem(status, reason.code, detail, errors);
+}
+
+const statusFor = (actor: string): number => (actor === 'department' ? 422 : 500);
+
+const TITLES: Record<number, string> = {
+  400: 'The request is not valid',
+  404: 'Not found',
+  409: 'Another change came first',
+  413: 'The body is too large',
+  415: 'The body is of a type that is not understood',
+  422: 'The request cannot be carried out as it is',
+  500: 'Internal error',
+  503: 'Not available now, try again',
+};
+
+function problem(status: number, code: string, detail: string, errors?: Problem['errors']): Problem {
+  return {
+    type: `urn:songhua:problem:${code}`,
+    title: TITLES[status] ?? 'The request was refused',
+    status,
+    code,
+    detail,
+    ...(errors ? { errors } : {}),
+  };
+}

@@ -1,0 +1,157 @@
+import { changesSchema, columnSchema, datasetSpec, manifestFileSchema } from '@songhua/contracts';
+import { FRESHNESS_STATES, isName, REFRESH_STATES, SYNC_MODES, SYNC_STATES } from '@songhua/domain';
+import { z } from 'zod';
+
+/** Names in paths and queries; anything else is 400, so that no name from outside ever reaches a key or a statement. */
+export const name = z.string().refine(isName, 'use 1 to 100 of a-z, 0-9 and inner hyphens');
+export const named = z.object({ name });
+export const versionNumber = z.union([
+  z.literal('latest'),
+  z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/, 'use a version number or "latest"')
+    .transform(Number),
+]);
+export const page = z.coerce.number().int().min(1).max(1_000_000).default(1);
+export const pageSize = (largest: number, usual = 50) => z.coerce.number().int().min(1).max(largest).default(usual);
+
+export const reason = z.object({
+  code: z.string(),
+  message: z.string(),
+  actor: z.enum(['department', 'operator', 'platform']),
+  retryable: z.boolean(),
+});
+const time = z.date();
+const tableSchema = z.object({ columns: z.array(columnSchema), primaryKey: z.array(z.string()) });
+
+export const datasetEntry = z.object({
+  name: z.string(),
+  title: z.string(),
+  department: z.string(),
+  domain: z.string(),
+  frequency: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  version: z.int().nullable(),
+  versions: z.int(),
+  clocks: z.object({
+    checkedAt: time.nullable(),
+    sourceChangedAt: time.nullable(),
+    dataChangedAt: time.nullable(),
+    metadataChangedAt: time.nullable(),
+  }),
+  freshness: z.enum(FRESHNESS_STATES),
+  lastSync: z
+    .object({
+      id: z.string(),
+      state: z.enum(SYNC_STATES),
+      refresh: z.enum(REFRESH_STATES).nullable(),
+      reason: reason.nullable(),
+    })
+    .nullable(),
+});
+export const datasetPage = z.object({
+  total: z.int(),
+  page: z.int(),
+  pageSize: z.int(),
+  items: z.array(datasetEntry),
+});
+export const datasetDetail = datasetEntry.extend({ spec: datasetSpec, schema: tableSchema.nullable() });
+
+export const versionEntry = z.object({
+  dataset: z.string(),
+  version: z.int(),
+  identity: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  changes: changesSchema,
+  rejected: z.int(),
+  createdAt: time,
+  publishedAt: time,
+  manifestKey: z.string(),
+  sync: z.string(),
+});
+export const versionDetail = versionEntry.extend({
+  datasetId: z.string(),
+  files: z.array(manifestFileSchema),
+  schema: tableSchema,
+});
+
+export const row = z.record(z.string(), z.unknown());
+export const rowPage = z.object({
+  dataset: z.string(),
+  version: z.int(),
+  total: z.int(),
+  page: z.int(),
+  pageSize: z.int(),
+  rows: z.array(row),
+});
+export const difference = z.object({
+  dataset: z.string(),
+  from: z.int(),
+  to: z.int(),
+  changes: changesSchema,
+  page: z.int(),
+  pageSize: z.int(),
+  rows: z.array(row),
+});
+
+export const groups = z.object({
+  items: z.array(z.object({ name: z.string(), title: z.string(), datasets: z.int(), records: z.int() })),
+});
+export const connectorEntry = z.object({
+  id: z.string(),
+  name: z.string(),
+  dataset: z.string(),
+  datasetId: z.string(),
+  department: z.string(),
+  kind: z.string(),
+  mode: z.enum(SYNC_MODES),
+  paused: z.boolean(),
+  revision: z.int(),
+  config: z.record(z.string(), z.unknown()),
+  schedule: z.object({ cron: z.string(), timezone: z.string() }).optional(),
+  secrets: z.array(z.string()).describe('names only; values are never shown again'),
+});
+
+export const syncEntry = z.object({
+  id: z.string(),
+  connector: z.string(),
+  dataset: z.string(),
+  datasetId: z.string(),
+  department: z.string(),
+  slot: z.string(),
+  number: z.int(),
+  attempt: z.int(),
+  state: z.enum(SYNC_STATES),
+  full: z.boolean(),
+  rows: z.int(),
+  rejected: z.int(),
+  bytes: z.int(),
+  reason: reason.nullable(),
+  owner: z.string().nullable(),
+  queuedAt: time,
+  startedAt: time.nullable(),
+  endedAt: time.nullable(),
+  traceparent: z.string(),
+  refresh: z
+    .object({
+      state: z.enum(REFRESH_STATES),
+      version: z.int().nullable(),
+      reason: reason.nullable(),
+      startedAt: time,
+      endedAt: time.nullable(),
+    })
+    .nullable(),
+});
+
+export const quarantineEntry = z.object({
+  sync: z.string(),
+  dataset: z.string(),
+  department: z.string(),
+  connector: z.string(),
+  count: z.int(),
+  byCode: z.record(z.string(), z.int()),
+  recordedAt: time,
+});
+export const applied = z.object({ created: z.int(), changed: z.int(), unchanged: z.int() });

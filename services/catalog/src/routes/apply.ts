@@ -1,0 +1,48 @@
+import { type Resource, resourceSchema } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
+import { z } from 'zod';
+import type { Routes } from '../http/app.js';
+import { applied } from '../http/schemas.js';
+
+type ConnectorResource = Extract<Resource, { kind: 'Connector' }>;
+const isConnector = (resource: Resource): resource is ConnectorResource => resource.kind === 'Connector';
+const MAX_RESOURCES = 20_000;
+
+export const applyRoutes: Routes = (app, { catalog, connectors }) => {
+  app.post(
+    '/api/v1/resources::apply',
+    {
+      schema: {
+        tags: ['operate'],
+        summary: 'Create or change resources; what is the same already is left alone',
+        body: z.array(resourceSchema).max(MAX_RESOURCES),
+        response: { 200: applied },
+      },
+    },
+    async ({ body }, reply) => {
+      const own = body.filter((resource) => !isConnector(resource));
+      const theirs = body.filter(isConnector);
+      const here = await catalog.catalog.apply(own, 'api');
+      if (theirs.length === 0) return here;
+      // Connectors come after the datasets that they name; a failure between the two is mended by applying again.
+      const answer = await connectors.post('/connectors:apply', theirs);
+      if (answer.status !== 200)
+        return reply
+          .status(answer.status as 200)
+          .header('content-type', answer.contentType)
+          .serializer(String)
+          .send(answer.body as never);
+      const there = applied.safeParse(JSON.parse(answer.body));
+      if (!there.success)
+        throw new SonghuaError(
+          'connector-service.answer',
+          'the connector service gave an answer of another form; update both services',
+        );
+      return {
+        created: here.created + there.data.created,
+        changed: here.changed + there.data.changed,
+        unchanged: here.unchanged + there.data.unchanged,
+      };
+    },
+  );
+};

@@ -1,0 +1,49 @@
+import type { ConnectorRecord } from '@songhua/catalog';
+import { z } from 'zod';
+import type { Routes } from '../http/app.js';
+import { unknown } from '../http/problems.js';
+import { connectorEntry, groups, name, named } from '../http/schemas.js';
+
+/** A connector as anybody may see it: of its secrets only the names. */
+function shown({ spec, ...connector }: ConnectorRecord): z.infer<typeof connectorEntry> {
+  return {
+    ...connector,
+    config: spec.config,
+    ...(spec.schedule && { schedule: spec.schedule }),
+    secrets: Object.keys(spec.secrets),
+  };
+}
+
+export const estateRoutes: Routes = (app, { catalog }) => {
+  app.get(
+    '/api/v1/departments',
+    { schema: { tags: ['catalog'], summary: 'Departments with their totals', response: { 200: groups } } },
+    async () => ({ items: await catalog.catalog.departments() }),
+  );
+  app.get(
+    '/api/v1/domains',
+    { schema: { tags: ['catalog'], summary: 'Domains with their totals', response: { 200: groups } } },
+    async () => ({ items: await catalog.catalog.domains() }),
+  );
+  app.get(
+    '/api/v1/connectors',
+    {
+      schema: {
+        tags: ['operate'],
+        summary: 'Connectors',
+        querystring: z.object({ department: name.optional() }),
+        response: { 200: z.object({ items: z.array(connectorEntry) }) },
+      },
+    },
+    async ({ query }) => ({ items: (await catalog.connectors.list(query)).map(shown) }),
+  );
+  app.get(
+    '/api/v1/connectors/:name',
+    { schema: { tags: ['operate'], summary: 'One connector', params: named, response: { 200: connectorEntry } } },
+    async ({ params }) => {
+      const connector = await catalog.connectors.get(params.name);
+      if (!connector) throw unknown('connector', `no connector is named ${params.name}; see /api/v1/connectors`);
+      return shown(connector);
+    },
+  );
+};

@@ -1,0 +1,17 @@
+import type { VersionDetail } from '@songhua/catalog';
+import type { Deps } from '../deps.js';
+import { unknown } from '../http/problems.js';
+
+/** The version, or `dataset.unknown` or `version.unknown` (404). */
+export async function findVersion(
+  { catalog, now }: Deps,
+  dataset: string,
+  number: number | 'latest',
+): Promise<VersionDetail> {
+  const version = await catalog.catalog.version(dataset, number);
+  if (version) return version;
+  if (!(await catalog.catalog.dataset(dataset, now())))
+    throw unknown('dataset', `no dataset is named ${dataset}; search with /api/v1/datasets?q=`);
+  const which = number === 'latest' ? 'no version yet' : `no version ${number}`;
+  throw unknown('version', `dataset ${dataset} has ${which}; see /api/v1/datasets/${dataset}/versions`);
+}

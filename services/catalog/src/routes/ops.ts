@@ -1,0 +1,53 @@
+import { summarySchema } from '@songhua/contracts';
+import { reasonOf } from '@songhua/domain';
+import { z } from 'zod';
+import type { Routes } from '../http/app.js';
+import { reason } from '../http/schemas.js';
+
+const tags = ['machines'];
+
+export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
+  app.get(
+    '/healthz',
+    { schema: { tags, summary: 'The process answers', response: { 200: z.object({ status: z.literal('ok') }) } } },
+    async () => ({ status: 'ok' as const }),
+  );
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags,
+        summary: 'The database answers',
+        response: { 200: z.object({ status: z.literal('ready') }), 503: reason },
+      },
+    },
+    async (_request, reply) => {
+      try {
+        await catalog.ping();
+        return { status: 'ready' as const };
+      } catch (error) {
+        return reply.status(503).send(reasonOf(error));
+      }
+    },
+  );
+  app.get(
+    '/metrics',
+    { schema: { tags, summary: 'Prometheus text', response: { 200: z.string() } } },
+    async (_request, reply) => {
+      reply.type(metrics.contentType).serializer((text: string) => text);
+      return metrics.metrics();
+    },
+  );
+  app.get(
+    '/openapi.json',
+    {
+      schema: { tags, summary: 'This interface as OpenAPI 3.1', response: { 200: z.record(z.string(), z.unknown()) } },
+    },
+    async () => app.swagger() as unknown as Record<string, unknown>,
+  );
+  app.get(
+    '/api/v1/summary',
+    { schema: { tags: ['catalog'], summary: 'Totals of the estate', response: { 200: summarySchema } } },
+    async () => catalog.catalog.summary(now()),
+  );
+};

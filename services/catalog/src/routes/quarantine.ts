@@ -1,0 +1,82 @@
+import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
+import type { ObjectStore } from '@songhua/object-store';
+import { z } from 'zod';
+import type { Routes } from '../http/app.js';
+import { unknown } from '../http/problems.js';
+import { name, page, pageSize, quarantineEntry } from '../http/schemas.js';
+
+const tags = ['operate'];
+const paging = z.object({ page, pageSize: pageSize(1000, 100) });
+
+export const quarantineRoutes: Routes = (app, { catalog, store }) => {
+  app.get(
+    '/api/v1/quarantine',
+    {
+      schema: {
+        tags,
+        summary: 'Syncs with rejected rows, newest first',
+        querystring: paging.extend({ dataset: name.optional() }),
+        response: { 200: z.object({ items: z.array(quarantineEntry) }) },
+      },
+    },
+    async ({ query }) => {
+      const entries = await catalog.catalog.quarantine({
+        dataset: query.dataset,
+        limit: query.pageSize,
+        offset: (query.page - 1) * query.pageSize,
+      });
+      return { items: entries.map(({ key: _, ...entry }) => entry) };
+    },
+  );
+  app.get(
+    '/api/v1/quarantine/:sync',
+    {
+      schema: {
+        tags,
+        summary: 'Rejected rows of one sync, with line, field and reason',
+        params: z.object({ sync: z.string().min(1).max(200) }),
+        querystring: paging,
+        response: { 200: quarantineEntry.extend({ rows: z.array(rejectedRowSchema) }) },
+      },
+    },
+    async ({ params, query }) => {
+      const found = await catalog.catalog.quarantined(params.sync);
+      if (!found) throw unknown('quarantine', 'no rejected rows are kept for this sync; see /api/v1/quarantine');
+      const { key, ...entry } = found;
+      const from = (query.page - 1) * query.pageSize;
+      return { ...entry, rows: key === null ? [] : await readRows(store, key, from, query.pageSize) };
+    },
+  );
+};
+
+/** Lines `from` to `from + limit` of an NDJSON.gz object, without holding more than those. */
+async function readRows(store: ObjectStore, key: string, from: number, limit: number): Promise<RejectedRow[]> {
+  const text = createGunzip();
+  // Ending early destroys both streams, and the error of that is of no interest; a real one also ends the loop.
+  const source = await store.read(key);
+  let failure: Error | null = null;
+  const done = new Promise<void>((resolve) => {
+    pipeline(source, text, (error) => {
+      failure = error ?? null;
+      resolve();
+    });
+  });
+  const rows: RejectedRow[] = [];
+  let at = 0;
+  let complete = false;
+  for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (at++ < from) continue;
+    rows.push(rejectedRowSchema.parse(JSON.parse(line)));
+    if (rows.length === limit) {
+      complete = true;
+      break;
+    }
+  }
+  text.destroy();
+  await done;
+  if (failure && !complete && at === 0) throw failure;
+  return rows;
+}

@@ -1,0 +1,57 @@
+import { syncProgressSchema } from '@songhua/contracts';
+import { SYNC_STATES } from '@songhua/domain';
+import { z } from 'zod';
+import type { Routes } from '../http/app.js';
+import { unknown } from '../http/problems.js';
+import { name, syncEntry } from '../http/schemas.js';
+
+const tags = ['operate'];
+const text = z.string().min(1).max(200);
+const query = z.object({
+  connector: name.optional(),
+  department: name.optional(),
+  state: z.enum(SYNC_STATES).optional(),
+  request: text.optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+});
+
+export const syncRoutes: Routes = (app, { catalog }) => {
+  app.get(
+    '/api/v1/syncs',
+    {
+      schema: {
+        tags,
+        summary: 'Syncs, newest first',
+        querystring: query,
+        response: { 200: z.object({ items: z.array(syncEntry) }) },
+      },
+    },
+    async (request) => ({ items: await catalog.syncs.list(request.query) }),
+  );
+  app.get(
+    '/api/v1/syncs/:id',
+    { schema: { tags, summary: 'One sync', params: z.object({ id: text }), response: { 200: syncEntry } } },
+    async ({ params }) => {
+      const sync = await catalog.syncs.get(params.id);
+      if (!sync) throw unknown('sync', 'no sync has this id; see /api/v1/syncs');
+      return sync;
+    },
+  );
+  app.get(
+    '/api/v1/sync-requests/:request',
+    {
+      schema: {
+        tags,
+        summary: 'How far the syncs of one "run now" have come',
+        params: z.object({ request: text }),
+        response: { 200: syncProgressSchema },
+      },
+    },
+    async ({ params }) => {
+      const progress = await catalog.syncs.progress(params.request);
+      if (progress.total === 0) throw unknown('request', 'no syncs were requested under this id; see /api/v1/syncs');
+      return progress;
+    },
+  );
+};

@@ -1,0 +1,94 @@
+import { mkdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createCatalog } from '@songhua/catalog';
+import { createKafkaMessaging } from '@songhua/messaging';
+import { createMinioStore } from '@songhua/object-store';
+import type { RunningService, ServiceContext } from '@songhua/runtime';
+import type { Tables } from '@songhua/tables';
+import type { CatalogConfig } from './config.js';
+import { createFeed } from './feed.js';
+import { createParquetCache } from './files/parquet-cache.js';
+import { createRenders } from './files/renders.js';
+import { createApp } from './http/app.js';
+import { startRelay } from './relay.js';
+import { createUpstream } from './upstream.js';
+
+const MIB = 1024 * 1024;
+const POOL = 8;
+// Requests share one DuckDB; a second thread would take the core that answers the others.
+const THREADS = 1;
+
+/** The public gateway: HTTP interface, version files, and the relay of committed versions to Kafka. */
+export async function startCatalogService(
+  config: CatalogConfig,
+  { logger, metrics }: Omit<ServiceContext, 'fail'>,
+): Promise<RunningService & { port: number }> {
+  const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
+  mkdirSync(tempDirectory, { recursive: true });
+  const catalog = createCatalog({
+    databaseUrl: config.SONGHUA_DATABASE_URL,
+    poolSize: POOL,
+    applicationName: 'songhua-catalog',
+  });
+  const store = createMinioStore({
+    endpoint: config.SONGHUA_S3_ENDPOINT,
+    accessKey: config.SONGHUA_S3_ACCESS_KEY,
+    secretKey: config.SONGHUA_S3_SECRET_KEY,
+    bucket: config.SONGHUA_S3_BUCKET,
+  });
+  let engine: Promise<Tables> | undefined;
+  const tables = (): Promise<Tables> => {
+    // DuckDB takes about 60 MB, so only a request that needs it loads it.
+    engine ??= import('@songhua/tables').then(({ createTables }) =>
+      createTables({ memoryMb: config.SONGHUA_CATALOG_MEMORY_MB, threads: THREADS, tempDirectory }),
+    );
+    return engine;
+  };
+  const cache = createParquetCache(store, join(tempDirectory, 'parquet'), config.SONGHUA_CATALOG_CACHE_MB * MIB);
+  const renders = createRenders({
+    catalog: catalog.catalog,
+    store,
+    cache,
+    tables,
+    tempDirectory: join(tempDirectory, 'renders'),
+  });
+  const messaging = createKafkaMessaging({
+    brokers: config.SONGHUA_KAFKA_BROKERS,
+    clientId: 'songhua-catalog',
+  });
+  const producer = await messaging.producer();
+  const feed = createFeed(catalog.catalog, logger);
+  const relay = startRelay({ catalog: catalog.catalog, producer, logger, metrics });
+  const unlisten = catalog.listen('songhua_outbox', () => {
+    relay.wake();
+    feed.wake();
+  });
+  const app = await createApp({
+    catalog,
+    store,
+    tables,
+    cache,
+    renders,
+    feed,
+    connectors: createUpstream(config.SONGHUA_CONNECTOR_URL),
+    metrics,
+    logger,
+    now: () => new Date(),
+  });
+  await app.listen({ host: config.SONGHUA_HTTP_HOST, port: config.SONGHUA_HTTP_PORT });
+  const { port } = app.server.address() as AddressInfo;
+  logger.info({ port }, 'listening');
+
+  return {
+    port,
+    async stop() {
+      await app.close();
+      await unlisten();
+      await relay.close();
+      await producer.close();
+      await (await engine)?.close();
+      await catalog.close();
+    },
+  };
+}
