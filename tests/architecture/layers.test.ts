@@ -5,7 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 
 const root = resolve(__dirname, '../..');
 const { layers } = JSON.parse(readFileSync(join(root, 'architecture.json'), 'utf8')) as { layers: string[][] };
-const layerOf = new Map<string, number>(layers.flatMap((names, layer) => names.map((name) => [`@songhua/${name}`, layer] as const)));
+const layerOf = new Map<string, number>(
+  layers.flatMap((names, layer) => names.map((name) => [`@songhua/${name}`, layer] as const)),
+);
 
 interface Member {
   dir: string;

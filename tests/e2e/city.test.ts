@@ -8,7 +8,7 @@ import { type Manifest, manifestSchema, type Summary, type SyncProgress } from '
 import { createTables, type Tables } from '@songhua/tables';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
-import { startSystem, type System } from '../harness/system.js';
+import { type System, startSystem } from '../harness/system.js';
 
 const SCALE = 0.004;
 const folder = mkdtempSync(join(tmpdir(), 'songhua-city-'));
@@ -24,7 +24,11 @@ beforeAll(async () => {
   await city.write(cityDir);
   server = await serve({ dir: cityDir });
   // Two connectors and two refresh workers: everything below must hold with replicas.
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [cityDir], replicas: { connector: 2, refresh: 2 } });
+  system = await startSystem({
+    home: join(folder, 'system'),
+    fileRoots: [cityDir],
+    replicas: { connector: 2, refresh: 2 },
+  });
   tables = createTables({ memoryMb: 128, threads: 1, tempDirectory: folder });
   await system.apply(city.resources({ root: cityDir, httpBase: server.url }));
   first = await system.sync({ all: true });
@@ -63,7 +67,12 @@ describe('a city run to published versions', () => {
       const truth = city.truth(name);
       const { counts, rows } = await manifestOf(name);
       const seen = { read: counts.read, rejected: counts.rejected, deduplicated: counts.deduplicated, rows };
-      const told = { read: truth.sourceRows, rejected: truth.rejected.total, deduplicated: truth.deduplicated, rows: truth.publishedRows };
+      const told = {
+        read: truth.sourceRows,
+        rejected: truth.rejected.total,
+        deduplicated: truth.deduplicated,
+        rows: truth.publishedRows,
+      };
       if (JSON.stringify(seen) !== JSON.stringify(told)) wrong.push({ name, seen, told });
     }
     expect(wrong).toEqual([]);
@@ -76,7 +85,8 @@ describe('a city run to published versions', () => {
       const told = city.truth(name).schema;
       const seen = columns.map((c) => `${c.name}:${c.type}`);
       const meant = told.columns.map((c) => `${c.name}:${c.type}`);
-      if (JSON.stringify([seen, primaryKey]) !== JSON.stringify([meant, told.primaryKey])) wrong.push({ name, seen, meant });
+      if (JSON.stringify([seen, primaryKey]) !== JSON.stringify([meant, told.primaryKey]))
+        wrong.push({ name, seen, meant });
     }
     expect(wrong).toEqual([]);
   });
@@ -90,7 +100,13 @@ describe('a city run to published versions', () => {
       await writeFile(path, Buffer.from(await response.arrayBuffer()));
       counted += await tables.countRows(path);
     }
-    expect(summary).toMatchObject({ records: counted, datasets: first.total, published: first.total, departments: 53, domains: 14 });
+    expect(summary).toMatchObject({
+      records: counted,
+      datasets: first.total,
+      published: first.total,
+      departments: 53,
+      domains: 14,
+    });
     expect(counted).toBe(city.totals().records + (await city.realTotals()).records);
   });
 
@@ -143,7 +159,8 @@ describe('a city that changes', () => {
       if (truth.outcome !== 'published') continue;
       const { version, changes, rows } = await manifestOf(name);
       const told = { version: (before.get(name) ?? 0) + 1, changes: truth.changes, rows: truth.publishedRows };
-      if (JSON.stringify({ version, changes, rows }) !== JSON.stringify(told)) wrong.push({ name, seen: { version, changes, rows }, told });
+      if (JSON.stringify({ version, changes, rows }) !== JSON.stringify(told))
+        wrong.push({ name, seen: { version, changes, rows }, told });
     }
     expect(wrong).toEqual([]);
     expect([...truths.values()].filter((t) => t.outcome === 'published').length).toBeGreaterThan(0);
@@ -153,9 +170,18 @@ describe('a city that changes', () => {
     const broken = [...truths.values()].filter((t) => t.outcome === 'kept');
     expect(new Set(broken.map((t) => t.source)).size).toBeGreaterThanOrEqual(3);
     for (const truth of broken) {
-      const entry = await system.get<{ version: number; lastSync: { state: string; reason: { code: string; actor: string; message: string } } }>(`/api/v1/datasets/${truth.dataset}`);
-      expect({ dataset: truth.dataset, version: entry.version }).toEqual({ dataset: truth.dataset, version: before.get(truth.dataset) });
-      expect(entry.lastSync.reason).toMatchObject({ actor: 'department', code: expect.stringMatching(/^(source|guard|schema)\./) });
+      const entry = await system.get<{
+        version: number;
+        lastSync: { state: string; reason: { code: string; actor: string; message: string } };
+      }>(`/api/v1/datasets/${truth.dataset}`);
+      expect({ dataset: truth.dataset, version: entry.version }).toEqual({
+        dataset: truth.dataset,
+        version: before.get(truth.dataset),
+      });
+      expect(entry.lastSync.reason).toMatchObject({
+        actor: 'department',
+        code: expect.stringMatching(/^(source|guard|schema)\./),
+      });
     }
   });
 

@@ -40,7 +40,9 @@ if (spec && mark) {
     if (!path) return crashing(original);
     return (...args) => {
       const made = original(...args);
-      return made instanceof Promise ? made.then((object) => wrapMethod(object, path.split('.'))) : wrapMethod(made, path.split('.'));
+      return made instanceof Promise
+        ? made.then((object) => wrapMethod(object, path.split('.')))
+        : wrapMethod(made, path.split('.'));
     };
   };
 
@@ -49,6 +51,9 @@ if (spec && mark) {
     const exports = load.call(this, request, ...rest);
     if (request !== `@songhua/${packageName}`) return exports;
     const replacement = wrapped(exports[exported]);
-    return new Proxy({}, { get: (_, key) => (key === exported ? replacement : exports[key]), has: (_, key) => key in exports });
+    return new Proxy(
+      {},
+      { get: (_, key) => (key === exported ? replacement : exports[key]), has: (_, key) => key in exports },
+    );
   };
 }

@@ -25,23 +25,29 @@ export async function violations(system: System): Promise<string[]> {
     for (const version of versions) {
       const where = `${version.dataset} v${version.number}`;
       const manifest = await readManifest(system, version);
-      if (manifest.identity !== version.identity) found.push(`I2 ${where}: the manifest has another identity than the catalog`);
-      if (unaccounted(manifest.counts) !== 0) found.push(`I4 ${where}: ${unaccounted(manifest.counts)} rows are unaccounted for`);
-      if (last.get(version.dataset)?.identity === version.identity) found.push(`I3 ${where}: the same content as the version before`);
+      if (manifest.identity !== version.identity)
+        found.push(`I2 ${where}: the manifest has another identity than the catalog`);
+      if (unaccounted(manifest.counts) !== 0)
+        found.push(`I4 ${where}: ${unaccounted(manifest.counts)} rows are unaccounted for`);
+      if (last.get(version.dataset)?.identity === version.identity)
+        found.push(`I3 ${where}: the same content as the version before`);
       last.set(version.dataset, version);
       for (const file of manifest.files) {
         const bytes = await fetchBytes(system, `/data/${version.dataset}/v${version.number}/${file.name}`);
         const sha256 = createHash('sha256').update(bytes).digest('hex');
-        if (sha256 !== file.sha256 || bytes.length !== file.bytes) found.push(`I1 ${where}: ${file.name} is not what its manifest says`);
+        if (sha256 !== file.sha256 || bytes.length !== file.bytes)
+          found.push(`I1 ${where}: ${file.name} is not what its manifest says`);
       }
     }
-    for (const version of last.values()) if (!version.current) found.push(`I2 ${version.dataset}: the current pointer does not name the last version`);
+    for (const version of last.values())
+      if (!version.current) found.push(`I2 ${version.dataset}: the current pointer does not name the last version`);
 
     const { rows: cursors } = await database.query<{ connector: string }>(
       `SELECT c.name::text AS connector FROM connector_cursor k JOIN connector c ON c.id = k.connector_id
        LEFT JOIN refresh r ON r.sync_id = k.sync_id WHERE r.state IS NULL OR r.state NOT IN ('published', 'unchanged')`,
     );
-    for (const { connector } of cursors) found.push(`I5 ${connector}: its cursor is from a sync whose effect is not durable`);
+    for (const { connector } of cursors)
+      found.push(`I5 ${connector}: its cursor is from a sync whose effect is not durable`);
 
     const { rows: open } = await database.query<{ sync: string; state: string }>(
       `SELECT s.id AS sync, coalesce(r.state, s.state) AS state FROM sync s LEFT JOIN refresh r ON r.sync_id = s.id
@@ -66,7 +72,9 @@ export async function identities(system: System, datasets: string[]): Promise<Ma
 }
 
 async function readManifest(system: System, version: VersionRow): Promise<Manifest> {
-  return manifestSchema.parse(await system.get(`/api/v1/datasets/${version.dataset}/versions/${version.number}/manifest`));
+  return manifestSchema.parse(
+    await system.get(`/api/v1/datasets/${version.dataset}/versions/${version.number}/manifest`),
+  );
 }
 
 async function fetchBytes(system: System, path: string): Promise<Buffer> {

@@ -36,7 +36,13 @@ export async function startService(options: {
   const launch = (): ChildProcess => {
     const log = createWriteStream(join(options.home, 'logs', `${options.label}.log`), { flags: 'a' });
     const started = spawn(process.execPath, [...extraArguments, join(root, 'services', options.name, 'dist/main.js')], {
-      env: { ...process.env, ...options.env, ...extraEnv, SONGHUA_HTTP_PORT: String(options.port), NODE_ENV: 'production' },
+      env: {
+        ...process.env,
+        ...options.env,
+        ...extraEnv,
+        SONGHUA_HTTP_PORT: String(options.port),
+        NODE_ENV: 'production',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     started.stdout?.pipe(log, { end: false });
@@ -49,9 +55,14 @@ export async function startService(options: {
     return started;
   };
   const gone = (process: ChildProcess): Promise<void> =>
-    process.exitCode !== null || process.signalCode !== null ? Promise.resolve() : new Promise((done) => process.once('exit', () => done()));
+    process.exitCode !== null || process.signalCode !== null
+      ? Promise.resolve()
+      : new Promise((done) => process.once('exit', () => done()));
   const ready = (): Promise<void> =>
-    waitFor(`${options.label} to be ready`, async () => (await fetch(`http://127.0.0.1:${options.port}/readyz`).catch(() => undefined))?.ok === true);
+    waitFor(
+      `${options.label} to be ready`,
+      async () => (await fetch(`http://127.0.0.1:${options.port}/readyz`).catch(() => undefined))?.ok === true,
+    );
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = child;
     child = undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { applyMigrations } from '@songhua/catalog';
 import { type Resource, type SyncProgress, syncAcceptedSchema, syncProgressSchema } from '@songhua/contracts';
 import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
-import { type ServiceName, type ServiceUnderTest, SERVICES, startService } from './services.js';
+import { SERVICES, type ServiceName, type ServiceUnderTest, startService } from './services.js';
 import { waitFor } from './wait.js';
 
 /** A whole Songhua of a test's own: four engines, four services (or more replicas), one state folder. */
@@ -18,16 +18,31 @@ export interface System {
   post<T = unknown>(path: string, body: unknown): Promise<T>;
   apply(resources: Resource[]): Promise<void>;
   /** Runs connectors now; resolves when every sync is in a terminal state and every version announced. */
-  sync(which: { all: true } | { connectors: string[] }, options?: { full?: boolean; timeoutMs?: number }): Promise<SyncProgress>;
+  sync(
+    which: { all: true } | { connectors: string[] },
+    options?: { full?: boolean; timeoutMs?: number },
+  ): Promise<SyncProgress>;
   stop(): Promise<void>;
 }
 
-export async function startSystem(options: { home: string; fileRoots: string[]; replicas?: Partial<Record<ServiceName, number>> }): Promise<System> {
+export async function startSystem(options: {
+  home: string;
+  fileRoots: string[];
+  replicas?: Partial<Record<ServiceName, number>>;
+}): Promise<System> {
   const { home } = options;
   mkdirSync(join(home, 'tmp'), { recursive: true });
-  const engines = await startEngines({ home: join(home, 'engines'), onDatabaseReady: async (url) => void (await applyMigrations(url)) });
+  const engines = await startEngines({
+    home: join(home, 'engines'),
+    onDatabaseReady: async (url) => void (await applyMigrations(url)),
+  });
   const ports = new Map<string, number>();
-  const labels = SERVICES.flatMap((name) => Array.from({ length: options.replicas?.[name] ?? 1 }, (_, i) => ({ name, label: i === 0 ? name : `${name}-${i + 1}` })));
+  const labels = SERVICES.flatMap((name) =>
+    Array.from({ length: options.replicas?.[name] ?? 1 }, (_, i) => ({
+      name,
+      label: i === 0 ? name : `${name}-${i + 1}`,
+    })),
+  );
   for (const { label } of labels) ports.set(label, await freePort());
   const apiUrl = `http://127.0.0.1:${ports.get('catalog')}`;
   const env = {
@@ -40,7 +55,9 @@ export async function startSystem(options: { home: string; fileRoots: string[]; 
   };
   const services = new Map<string, ServiceUnderTest>();
   await Promise.all(
-    labels.map(async ({ name, label }) => services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env }))),
+    labels.map(async ({ name, label }) =>
+      services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env })),
+    ),
   );
 
   const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
@@ -70,7 +87,11 @@ export async function startSystem(options: { home: string; fileRoots: string[]; 
     async sync(which, { full = false, timeoutMs = 120_000 } = {}) {
       // The request id makes a repeated call claim the same slots, so that a call lost to a crash can simply be made again.
       const request = `test-${process.pid}-${Date.now()}`;
-      await waitFor('the syncs to be claimed', async () => syncAcceptedSchema.safeParse(await post('/api/v1/syncs', { ...which, full, request })).success, timeoutMs);
+      await waitFor(
+        'the syncs to be claimed',
+        async () => syncAcceptedSchema.safeParse(await post('/api/v1/syncs', { ...which, full, request })).success,
+        timeoutMs,
+      );
       let progress: SyncProgress | undefined;
       await waitFor(
         'every sync to end',

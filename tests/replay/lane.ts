@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type LandedSync,
+  NAMESPACE,
+  REFRESH_LANE_WORKFLOW,
+  REFRESH_SIGNAL,
+  type RefreshActivities,
+} from '@songhua/contracts';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundle,
+} from '@temporalio/worker';
+
+/** The same resolution as Jest's: sources, never a stale build. */
+const SOURCE_CONDITIONS = ['@songhua/source', '...'];
+
+let quiet = false;
+/** Once per process, as the SDK wants it. */
+export function quietRuntime(): void {
+  if (!quiet) Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+  quiet = true;
+}
+
+export function bundle(workflowsPath: string): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({
+    workflowsPath,
+    logger: new DefaultLogger('ERROR'),
+    webpackConfigHook: (config) => ({
+      ...config,
+      resolve: { ...config.resolve, conditionNames: SOURCE_CONDITIONS, extensionAlias: { '.js': ['.ts', '.js'] } },
+    }),
+  });
+}
+
+export const landed = (dataset: string, number: number, bytes = 1_000): LandedSync => ({
+  dataset,
+  datasetId: `ds_${dataset}`,
+  connector: dataset,
+  sync: `sy_${dataset}_${number}`,
+  attempt: 1,
+  number,
+  rows: 10,
+  bytes,
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  manifest: `landing/ds_${dataset}/sy_${dataset}_${number}/1/manifest.json`,
+});
+
+export interface Lane {
+  signal(syncs: LandedSync[]): Promise<void>;
+  /** Resolves when the lane has nothing left to do. */
+  ended(): Promise<void>;
+  history(): Promise<unknown>;
+}
+
+/** Runs one lane on a real Temporal server with the given activities, as landing starts it. */
+export async function withLane<T>(
+  options: { address: string; code: WorkflowBundle; activities: RefreshActivities },
+  use: (lane: Lane) => Promise<T>,
+): Promise<T> {
+  quietRuntime();
+  const taskQueue = `lane-${randomUUID()}`;
+  const connection = await NativeConnection.connect({ address: options.address });
+  const client = new Client({
+    connection: await Connection.connect({ address: options.address }),
+    namespace: NAMESPACE,
+    identity: 'test-client',
+  });
+  const worker = await Worker.create({
+    connection,
+    namespace: NAMESPACE,
+    taskQueue,
+    workflowBundle: options.code,
+    activities: options.activities,
+    identity: 'test-worker',
+  });
+  const workflowId = `test-${taskQueue}`;
+  try {
+    return await worker.runUntil(
+      use({
+        async signal(syncs) {
+          await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
+            workflowId,
+            taskQueue,
+            args: [{ lane: 0, pending: [] }],
+            signal: REFRESH_SIGNAL,
+            signalArgs: [syncs],
+          });
+        },
+        async ended() {
+          await client.workflow.getHandle(workflowId).result();
+        },
+        history: async () => JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())),
+      }),
+    );
+  } finally {
+    await connection.close();
+    await client.connection.close();
+  }
+}

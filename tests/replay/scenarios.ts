@@ -1,0 +1,98 @@
+import type { LandedSync, RefreshActivities, RefreshOutcome } from '@songhua/contracts';
+import type { Reason } from '@songhua/domain';
+import { type Lane, landed } from './lane.js';
+
+/** A way through the lane workflow whose history is kept and replayed on every later version of its code. */
+export interface Scenario {
+  name: string;
+  activities(): RefreshActivities;
+  run(lane: Lane): Promise<void>;
+}
+
+const published = (sync: LandedSync): RefreshOutcome => ({
+  dataset: sync.dataset,
+  sync: sync.sync,
+  state: 'published',
+  version: sync.number,
+});
+/** Histories are kept: where the code lay when one was recorded is nobody's business. */
+function withoutStack(error: Error): Error {
+  error.stack = '';
+  return error;
+}
+
+const away: Reason = {
+  code: 'object.unavailable',
+  message: 'the object store is away',
+  actor: 'operator',
+  retryable: true,
+};
+const failing = async (sync: LandedSync, reason: Reason): Promise<RefreshOutcome> => ({
+  dataset: sync.dataset,
+  sync: sync.sync,
+  state: 'failed',
+  reason,
+});
+const succeeding: RefreshActivities = {
+  refreshDatasets: async (syncs) => ({ outcomes: syncs.map(published), retry: [] }),
+  recordFailure: failing,
+};
+
+export const SCENARIOS: Scenario[] = [
+  {
+    name: 'one-dataset',
+    activities: () => succeeding,
+    async run(lane) {
+      await lane.signal([landed('a', 1)]);
+      await lane.ended();
+    },
+  },
+  {
+    name: 'groups-and-a-large-one',
+    activities: () => succeeding,
+    async run(lane) {
+      await lane.signal([...Array.from({ length: 20 }, (_, i) => landed(`d${i}`, 1)), landed('large', 1, 50_000_000)]);
+      await lane.signal([landed('d0', 2), landed('d0', 3), landed('large', 2, 50_000_000)]);
+      await lane.ended();
+    },
+  },
+  {
+    name: 'a-retry-and-a-failure',
+    activities() {
+      const tries = new Map<string, number>();
+      return {
+        async refreshDatasets(syncs) {
+          const outcomes: RefreshOutcome[] = [];
+          const retry: { sync: LandedSync; reason: Reason }[] = [];
+          for (const sync of syncs) {
+            const n = (tries.get(sync.sync) ?? 0) + 1;
+            tries.set(sync.sync, n);
+            if (sync.dataset === 'slow' && n < 3) retry.push({ sync, reason: away });
+            else outcomes.push(published(sync));
+          }
+          return { outcomes, retry };
+        },
+        recordFailure: failing,
+      };
+    },
+    async run(lane) {
+      await lane.signal([landed('slow', 1), landed('quick', 1)]);
+      await lane.signal([landed('slow', 2)]);
+      await lane.ended();
+    },
+  },
+  {
+    name: 'a-worker-that-dies-on-one-dataset',
+    activities: () => ({
+      async refreshDatasets(syncs) {
+        if (syncs.some((sync) => sync.dataset === 'poison')) throw withoutStack(new Error('the worker is gone'));
+        return { outcomes: syncs.map(published), retry: [] };
+      },
+      recordFailure: failing,
+    }),
+    async run(lane) {
+      await lane.signal([landed('poison', 1), landed('fine', 1)]);
+      await lane.ended();
+    },
+  },
+];
