@@ -25,6 +25,8 @@ export interface ServiceParts {
   producer: Producer;
   /** Where record batches go; another one only in tests. */
   topic?: string;
+  /** How long a stop lets running syncs end before it gives them back. */
+  stopGraceMs?: number;
   config: ServiceConfig;
   context: Pick<ServiceContext, 'logger' | 'metrics'>;
 }
@@ -94,7 +96,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
       await scheduler.stop();
       watch.stop();
       await unlisten();
-      await worker.stop(STOP_GRACE_MS);
+      await worker.stop(parts.stopGraceMs ?? STOP_GRACE_MS);
       await kinds.close();
       await rm(tempDir, { recursive: true, force: true });
     },

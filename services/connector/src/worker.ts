@@ -25,11 +25,13 @@ export interface Worker {
   stop(graceMs: number): Promise<void>;
 }
 
-interface Held {
+interface Lease {
   sync: SyncRecord;
   abort: AbortController;
   until: number;
 }
+
+type Ready = Pick<Job, 'sync' | 'connector' | 'cursor'> & { lease: Lease };
 
 // A poll of an empty queue is about a millisecond of PostgreSQL; other replicas' enqueues are noticed within this.
 const IDLE_POLL_MS = 1_000;
@@ -42,8 +44,8 @@ const MOST_AHEAD = 64;
 /** Takes queued syncs and runs up to `concurrency` of them at once, renewing their leases. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { owner, syncs, logger, leaseSeconds, concurrency } = deps;
-  const held = new Map<string, Held>();
-  const ready: Omit<Job, 'signal' | 'holds'>[] = [];
+  const held = new Map<string, Lease>();
+  const ready: Ready[] = [];
   const running = new Set<Promise<void>>();
   const signalling = createSignalling();
   let stopping = false;
@@ -58,25 +60,35 @@ export function startWorker(deps: WorkerDeps): Worker {
     const until = Date.now() + leaseSeconds * 1000;
     const taken = await syncs.take(owner, room, leaseSeconds);
     if (taken.length === 0) return 0;
-    for (const sync of taken) held.set(sync.id, { sync, abort: new AbortController(), until });
+    const leases = taken.map((sync) => hold(sync, until));
     try {
       const known = await deps.connectors.list({ names: taken.map((sync) => sync.connector) });
       const byName = new Map<string, ConnectorRecord>(known.map((connector) => [connector.name, connector]));
       const cursors: Map<string, Cursor> = await deps.connectors.cursors(known.map((connector) => connector.id));
-      for (const sync of taken) {
-        const connector = byName.get(sync.connector);
-        if (connector) ready.push({ sync, connector, cursor: cursors.get(connector.id) });
-        else void finish(sync, missingConnector(sync), Date.now());
+      for (const lease of leases) {
+        const connector = byName.get(lease.sync.connector);
+        if (connector) ready.push({ sync: lease.sync, connector, cursor: cursors.get(connector.id), lease });
+        else void finish(lease, missingConnector(lease.sync), Date.now());
       }
     } catch (error) {
-      await giveBack(taken.map((sync) => sync.id));
+      await giveBack(leases);
       throw error;
     }
     return taken.length;
   };
 
-  const giveBack = async (ids: string[]): Promise<void> => {
-    for (const id of ids) held.delete(id);
+  const hold = (sync: SyncRecord, until: number): Lease => {
+    // This replica may get a sync again whose lease it lost, before it noticed.
+    held.get(sync.id)?.abort.abort('lease lost');
+    const lease = { sync, abort: new AbortController(), until };
+    held.set(sync.id, lease);
+    return lease;
+  };
+
+  const drop = (lease: Lease): boolean => held.get(lease.sync.id) === lease && held.delete(lease.sync.id);
+
+  const giveBack = async (leases: Lease[]): Promise<void> => {
+    const ids = leases.filter(drop).map((lease) => lease.sync.id);
     if (ids.length === 0) return;
     // An ended lease lets any replica take the sync again.
     await syncs.renew(owner, ids, 0).catch((error: unknown) => {
@@ -84,9 +96,10 @@ export function startWorker(deps: WorkerDeps): Worker {
     });
   };
 
-  const finish = async (sync: SyncRecord, result: SyncResult, started: number): Promise<void> => {
+  const finish = async (lease: Lease, result: SyncResult, started: number): Promise<void> => {
+    const { sync } = lease;
     const mine = await deps.results.finish(result);
-    held.delete(sync.id);
+    drop(lease);
     const seconds = (Date.now() - started) / 1000;
     const { state, rows, rejected, bytes, reason } = result;
     const ids = { sync: sync.id, connector: sync.connector, dataset: sync.dataset, trace: traceIdOf(sync.traceparent) };
@@ -97,19 +110,17 @@ export function startWorker(deps: WorkerDeps): Worker {
     else logger.info(line, 'sync ended');
   };
 
-  const start = (job: (typeof ready)[number]): void => {
-    const lease = held.get(job.sync.id);
-    if (!lease) return;
+  const start = ({ lease, ...job }: Ready): void => {
     const started = Date.now();
     const work = deps
       .run({ ...job, signal: lease.abort.signal, holds: () => Date.now() < lease.until })
       .then(
         (result) => {
-          void finish(job.sync, result, started);
+          void finish(lease, result, started);
         },
         (error: unknown) => {
           logger.warn({ sync: job.sync.id, reason: reasonOf(error) }, 'sync was stopped before its end');
-          return giveBack([job.sync.id]);
+          return giveBack([lease]);
         },
       )
       .finally(() => {
@@ -147,12 +158,12 @@ export function startWorker(deps: WorkerDeps): Worker {
       const lease = held.get(id);
       if (!lease) continue;
       if (kept.has(id)) lease.until = until;
-      else lose(id, lease);
+      else lose(lease);
     }
   };
-  const lose = (id: string, lease: Held): void => {
-    held.delete(id);
-    const queued = ready.findIndex((job) => job.sync.id === id);
+  const lose = (lease: Lease): void => {
+    drop(lease);
+    const queued = ready.findIndex((job) => job.lease === lease);
     if (queued >= 0) ready.splice(queued, 1);
     lease.abort.abort('lease lost');
   };
@@ -160,7 +171,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     () => {
       renew().catch((error: unknown) => {
         logger.warn({ reason: reasonOf(error) }, 'leases could not be renewed');
-        for (const [id, lease] of held) if (Date.now() >= lease.until) lose(id, lease);
+        for (const lease of held.values()) if (Date.now() >= lease.until) lose(lease);
       });
     },
     (leaseSeconds * 1000) / 3,
@@ -173,7 +184,7 @@ export function startWorker(deps: WorkerDeps): Worker {
       stopping = true;
       signalling.signal();
       await looping;
-      await giveBack(ready.splice(0).map((job) => job.sync.id));
+      await giveBack(ready.splice(0).map((job) => job.lease));
       const limit = setTimeout(() => {
         for (const lease of held.values()) lease.abort.abort('shutting down');
       }, graceMs);

@@ -169,41 +169,6 @@ describe('a sync that cannot be read', () => {
   });
 });
 
-describe('a crashed replica', () => {
-  test('loses its syncs to another one, which reads them as a higher attempt', async () => {
-    await world.write('orphan.csv', csv(4));
-    await world.register(replica, { orphan: {} });
-    const [connector] = await world.catalog.connectors.list({ names: ['orphan'] });
-    if (!connector) throw new Error('orphan was not applied');
-    // The channel's notification may wake the living replica first; then it is not this test's case yet, so it asks again.
-    const sync = await waitFor(async () => {
-      const slot = {
-        connector,
-        slot: `request:${Math.random()}`,
-        full: false,
-        traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
-      };
-      const [[queued], taken] = await Promise.all([
-        world.catalog.syncs.enqueue([slot]),
-        waitFor(async () => {
-          const got = await world.catalog.syncs.take('dead', 1, 1);
-          return got.length > 0
-            ? got
-            : (await world.catalog.syncs.list({ connector: 'orphan', limit: 1, offset: 0 })).some(
-                  (one) => one.slot === slot.slot,
-                )
-              ? []
-              : undefined;
-        }),
-      ]);
-      return taken.some((one) => one.id === queued?.id) ? queued?.id : undefined;
-    });
-    const { messages } = await completedOf(world, sync);
-    expect(messages[0]?.envelope.attempt).toBeGreaterThan(3);
-    expect(await world.ended(sync)).toMatchObject({ state: 'delivered', attempt: 2 });
-  }, 30_000);
-});
-
 describe('the HTTP interface', () => {
   test('refuses a connector that could never run, saying what and where', async () => {
     const bad = (spec: Record<string, unknown>) =>

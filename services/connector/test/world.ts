@@ -101,7 +101,7 @@ export async function createWorld(): Promise<World> {
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
-      const service = await startService({ catalog, producer, topic, config, context });
+      const service = await startService({ catalog, producer, topic, stopGraceMs: 300, config, context });
       const call: Replica['call'] = async <T>(path: string, body?: unknown, method?: string) => {
         const response = await fetch(`${service.address}${path}`, {
           method: method ?? (body === undefined ? 'GET' : 'POST'),
