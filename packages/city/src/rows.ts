@@ -80,9 +80,9 @@ function badCells(plan: DatasetPlan, part: Part, bad: BadRow): string[] {
   renderRow(plan, part, { index, revision }, cells);
   switch (bad.kind) {
     case 'short':
-      return cells.slice(0, -detail);
+      return oneLine(cells).slice(0, -detail);
     case 'long':
-      return [...cells, ...Array.from({ length: detail }, () => '多余')];
+      return [...oneLine(cells), ...Array.from({ length: detail }, () => '多余')];
     case 'blank-cell':
       cells[detail] = '';
       return cells;
@@ -93,3 +93,6 @@ function badCells(plan: DatasetPlan, part: Part, bad: BadRow): string[] {
       return cells;
   }
 }
+
+/** How many rows a ragged row of several lines is, is a matter of opinion among readers; the truth must not depend on it. */
+const oneLine = (cells: string[]): string[] => cells.map((cell) => cell.replaceAll('\n', '；'));

@@ -8,6 +8,8 @@ import { type Fault, faulty, parseFault } from './faults.js';
 
 const MEDIA_TYPES: Record<string, string> = { '.csv': 'text/csv' };
 const FAULTS_PATH = '/.faults';
+/** Where a supervisor asks whether this program answers. */
+const READY_PATH = '/readyz';
 const LARGEST_COMMAND = 64 * 1024;
 
 export interface ServeOptions {
@@ -66,6 +68,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, site: 
   if (path === undefined) return plain(response, 400, 'bad path');
   if (path === FAULTS_PATH && request.method === 'PUT') return command(request, response, site);
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(response, 405, 'GET or HEAD only');
+  if (path === READY_PATH) return plain(response, 200, 'ready');
   const fault = site.faults.get(path);
   const file = join(site.root, path);
   const found = await stat(file).catch(() => undefined);
