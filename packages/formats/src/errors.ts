@@ -30,6 +30,11 @@ export function formatError(
   return new SonghuaError(code, message, { actor: FORMAT_ERRORS[code], details, cause });
 }
 
+export const emptySource = (name: string): SonghuaError =>
+  formatError('source.empty', `${name} is empty: expected at least a header row; export it again. 文件是空的`, {
+    file: name,
+  });
+
 /** Why a row was not read. `zh` and `en` are what a clerk sees, joined by ` / `. */
 export const ROW_PROBLEMS = {
   'row.fields': {

@@ -1,5 +1,5 @@
 import { fileSource } from './container/file.js';
-import { formatError } from './errors.js';
+import { emptySource, formatError } from './errors.js';
 import { DEFAULT_LIMITS } from './limits.js';
 import { FORMATS } from './recognize.js';
 import type { Decision, ReadOptions, TableReader, TableSource } from './types.js';
@@ -15,13 +15,7 @@ export async function openTables(source: TableSource, options: ReadOptions = {})
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const bytes = await fileSource(source);
   const head = await bytes.head(HEAD_BYTES);
-  if (head.length === 0) {
-    throw formatError(
-      'source.empty',
-      `${source.name} is empty: expected at least a header row; export it again. 文件是空的`,
-      { file: source.name },
-    );
-  }
+  if (head.length === 0) throw emptySource(source.name);
   const decisions: Decision[] = [];
   for (const format of FORMATS) {
     const evidence = format.recognize(head);

@@ -1,4 +1,4 @@
-import { openDelimited } from './delimited/read.js';
+import { openDelimited } from './delimited/open.js';
 import { formatError } from './errors.js';
 import type { Format } from './types.js';
 

@@ -49,7 +49,11 @@ const DELIMITERS: Record<string, number> = {
 const RECORDS = 120;
 // Literal escapes that some exporters write instead of the character.
 const WRITTEN = ['\\t'];
+// Tells line endings apart without reading a large head twice.
+const LINE_ENDING_BYTES = 16 * 1024;
 const MOST_CANDIDATES = 5;
+// Quotes are plain text only where several do not pair and none does.
+const FEWEST_STRAY = 3;
 
 interface Candidate {
   delimiter: string;
@@ -58,13 +62,26 @@ interface Candidate {
   score: number;
   columns: number;
   share: number;
+  /** Fields in quotes that are as they should be, and records whose quotes are not. */
+  quoted: boolean;
+  irregular: number;
 }
 
-/** The line ending that most lines have. A carriage return alone counts only where line feeds are missing. */
+/** The line ending of the first lines. Carriage returns alone count where they outnumber line feeds, which cells may hold. */
 export function detectLineEnding(text: Buffer): LineEnding {
-  const lf = text.indexOf(LF);
-  if (lf > 0) return text[lf - 1] === CR ? 'crlf' : 'lf';
-  return lf < 0 && text.includes(CR) ? 'cr' : 'lf';
+  let alone = 0;
+  let feeds = 0;
+  let pairs = 0;
+  const end = Math.min(text.length, LINE_ENDING_BYTES);
+  for (let i = 0; i < end; i++) {
+    const c = text[i];
+    if (c === LF) {
+      feeds++;
+      if (text[i - 1] === CR) pairs++;
+    } else if (c === CR && text[i + 1] !== LF) alone++;
+  }
+  if (alone > feeds) return 'cr';
+  return pairs > feeds / 2 ? 'crlf' : 'lf';
 }
 
 /** Finds delimiter, quote and escape of the head of a file by how evenly they divide its records. */
@@ -82,10 +99,16 @@ export function detectDialect(sample: Sample, lineEnding: LineEnding, hints: Dia
   }
   let best: Candidate | undefined;
   for (const delimiter of hints.delimiter === undefined ? delimitersIn(text) : [hints.delimiter]) {
+    let stray = false;
     for (const quote of quotes) {
-      const escapes = quote !== '' && text.includes(`\\${quote}`) ? [quote, '\\'] : [quote || '"'];
-      for (const escaping of escapes) {
+      if (quote === '' && !stray && hints.quote === undefined) continue;
+      let paired = true;
+      for (const escaping of [quote || '"', '\\']) {
+        // Backslashes are text as long as doubled quotes explain everything.
+        if (escaping === '\\' && (paired || quote === '' || !text.includes(`\\${quote}`))) continue;
         const candidate = attempt(delimiter, quote, escaping);
+        paired = candidate.irregular === 0;
+        stray ||= quote === '"' && !candidate.quoted && candidate.irregular >= FEWEST_STRAY;
         // The plainer reading is tried first and kept unless another is clearly better.
         if (best === undefined || candidate.score > best.score + 0.02) best = candidate;
       }
@@ -126,7 +149,8 @@ function assess(
   const prior = DELIMITERS[dialect.delimiter] ?? DELIMITERS[dialect.delimiter[0] as string] ?? 0.5;
   const dirt = columns > 1 ? foreignShare(sample, records, dialect.delimiter, text, spec) : 0;
   const width = columns > 1 ? 1 - 1 / (2 * columns) : 0.1;
-  return { ...dialect, columns, share, score: share * (1 - odd / 2) * prior * width * (1 - dirt) };
+  const quoted = records.some((r) => r.quoted);
+  return { ...dialect, columns, share, quoted, irregular, score: share * (1 - odd / 2) * prior * width * (1 - dirt) };
 }
 
 function commonest(records: SampleRecord[]): { columns: number; rows: number } {
@@ -150,7 +174,7 @@ const STRONG = [';', '\t', '|'];
 function foreignShare(sample: Sample, records: SampleRecord[], delimiter: string, text: string, spec: Spec): number {
   const others = STRONG.filter((s) => s !== delimiter[0] && text.includes(s)).map((s) => s.charCodeAt(0));
   const weak = (DELIMITERS[delimiter] ?? 0.5) < 0.9;
-  if (weak) others.push(','.charCodeAt(0));
+  if (weak && delimiter[0] !== ',') others.push(','.charCodeAt(0));
   if (others.length === 0) return 0;
   let dirty = 0;
   for (const r of records) {
@@ -182,9 +206,7 @@ function delimitersIn(text: string): string[] {
     .map((c) => c.delimiter);
   const found: string[] = WRITTEN.filter((w) => lines.every((line) => line.includes(w)));
   for (const single of singles) {
-    const pair = followed(text, single);
-    if (pair !== undefined) found.push(pair);
-    found.push(single);
+    found.push(followed(text, single) ?? single);
   }
   return found.length > 0 ? found : [','];
 }

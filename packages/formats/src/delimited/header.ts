@@ -30,8 +30,10 @@ export interface Layout {
 const RECORDS = 120;
 const DEEPEST_PREAMBLE = 60;
 const MOST_HEADER_ROWS = 6;
-// A column is of a kind when four of five of its cells are.
-const KIND_SHARE = 0.8;
+// A column is of a kind when seven of ten of its cells are: the rest may be units, totals and dirt.
+const KIND_SHARE = 0.7;
+// Units stand in parentheses below the names.
+const UNIT = /^[（(【[].{1,12}[)）】\]]$/;
 // Words that stand for a blank cell, so they say nothing about a column's kind.
 const BLANK_WORD = /^(-+|—+|\/|\*+|\.+|n\/?a|nan|null|none|nil|unknown|无|空|暂无|未知|不详|—|－)$/i;
 // Names in two columns repeat as data too easily.
@@ -115,7 +117,7 @@ function columnKinds(rows: string[][], columns: number): (CellKind | undefined)[
     for (const row of even) {
       const cell = row[c] as string;
       const kind = cellKind(cell);
-      if (kind === 'empty' || BLANK_WORD.test(cell.trim())) continue;
+      if (kind === 'empty' || BLANK_WORD.test(cell.trim()) || UNIT.test(cell.trim())) continue;
       total++;
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }

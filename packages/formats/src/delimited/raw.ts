@@ -26,6 +26,13 @@ function escaped(bytes: Buffer): string {
   return text;
 }
 
+/** Position of the first byte that is no UTF-8. */
+export function firstInvalid(bytes: Buffer): number {
+  let at = 0;
+  for (let size = 1; at < bytes.length && size > 0; at += size) size = characterSize(bytes, at);
+  return at;
+}
+
 function characterSize(bytes: Buffer, at: number): number {
   const first = bytes[at] as number;
   const size = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;

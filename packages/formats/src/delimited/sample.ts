@@ -1,7 +1,7 @@
 import { cellsOf } from './emit.js';
-import { createFields, type Fields, parseRecord } from './parse.js';
+import { createFields, type Fields, PLAIN, parseRecord } from './parse.js';
 import { lineAt, recoverLine } from './recover.js';
-import { LF, type Spec } from './spec.js';
+import { CR, LF, type Spec } from './spec.js';
 import { repairRecord } from './split.js';
 
 /** A record of the head of a file, read under a dialect that is being tried. */
@@ -15,6 +15,8 @@ export interface SampleRecord {
   count: number;
   /** Quotes did not pair; `count` is then of the line read without them. */
   irregular: boolean;
+  /** Has a field in quotes that pair. */
+  quoted: boolean;
 }
 
 export interface Sample {
@@ -25,17 +27,29 @@ export interface Sample {
   whole: boolean;
 }
 
+// Detection looks at this much when it holds enough lines, otherwise at all there is.
+const ENOUGH_BYTES = 16 * 1024;
+const ENOUGH_LINES = 60;
+
 /** Copies `text` so that it ends with a whole line (unless the file ends there too) and a guard. */
 export function createSample(text: Buffer, whole: boolean, cr: boolean): Sample {
+  const lineBreak = cr ? CR : LF;
   let end = text.length;
-  if (!whole) {
-    const cut = text.lastIndexOf(cr ? 0x0d : LF);
+  const enough = text.length > ENOUGH_BYTES && countLines(text, ENOUGH_BYTES, lineBreak) >= ENOUGH_LINES;
+  if (enough || !whole) {
+    const cut = text.lastIndexOf(lineBreak, enough ? ENOUGH_BYTES : undefined);
     if (cut > 0) end = cut + 1;
   }
   const copy = Buffer.allocUnsafe(end + 1);
   text.copy(copy, 0, 0, end);
   copy[end] = LF;
-  return { text: copy, end, whole };
+  return { text: copy, end, whole: whole && end === text.length };
+}
+
+function countLines(text: Buffer, end: number, lineBreak: number): number {
+  let lines = 0;
+  for (let at = text.indexOf(lineBreak); at >= 0 && at < end; at = text.indexOf(lineBreak, at + 1)) lines++;
+  return lines;
 }
 
 /** Reads up to `limit` records; blank lines count as lines only. */
@@ -63,6 +77,7 @@ export function readRecords(
           lines,
           count: fields.count,
           irregular: false,
+          quoted: hasQuoted(fields),
         });
       }
       line += lines;
@@ -83,11 +98,17 @@ export function readRecords(
       lines: 1,
       count: fields.count,
       irregular: true,
+      quoted: false,
     });
     line++;
     pos = at.next;
   }
   return records;
+}
+
+function hasQuoted({ kinds, count }: Fields): boolean {
+  for (let k = 0; k < count; k++) if (kinds[k] !== PLAIN) return true;
+  return false;
 }
 
 /** The cells of a sample record, repaired like the scanner would when its count is not `expected`. */

@@ -4,7 +4,7 @@ import type { Limits } from '../limits.js';
 import type { TableBatch } from '../types.js';
 import { createScratch, emitRecord } from './emit.js';
 import { createFields, type ParseStatus, parseRecord } from './parse.js';
-import { rawText } from './raw.js';
+import { firstInvalid, rawText } from './raw.js';
 import { lineAt, recoverLine } from './recover.js';
 import { BatchSink } from './sink.js';
 import { COMMA, CR, isCanonical, LF, QUOTE, SPACE, type Spec, TAB } from './spec.js';
@@ -19,9 +19,8 @@ export interface ScanOptions {
   /** Physical line and source byte offset of the first byte pushed. */
   line: number;
   offset: number;
-  encoding: string;
-  /** Whether offsets in the pushed text are offsets in the source. */
-  exactOffsets: boolean;
+  /** As far as it is known by now. */
+  encoding: () => string;
   /** The header's bytes, whose repetitions in the data are no rows. */
   header: Buffer | undefined;
   /** Bytes still to come, or a guess, to size the first batch. */
@@ -32,6 +31,8 @@ export interface ScanOptions {
 export interface ScanCounts {
   repairedQuotes: number;
   repairedDelimiters: number;
+  /** Physical line of the first repaired quotes. */
+  firstRepair: number;
   badEncoding: number;
   firstBadLine: number;
   firstBadOffset: number;
@@ -67,6 +68,7 @@ class RecordScanner implements Scanner {
   readonly counts: ScanCounts = {
     repairedQuotes: 0,
     repairedDelimiters: 0,
+    firstRepair: 0,
     badEncoding: 0,
     firstBadLine: 0,
     firstBadOffset: -1,
@@ -175,7 +177,7 @@ class RecordScanner implements Scanner {
           room = sink.room;
           if (i + 1 - rec > room) break;
         }
-        sink.row(line, breaks + 1);
+        sink.row(line);
         line += breaks + 1;
         if (c === CR) {
           if (runStart < rec) sink.append(buf, runStart, rec);
@@ -249,7 +251,7 @@ class RecordScanner implements Scanner {
       return false;
     }
     if (recoverLine(work, start, line.contentEnd, columns, spec, fields)) {
-      if (status !== 'complete' || inner > 0 || whole?.count !== columns) this.counts.repairedQuotes++;
+      if (this.counts.repairedQuotes++ === 0) this.counts.firstRepair = this.line;
       return this.accept(line.contentEnd, line.next);
     }
     if (status === 'unclosed' && !bounds.last) throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
@@ -281,7 +283,7 @@ class RecordScanner implements Scanner {
     const bytes = emitRecord(work, fields, options.spec, this.scratch) + 1;
     if (bytes > options.limits.rowBytes) throw this.tooLong('limit.row-bytes', options.limits.rowBytes);
     if (bytes > sink.room) sink.next(bytes);
-    sink.row(this.line, fields.innerLines + 1);
+    sink.row(this.line);
     sink.appendLine(this.scratch.bytes, 0, bytes - 1);
     this.line += fields.innerLines + 1;
     this.start = next;
@@ -293,18 +295,18 @@ class RecordScanner implements Scanner {
     counts.badEncoding++;
     if (counts.badEncoding === 1) {
       counts.firstBadLine = this.line;
-      counts.firstBadOffset = this.base + this.start;
+      counts.firstBadOffset = this.base + this.start + firstInvalid(this.work.subarray(this.start, contentEnd));
     }
     return this.reject('row.encoding', this.fields.count, contentEnd, next);
   }
 
   private reject(code: RowProblem, found: number, contentEnd: number, next: number): boolean {
     const { options, start, work } = this;
-    const facts = { expected: options.columns, found, encoding: options.encoding };
+    const facts = { expected: options.columns, found, encoding: options.encoding() };
     this.sink.reject({
       file: 0,
       line: this.line,
-      ...(options.exactOffsets ? { offset: this.base + start } : {}),
+      offset: this.base + start,
       code,
       message: rowMessage(code, facts),
       raw: rawText(work.subarray(start, contentEnd)),
@@ -316,9 +318,13 @@ class RecordScanner implements Scanner {
 
   /** A record that outgrows every limit before it ends is an error of the file: where it would end is anybody's guess. */
   private checkPending(): void {
-    const pending = this.end - this.start;
-    const { limits } = this.options;
-    if (pending > limits.rowBytes + limits.fieldBytes) throw this.tooLong('limit.row-bytes', limits.rowBytes);
+    const { start, end, work, options } = this;
+    const { limits, spec } = options;
+    if (end - start <= limits.rowBytes + limits.fieldBytes) return;
+    const delimiter = work.lastIndexOf(spec.delimiter, end - 1);
+    if (end - Math.max(start, delimiter) > limits.fieldBytes)
+      throw this.tooLong('limit.field-bytes', limits.fieldBytes);
+    throw this.tooLong('limit.row-bytes', limits.rowBytes);
   }
 
   private tooLong(code: 'limit.field-bytes' | 'limit.row-bytes', limit: number): Error {

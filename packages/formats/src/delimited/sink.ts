@@ -25,10 +25,10 @@ export class BatchSink {
     this.out = Buffer.allocUnsafe(this.capacity);
   }
 
-  /** Counts a row that begins at physical line `line` and spans `lines` of them. Call before `append`s of the next row. */
-  row(line: number, lines: number): void {
+  /** Counts a row that begins at physical line `line`. */
+  row(line: number): void {
     if (line !== this.expectedLine) this.lines.push({ row: this.rows, line, file: 0 });
-    this.expectedLine = line + lines;
+    this.expectedLine = line + 1;
     this.rows++;
     this.batchRows++;
   }

@@ -49,7 +49,43 @@ export function detectEncoding(sample: Buffer, whole: boolean): EncodingGuess {
   if (wide !== undefined) return wide;
   if (isAscii(sample)) return guess('utf-8', 'only ASCII so far', 0.9, { undecided: !whole });
   if (isUtf8(whole ? sample : withoutPartial(sample))) return guess('utf-8', 'valid UTF-8 beyond ASCII', 0.99);
+  const { share, mixed } = utf8Share(sample);
+  if (mixed || share > 0.5) {
+    return guess('utf-8', `${Math.round(share * 100)} % of what is not ASCII is valid UTF-8`, mixed ? 0.5 : share);
+  }
   return legacy(sample);
+}
+
+// Legacy text hardly ever holds a valid sequence of three bytes; beyond this share some of the text is UTF-8.
+const MIXED_SHARE = 0.1;
+
+/**
+ * Share of valid UTF-8 sequences among all that is not ASCII. `mixed`: there is real UTF-8 beside something else, which no single
+ * encoding reads, so that reading it as UTF-8 names the first place that is not.
+ */
+function utf8Share(sample: Buffer): { share: number; mixed: boolean } {
+  let long = 0;
+  let short = 0;
+  let bad = 0;
+  for (let i = 0; i < sample.length; ) {
+    const lead = sample[i] as number;
+    if (lead < 0x80) {
+      i++;
+      continue;
+    }
+    const size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (i + size > sample.length) break;
+    const good = isUtf8(sample.subarray(i, i + size));
+    if (!good) bad++;
+    else if (size === 2) short++;
+    else long++;
+    i += good ? size : 1;
+  }
+  // Two-byte sequences come about by chance in GB 18030, so they count little.
+  return {
+    share: (long + 0.3 * short) / Math.max(1, long + short + bad),
+    mixed: long / Math.max(1, long + bad) > MIXED_SHARE,
+  };
 }
 
 /** Without a character that the end of the sample may have cut. */

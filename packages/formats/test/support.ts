@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openTables, type ReadOptions, type RejectedRow, type TableReader } from '../src/index.js';
+
+/** A folder of one test file's own. */
+export function createFolder(): {
+  write(name: string, content: string | Buffer): string;
+  remove(): void;
+  path: string;
+} {
+  const path = mkdtempSync(join(tmpdir(), 'songhua-formats-'));
+  return {
+    path,
+    write(name, content) {
+      const file = join(path, name);
+      writeFileSync(file, content);
+      return file;
+    },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+/** An RFC 4180 reader, apart from the one under test. */
+export function parseCanonical(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let cell = '';
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i] as string;
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[i + 1] === '"') {
+        cell += '"';
+        i++;
+      } else quoted = false;
+    } else if (c === '"' && cell === '') quoted = true;
+    else if (c === '"') throw new Error(`a lone quote at ${i} is not canonical`);
+    else if (c === '\r') throw new Error(`a carriage return outside quotes at ${i} is not canonical`);
+    else if (c === ',' || c === '\n') {
+      row.push(cell);
+      cell = '';
+      if (c === '\n') {
+        rows.push(row);
+        row = [];
+      }
+    } else cell += c;
+  }
+  if (row.length > 0 || cell !== '') throw new Error('the last record has no line end');
+  return rows;
+}
+
+export interface ReadResult {
+  table: TableReader;
+  header: string[];
+  rows: string[][];
+  rejected: RejectedRow[];
+  /** Physical line of each row. */
+  lines: number[];
+  largestBatch: number;
+}
+
+export async function readAll(path: string, options: ReadOptions = {}): Promise<ReadResult> {
+  const [table] = (await openTables({ path, name: 'input.csv' }, options)) as [TableReader];
+  const rows: string[][] = [];
+  const rejected: RejectedRow[] = [];
+  const runs: { row: number; line: number }[] = [];
+  let largestBatch = 0;
+  for await (const batch of table.batches()) {
+    if (batch.type === 'rejected') {
+      rejected.push(...batch.rows);
+      continue;
+    }
+    const parsed = parseCanonical(batch.csv.toString('utf8'));
+    if (parsed.length !== batch.rows) throw new Error(`the batch says ${batch.rows} rows and has ${parsed.length}`);
+    rows.push(...parsed);
+    runs.push(...batch.lines);
+    largestBatch = Math.max(largestBatch, batch.csv.length);
+  }
+  const lines = rows.map((_, row) => {
+    const run = runs.findLast((r) => r.row <= row) as { row: number; line: number };
+    return run.line + row - run.row;
+  });
+  return { table, header: table.columns.map((c) => c.name), rows, rejected, lines, largestBatch };
+}
