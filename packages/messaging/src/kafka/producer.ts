@@ -4,6 +4,7 @@ import type { MessagingOptions, OutgoingMessage, Producer } from '../types.js';
 import { createBudget } from './budget.js';
 import { connectKafka, RETRY } from './client.js';
 import { createLane } from './lane.js';
+import { assertTopics } from './topics.js';
 
 // Requests in flight at once: as many keep one broker busy as more would.
 const LANES = 4;
@@ -43,31 +44,55 @@ export async function createKafkaProducer(options: MessagingOptions): Promise<Pr
     }
   };
 
+  const known = new Map<string, Promise<void>>();
+  const topicKnown = (topic: string): Promise<void> => {
+    let looked = known.get(topic);
+    if (!looked) {
+      looked = assertTopics(options, [topic]);
+      known.set(topic, looked);
+      looked.catch(() => known.delete(topic));
+    }
+    return looked;
+  };
+
+  const sendAll = async (topic: string, messages: OutgoingMessage[]): Promise<void> => {
+    const sizes = messages.map((message) => sizeOf(topic, message));
+    await topicKnown(topic);
+    const parts: Promise<void>[] = [];
+    for (let lane = 0; lane < LANES; lane++) {
+      let part: OutgoingMessage[] = [];
+      let bytes = 0;
+      for (const [i, message] of messages.entries()) {
+        if (laneOfKey(message.key) !== lane) continue;
+        const size = sizes[i] ?? 0;
+        if (part.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
+          parts.push(sendPart(topic, lane, part, bytes));
+          part = [];
+          bytes = 0;
+        }
+        part.push(message);
+        bytes += size;
+      }
+      if (part.length > 0) parts.push(sendPart(topic, lane, part, bytes));
+    }
+    await settled(parts);
+  };
+
+  const underWay = new Set<Promise<void>>();
   return {
     async send(topic, messages) {
       if (closed) throw messagingError('messaging.closed', `sending to ${topic}: the producer is closed`);
-      const sizes = messages.map((message) => sizeOf(topic, message));
-      const parts: Promise<void>[] = [];
-      for (let lane = 0; lane < LANES; lane++) {
-        let part: OutgoingMessage[] = [];
-        let bytes = 0;
-        for (const [i, message] of messages.entries()) {
-          if (laneOfKey(message.key) !== lane) continue;
-          const size = sizes[i] ?? 0;
-          if (part.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
-            parts.push(sendPart(topic, lane, part, bytes));
-            part = [];
-            bytes = 0;
-          }
-          part.push(message);
-          bytes += size;
-        }
-        if (part.length > 0) parts.push(sendPart(topic, lane, part, bytes));
+      const sending = sendAll(topic, messages);
+      underWay.add(sending);
+      try {
+        await sending;
+      } finally {
+        underWay.delete(sending);
       }
-      await settled(parts);
     },
     async close() {
       closed = true;
+      await Promise.allSettled(underWay);
       await Promise.all(lanes.map((lane) => lane.close()));
     },
   };

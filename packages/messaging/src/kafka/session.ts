@@ -5,6 +5,7 @@ import type { ConsumerOptions, IncomingMessage, MessagingOptions } from '../type
 import { connectKafka, RETRY } from './client.js';
 import { createCommitter } from './committer.js';
 import { createLease, type Lease } from './lease.js';
+import { assertTopics } from './topics.js';
 
 const HEARTBEAT_MS = 1_000;
 // A killed member's partitions wait this long for another; also the longest pause of this process before it is fenced.
@@ -166,6 +167,7 @@ export async function openSession({ messaging, consumer: options, bury, alive }:
   };
 
   try {
+    await assertTopics(messaging, [topic, options.deadLetterTopic]);
     await client.connect();
     await client.subscribe({ topic, fromBeginning: true });
     await client.run({

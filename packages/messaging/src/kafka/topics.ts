@@ -1,12 +1,12 @@
-import { kafkaError } from '../errors.js';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
+import { kafkaError, messagingError } from '../errors.js';
 import type { MessagingOptions, TopicSpec } from '../types.js';
 import { connectKafka } from './client.js';
 
 /** Creates the topics that are missing and waits for their leaders; leaves the ones that are there as they are. */
 export async function ensureKafkaTopics(options: MessagingOptions, topics: TopicSpec[]): Promise<void> {
-  const admin = connectKafka(options).admin();
-  try {
-    await admin.connect();
+  await administer(options, `creating topics ${topics.map((topic) => topic.name).join(', ')}`, async (admin) => {
     const present = new Set(await admin.listTopics());
     const missing = topics.filter((topic) => !present.has(topic.name));
     if (missing.length === 0) return;
@@ -19,8 +19,41 @@ export async function ensureKafkaTopics(options: MessagingOptions, topics: Topic
         configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
       })),
     });
+  });
+}
+
+// A topic just created may take a moment to be known to every broker.
+const LOOKS = 5;
+const LOOK_AGAIN_MS = 200;
+
+/** Throws `messaging.topic-missing` unless every topic is there. kafkajs would retry for half a minute before it says so. */
+export async function assertTopics(options: MessagingOptions, topics: string[]): Promise<void> {
+  await administer(options, `looking for topics ${topics.join(', ')}`, async (admin) => {
+    let missing: string[] = [];
+    for (let look = 0; look < LOOKS; look++) {
+      if (look > 0) await wait(LOOK_AGAIN_MS);
+      const present = new Set(await admin.listTopics());
+      missing = topics.filter((topic) => !present.has(topic));
+      if (missing.length === 0) return;
+    }
+    throw messagingError(
+      'messaging.topic-missing',
+      `topic ${missing.join(', ')} does not exist on the brokers ${options.brokers.join(', ')}; create it (ensureTopics) or correct its name`,
+    );
+  });
+}
+
+async function administer(
+  options: MessagingOptions,
+  where: string,
+  work: (admin: Admin) => Promise<void>,
+): Promise<void> {
+  const admin = connectKafka(options).admin();
+  try {
+    await admin.connect();
+    await work(admin);
   } catch (error) {
-    throw kafkaError(error, `creating topics ${topics.map((topic) => topic.name).join(', ')}`);
+    throw kafkaError(error, where);
   } finally {
     await admin.disconnect();
   }
