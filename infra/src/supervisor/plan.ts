@@ -8,12 +8,15 @@ export const SERVICE_NAMES = ['connector', 'landing', 'refresh', 'catalog'] as c
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 const serviceSchema = z.object({
-  name: z.enum(SERVICE_NAMES),
+  /** One of SERVICE_NAMES, or the name of another program that answers /readyz. */
+  name: z.string(),
   /** Absolute path of its main.js. */
   entry: z.string(),
   replicas: z.int().min(0).max(16),
   /** Well-known HTTP port of the first replica; 0: any. */
   port: z.int().min(0).max(65_535),
+  /** Answers 200 when it is ready; `/readyz` when absent. */
+  readyPath: z.string().optional(),
   nodeFlags: z.array(z.string()),
   env: z.record(z.string(), z.string()),
 });

@@ -5,14 +5,14 @@ import type { Home } from '../home.js';
 import type { ProcessSpec } from '../process/managed.js';
 import type { PortBook } from '../process/ports.js';
 import { probeHttp } from '../process/probes.js';
-import type { Plan, ServiceName } from './plan.js';
+import type { Plan } from './plan.js';
 
 const HOST = '127.0.0.1';
 /** A service gives itself 20 s. */
 const STOP_TIMEOUT_MS = 25_000;
 
 export interface DescribedService {
-  service: ServiceName;
+  service: string;
   spec: ProcessSpec;
   url: string;
 }
@@ -62,7 +62,7 @@ export async function describeServices(
         env,
         cwd: dirname(service.entry),
       }),
-      probe: () => probeHttp(`${url}/readyz`),
+      probe: () => probeHttp(`${url}${service.readyPath ?? '/readyz'}`),
       readyTimeoutMs: 60_000,
       stopSignal: 'SIGTERM',
       stopTimeoutMs: STOP_TIMEOUT_MS,

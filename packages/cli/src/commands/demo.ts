@@ -39,13 +39,16 @@ export function addDemoCommand(program: Command): void {
 
         const city = createCity({ scale, seed: SEED });
         progress.update('city', `writing the sources of ${city.departments.length} departments`);
-        await city.write(cityDir, { onProgress: ({ files, filesTotal }) => progress.update('city', `${count(files)}/${count(filesTotal)} sources written`) });
+        await city.write(cityDir, {
+          onProgress: ({ files, filesTotal }) =>
+            progress.update('city', `${count(files)}/${count(filesTotal)} sources written`),
+        });
         const stack = await startStack({
           home,
           progress,
           objectStore: o.objectStore,
           fileRoots: [cityDir],
-          city: { dir: cityDir, scale, seed: SEED },
+          city: { dir: cityDir },
         });
         try {
           const api = createApi(stack.apiUrl);

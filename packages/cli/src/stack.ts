@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { SonghuaError } from '@songhua/domain';
+import { defaultServices, type ObjectStoreKind, type ServicePlan, type StackState, status, up } from '@songhua/infra';
+import type { Progress } from './progress.js';
+
+export interface StackOptions {
+  home: string;
+  progress: Progress;
+  objectStore?: string | undefined;
+  /** Folders that `file` connectors may read. */
+  fileRoots?: string[];
+  /** The simulated departments' web server, beside the services. */
+  city?: { dir: string };
+}
+
+export interface Stack {
+  apiUrl: string;
+  cityUrl: string;
+  /** What a person can open, by name. */
+  addresses: Record<string, string>;
+  /** Living processes, engines included. */
+  processes(): { name: string; pid: number; node: boolean }[];
+}
+
+const OBJECT_STORES: ObjectStoreKind[] = ['minio', 'seaweedfs'];
+const LOOPBACK = '127.0.0.1/32';
+
+/** Brings engines and services up, telling progress; throws `usage.object-store` and what `up` throws. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const objectStore = OBJECT_STORES.find((name) => name === options.objectStore);
+  if (options.objectStore !== undefined && !objectStore) {
+    throw new SonghuaError(
+      'usage.object-store',
+      `--object-store ${options.objectStore} is not one of ${OBJECT_STORES.join(', ')}`,
+      { actor: 'operator' },
+    );
+  }
+  const phases = new Map<string, string>();
+  const state = await up({
+    home: options.home,
+    ...(objectStore && { objectStore }),
+    services: [...defaultServices(), ...(options.city ? [cityService(options.city.dir)] : [])],
+    env: {
+      ...(options.fileRoots && { SONGHUA_FILE_ROOTS: options.fileRoots.join(':') }),
+      // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
+      ...(options.city && { SONGHUA_HTTP_ALLOW: LOOPBACK }),
+    },
+    onProgress: ({ name, phase, detail, seconds }) => {
+      phases.set(name, phase);
+      options.progress.update('start', `${name} ${phase}${detail ? ` ${detail}` : ''} ${seconds.toFixed(0)} s`);
+    },
+  });
+  return stackOf(options.home, state);
+}
+
+function stackOf(home: string, state: StackState): Stack {
+  const url = (name: string): string => state.processes.find((process) => process.name === name)?.url ?? '';
+  const apiUrl = state.apiUrl ?? url('catalog');
+  return {
+    apiUrl,
+    cityUrl: url('city'),
+    addresses: {
+      'catalog API / 目录接口': `${apiUrl}/api/v1/summary`,
+      'OpenAPI / 接口文档': `${apiUrl}/openapi.json`,
+      ...(state.temporalUi && { 'workflows / 工作流': state.temporalUi }),
+      'logs / 日志': join(home, 'logs'),
+    },
+    processes() {
+      const now = status(home);
+      const node = (name: string): boolean =>
+        now.processes.find((process) => process.name === name)?.kind === 'service';
+      return [
+        ...now.processes.flatMap(({ name, pid }) => (pid === null ? [] : [{ name, pid, node: node(name) }])),
+        ...(now.supervisor ? [{ name: 'supervisor', pid: now.supervisor.pid, node: true }] : []),
+      ];
+    },
+  };
+}
+
+function cityService(dir: string): ServicePlan {
+  return {
+    name: 'city',
+    entry: require.resolve('@songhua/city/server'),
+    replicas: 1,
+    port: 8084,
+    nodeFlags: ['--max-old-space-size=64'],
+    env: { SONGHUA_CITY_DIR: dir },
+  };
+}
