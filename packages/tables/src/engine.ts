@@ -1,4 +1,10 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  DuckDBInstance,
+  type DuckDBResult,
+  type DuckDBValue,
+} from '@duckdb/node-api';
 import { SonghuaError } from '@songhua/domain';
 import type { TablesOptions } from './types.js';
 import { CITY_ZONE } from './values/datetime.js';
@@ -13,6 +19,8 @@ export interface Session {
   one(sql: string, bind?: Bind): Promise<Record<string, unknown>>;
   /** Rows in chunks, for results that do not fit in memory. */
   stream(sql: string): AsyncIterable<Record<string, unknown>[]>;
+  /** The values of each column, in chunks. */
+  columns(sql: string): AsyncIterable<unknown[][]>;
 }
 
 export interface Engine {
@@ -78,14 +86,23 @@ function sessionOn(connection: DuckDBConnection): Session {
     one: async (sql, bind) => (await all(sql, bind))[0] ?? {},
     async *stream(sql) {
       const result = await guarded(() => connection.stream(sql));
-      for (;;) {
-        const chunk = await guarded(() => result.fetchChunk());
-        if (!chunk || chunk.rowCount === 0) return;
-        const names = result.columnNames();
+      const names = result.columnNames();
+      for await (const chunk of chunksOf(result)) {
         yield chunk.getRows().map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
       }
     },
+    async *columns(sql) {
+      const result = await guarded(() => connection.stream(sql));
+      for await (const chunk of chunksOf(result)) yield chunk.getColumns();
+    },
   };
+  async function* chunksOf(result: DuckDBResult): AsyncIterable<DuckDBDataChunk> {
+    for (;;) {
+      const chunk = await guarded(() => result.fetchChunk());
+      if (!chunk || chunk.rowCount === 0) return;
+      yield chunk;
+    }
+  }
 }
 
 /** First come, first served; a wide job takes every slot. */
@@ -120,8 +137,8 @@ export function createEngine(options: TablesOptions): Engine {
   const threads = Math.max(1, options.threads);
   const queue = slots(threads);
   let opening: Promise<DuckDBInstance> | undefined;
-  const open = (): Promise<DuckDBInstance> => {
-    opening ??= DuckDBInstance.create(':memory:', {
+  const open = async (): Promise<DuckDBInstance> => {
+    const instance = await DuckDBInstance.create(':memory:', {
       threads: '1',
       memory_limit: `${options.memoryMb}MB`,
       temp_directory: options.tempDirectory,
@@ -129,16 +146,19 @@ export function createEngine(options: TablesOptions): Engine {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     });
-    return opening;
+    const connection = await instance.connect();
+    await connection.run(`SET GLOBAL TimeZone = '${CITY_ZONE}'`);
+    connection.closeSync();
+    return instance;
   };
   return {
     async session(wide, job) {
       const count = wide ? threads : 1;
       await queue.take(count);
       try {
-        const connection = await (await open()).connect();
+        opening ??= open();
+        const connection = await (await opening).connect();
         try {
-          await connection.run(`SET TimeZone = '${CITY_ZONE}'`);
           if (count > 1) await connection.run(`SET threads = ${count}`);
           return await job(sessionOn(connection));
         } finally {

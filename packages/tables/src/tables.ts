@@ -1,25 +1,33 @@
+import { stat } from 'node:fs/promises';
 import { createEngine } from './engine.js';
 import { normalize } from './normalize/normalize.js';
+import { diffFiles } from './read/diff.js';
+import { renderFile } from './read/render.js';
+import { countRows, readRows } from './read/rows.js';
 import type { Tables, TablesOptions } from './types.js';
 
 // From here on a second thread saves more time than small jobs waiting beside it would.
 const WIDE_ROWS = 500_000;
+// About as many rows in Parquet.
+const WIDE_BYTES = 32 * 1024 * 1024;
 
 /** Table work on one embedded DuckDB; see `Tables`. */
 export function createTables(options: TablesOptions): Tables {
   const engine = createEngine(options);
-  const todo = (): never => {
-    throw new Error('todo');
-  };
+  const large = async (path: string): Promise<boolean> => (await stat(path)).size >= WIDE_BYTES;
   return {
     normalize: (input) =>
       engine.session(Math.max(input.rows, input.previous?.rows ?? 0) >= WIDE_ROWS, (session) =>
         normalize(session, input),
       ),
-    rows: todo,
-    diff: todo,
-    render: todo,
-    countRows: todo,
+    rows: (parquet, query) => engine.session(false, (session) => readRows(session, parquet, query)),
+    diff: async (from, to, primaryKey, page) =>
+      engine.session((await large(from)) || (await large(to)), (session) =>
+        diffFiles(session, { from, to, primaryKey }, page),
+      ),
+    render: (parquet, format, schema, out) =>
+      engine.session(false, (session) => renderFile(session, { parquet, schema, out }, format)),
+    countRows: (parquet) => engine.session(false, (session) => countRows(session, parquet)),
     close: () => engine.close(),
   };
 }

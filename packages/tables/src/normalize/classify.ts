@@ -1,10 +1,8 @@
 import type { Session } from '../engine.js';
-import { cellName, list } from '../sql.js';
-import { BLANK_TOKENS, plain } from '../values/blank.js';
+import { cellName } from '../sql.js';
+import { BLANK_TOKENS, plainText } from '../values/blank.js';
 import { FALSE_WORDS, TRUE_WORDS } from '../values/boolean.js';
-import { compactDate, separatedDate } from '../values/date.js';
-import { ANY_DECIMAL, MAX_PRECISION } from '../values/decimal.js';
-import { RULES } from '../values/rules.js';
+import { MAX_PRECISION } from '../values/decimal.js';
 
 /**
  * What a cell that is not blank looks like; each cell has exactly one class. `identifier`: digits that are no quantity (leading
@@ -22,69 +20,127 @@ export type CellClass =
   | 'flag'
   | 'string';
 
-/** Cells of one column by class, with the longest digit runs of its numbers and how many different flags it has. */
+/** Cells of one column by class, with the longest digit runs of its numbers and what else decides a type. */
 export interface ClassCounts {
   cells: Partial<Record<CellClass, number>>;
+  /** Most digits before and after the point. */
   whole: number;
   scale: number;
-  flags: number;
+  /** Whether `y`, and `n`, was seen. */
+  flags: { y: boolean; n: boolean };
+  /** Blank words and cells in other than the plainest form of their class: whether parsing needs more than a cast. */
+  unusual: number;
 }
+
+export const noCells = (): ClassCounts => ({
+  cells: {},
+  whole: 0,
+  scale: 0,
+  flags: { y: false, n: false },
+  unusual: 0,
+});
 
 // Card, account and credit-code numbers start at 15 digits; a quantity that long is not seen in public registers.
 const IDENTIFIER_DIGITS = 15;
-const INTEGER = '[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)';
+const INTEGER = /^[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)$/;
+const DECIMAL = /^[+-]?(?:(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]*|\.[0-9]+)$/;
+const DATE =
+  /^([0-9]{4})(?:-([0-9]{1,2})-([0-9]{1,2})|\/([0-9]{1,2})\/([0-9]{1,2})|\.([0-9]{1,2})\.([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)$/;
+const DATETIME =
+  /^([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})(?:日 ?|T| {1,2})([0-9]{1,2})[:时点]([0-9]{1,2})(?:[:分]([0-9]{1,2})(?:\.[0-9]{1,6})?秒?|分)?(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?$/;
+const PLAIN_DATETIME = /^[0-9-]{10}[T ][0-9:]{8}(?:Z|[+-][0-9:]{5})?$/;
 // 3:15 may be a score or a ratio; two-digit hours or seconds make it a time.
-const CLEAR_TIME = '(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9.]+)';
+const TIME = /^(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)$/;
 
-const FLAGS = ['y', 'n'];
-const WORDS = [...TRUE_WORDS, ...FALSE_WORDS].filter((word) => !FLAGS.includes(word));
+const BLANKS: ReadonlySet<string> = new Set(BLANK_TOKENS);
+const FLAGS: ReadonlySet<string> = new Set(['y', 'n']);
+const WORDS: ReadonlySet<string> = new Set([...TRUE_WORDS, ...FALSE_WORDS].filter((word) => !FLAGS.has(word)));
 
-const CLASS_OF_TEXT = `CASE
-  WHEN list_contains(${list(BLANK_TOKENS)}, t) THEN NULL
-  WHEN regexp_full_match(t, '${INTEGER}') THEN CASE
-    WHEN regexp_matches(t, '^[+-]?0[0-9]') OR strlen(regexp_replace(t, '[+,-]', '', 'g')) >= ${IDENTIFIER_DIGITS} THEN 'identifier'
-    WHEN ${compactDate('t')} IS NOT NULL THEN 'compact'
-    ELSE 'integer' END
-  WHEN regexp_full_match(t, '${ANY_DECIMAL}') THEN
-    CASE WHEN strlen(t) <= ${MAX_PRECISION} THEN 'decimal' ELSE 'string' END
-  WHEN NOT regexp_matches(t, '^[0-9]') THEN CASE
-    WHEN list_contains(${list(FLAGS)}, lower(t)) THEN 'flag'
-    WHEN list_contains(${list(WORDS)}, lower(t)) THEN 'boolean'
-    ELSE 'string' END
-  WHEN ${separatedDate('t')} IS NOT NULL THEN 'date'
-  WHEN ${RULES.datetime.parse('t', { type: 'datetime' })} IS NOT NULL THEN 'datetime'
-  WHEN regexp_full_match(t, '${CLEAR_TIME}') AND ${RULES.time.parse('t', { type: 'time' })} IS NOT NULL THEN 'time'
-  ELSE 'string' END`;
+function isDay(year: number, month: number, day: number): boolean {
+  return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
+}
 
-/** Classifies every cell of the given source columns of `relation`; a column without a cell that is not blank has no counts. */
+function isCompactDate(text: string): boolean {
+  const year = Number(text.slice(0, 4));
+  return (
+    text.length === 8 && year >= 1900 && year < 2100 && isDay(year, Number(text.slice(4, 6)), Number(text.slice(6)))
+  );
+}
+
+function isDate(text: string): boolean {
+  const parts = DATE.exec(text);
+  if (!parts) return false;
+  const [year, month, day] = parts
+    .slice(1)
+    .filter((part) => part !== undefined)
+    .map(Number);
+  return isDay(year ?? 0, month ?? 0, day ?? 0);
+}
+
+function isDatetime(text: string): boolean {
+  const [, year, month, day, hour, minute, second = 0] = DATETIME.exec(text) ?? [];
+  if (year === undefined) return false;
+  return (
+    isDay(Number(year), Number(month), Number(day)) && Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60
+  );
+}
+
+/** Adds a cell that is not null to `counts`. */
+export function addCell(counts: ClassCounts, cell: string): void {
+  const text = plainText(cell);
+  if (BLANKS.has(text)) {
+    counts.unusual++;
+    return;
+  }
+  const add = (name: CellClass, usual: boolean): void => {
+    counts.cells[name] = (counts.cells[name] ?? 0) + 1;
+    if (!usual || text !== cell) counts.unusual++;
+  };
+  const first = text.charCodeAt(0);
+  // Most text starts with neither a digit nor a sign, and no class but words and flags does.
+  if (first > 57 || first < 43) {
+    const word = text.length <= 5 ? text.toLowerCase() : '';
+    if (word === 'y' || word === 'n') {
+      counts.flags[word] = true;
+      add('flag', true);
+    } else add(WORDS.has(word) ? 'boolean' : 'string', true);
+  } else if (INTEGER.test(text)) {
+    const digits = text.replace(/[+,-]/g, '');
+    if (digits.length >= IDENTIFIER_DIGITS || /^0[0-9]/.test(digits)) add('identifier', true);
+    else {
+      counts.whole = Math.max(counts.whole, digits.length);
+      const usual = digits.length === text.length || (text.startsWith('-') && text !== '-0' && !text.includes(','));
+      add(isCompactDate(text) ? 'compact' : 'integer', usual);
+    }
+  } else if (DECIMAL.test(text)) {
+    const [whole = '', fraction = ''] = text.replace(/[+,-]/g, '').split('.');
+    if (whole.length + fraction.length > MAX_PRECISION) add('string', true);
+    else {
+      counts.whole = Math.max(counts.whole, whole.length);
+      if (fraction.length !== counts.scale && counts.cells.decimal) counts.unusual++;
+      counts.scale = Math.max(counts.scale, fraction.length);
+      add('decimal', whole !== '' && !/[+,]/.test(text));
+    }
+  } else if (isDate(text)) add('date', text.length === 10 && text[4] === '-' && text[7] === '-');
+  else if (isDatetime(text)) add('datetime', PLAIN_DATETIME.test(text));
+  else if (TIME.test(text) && Number(text.split(':', 1)[0]) < 24) add('time', true);
+  else add('string', true);
+}
+
+/** Classifies the cells of the given source columns of `relation`, chunk by chunk. */
 export async function classify(
   session: Session,
   relation: string,
   columns: readonly number[],
 ): Promise<Map<number, ClassCounts>> {
-  const found = new Map<number, ClassCounts>(
-    columns.map((column) => [column, { cells: {}, whole: 0, scale: 0, flags: 0 }]),
-  );
-  if (columns.length === 0) return found;
-  // One list a row keeps the statement the same size for 3 columns and for 3,000.
-  const rows = await session.all(`
-    WITH cells AS (
-      SELECT unnest([${columns.join(', ')}]) AS col, unnest([${columns.map(cellName).join(', ')}]) AS cell FROM ${relation}
-    ), texts AS (SELECT col, ${plain('cell')} AS t FROM cells WHERE cell IS NOT NULL),
-    classes AS (SELECT col, t, ${CLASS_OF_TEXT} AS class FROM texts)
-    SELECT col, class, count(*) AS n,
-      max(CASE WHEN class IN ('integer', 'compact', 'decimal')
-        THEN strlen(regexp_replace(split_part(t, '.', 1), '[+,-]', '', 'g')) ELSE 0 END) AS whole,
-      max(CASE WHEN class = 'decimal' THEN strlen(split_part(t, '.', 2)) ELSE 0 END) AS scale,
-      count(DISTINCT CASE WHEN class = 'flag' THEN lower(t) END) AS flags
-    FROM classes WHERE class IS NOT NULL GROUP BY col, class`);
-  for (const row of rows) {
-    const counts = found.get(Number(row.col));
-    if (!counts) continue;
-    counts.cells[row.class as CellClass] = Number(row.n);
-    counts.whole = Math.max(counts.whole, Number(row.whole));
-    counts.scale = Math.max(counts.scale, Number(row.scale));
-    counts.flags = Math.max(counts.flags, Number(row.flags));
+  const counts = columns.map(noCells);
+  if (columns.length > 0) {
+    for await (const chunk of session.columns(`SELECT ${columns.map(cellName).join(', ')} FROM ${relation}`)) {
+      chunk.forEach((cells, i) => {
+        const column = counts[i];
+        if (column) for (const cell of cells) if (typeof cell === 'string') addCell(column, cell);
+      });
+    }
   }
-  return found;
+  return new Map(columns.map((column, i) => [column, counts[i] ?? noCells()]));
 }

@@ -27,26 +27,28 @@ export const cellsOf = (counts: ClassCounts): number => Object.values(counts.cel
 /**
  * The type of a column from the classes of all its cells: the one type that fits all but the misfits allowed, else `string`.
  * Wider types take the narrower ones in: one 1.5 among integers makes decimals, one time of day among dates makes datetimes, because
- * that loses nothing, where a rejected row would. One identifier among integers makes text.
+ * that loses nothing, where a rejected row would. One identifier among integers makes text. `excluded` types were tried and failed.
  */
-export function decideType(counts: ClassCounts, name: string): Inferred {
+export function decideType(counts: ClassCounts, name: string, excluded: readonly ColumnType[] = []): Inferred {
   const cells = cellsOf(counts);
   const string: Inferred = { type: 'string' };
   if (cells === 0) return string;
-  const enough = (...classes: CellClass[]): boolean => cells - sum(counts, ...classes) <= misfitsAllowed(cells);
+  const enough = (type: ColumnType, ...classes: CellClass[]): boolean =>
+    !excluded.includes(type) && cells - sum(counts, ...classes) <= misfitsAllowed(cells);
   const { identifier = 0, decimal = 0, date = 0, datetime = 0, compact = 0, flag = 0, boolean = 0 } = counts.cells;
 
-  if (compact === cells && (cells >= COMPACT_DATES || DATE_NAME.test(name))) return { type: 'date' };
-  if (decimal > 0 && enough('integer', 'compact', 'decimal')) {
+  const compactDates = compact === cells && (cells >= COMPACT_DATES || DATE_NAME.test(name));
+  if (compactDates && enough('date', 'compact')) return { type: 'date' };
+  if (decimal > 0 && enough('decimal', 'integer', 'compact', 'decimal')) {
     const width = decimalWidth(counts.whole, counts.scale);
     return width ? { type: 'decimal', ...width } : string;
   }
-  if (decimal === 0 && identifier === 0 && enough('integer', 'compact')) return { type: 'integer' };
-  if (datetime > 0 && enough('date', 'datetime')) return { type: 'datetime' };
-  if (date > 0 && datetime === 0 && enough('date', 'compact') && date >= compact) return { type: 'date' };
-  if (enough('time')) return { type: 'time' };
-  if (flag === cells && counts.flags === 2) return { type: 'boolean' };
-  return boolean > 0 && enough('boolean', 'flag') ? { type: 'boolean' } : string;
+  if (decimal === 0 && identifier === 0 && enough('integer', 'integer', 'compact')) return { type: 'integer' };
+  if (datetime > 0 && enough('datetime', 'date', 'datetime')) return { type: 'datetime' };
+  if (date > compact && datetime === 0 && enough('date', 'date', 'compact')) return { type: 'date' };
+  if (enough('time', 'time')) return { type: 'time' };
+  const flags = flag === cells && counts.flags.y && counts.flags.n;
+  return (flags || boolean > 0) && enough('boolean', 'boolean', 'flag') ? { type: 'boolean' } : string;
 }
 
 const FAMILIES: CellClass[][] = [

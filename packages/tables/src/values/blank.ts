@@ -29,5 +29,12 @@ const HALF_WIDTH = '0123456789.,-+/: ';
 /** The cell without surrounding blanks and with full-width digits and signs made plain; only for parsing, never stored. */
 export const plain = (cell: Sql): Sql => `trim(translate(${cell}, '${FULL_WIDTH}', '${HALF_WIDTH}'), ' \t\r\n')`;
 
+const WIDE = new Map([...FULL_WIDTH].map((char, i) => [char, HALF_WIDTH[i] ?? char]));
+const WIDE_CHARS = new RegExp(`[${FULL_WIDTH}]`, 'g');
+
+/** What `plain` gives, for a cell already here. */
+export const plainText = (cell: string): string =>
+  cell.replace(WIDE_CHARS, (char) => WIDE.get(char) ?? char).replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+
 /** Whether a cell has no value. */
 export const isBlank = (cell: Sql): Sql => `(${cell} IS NULL OR list_contains(${list(BLANK_TOKENS)}, ${plain(cell)}))`;

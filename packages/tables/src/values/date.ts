@@ -28,6 +28,10 @@ export function compactDate(cell: Sql): Sql {
 export const dateRule: ValueRule = {
   sqlType: () => 'DATE',
   parse: (cell) => `COALESCE(${separatedDate(cell)}, ${compactDate(cell)})`,
+  parsePlain: (cell) => {
+    const value = `TRY_CAST(${cell} AS DATE)`;
+    return `CASE WHEN strlen(${cell}) = 10 AND CAST(${value} AS VARCHAR) = ${cell} THEN ${value} END`;
+  },
   canonical: (value) => `CAST(${value} AS VARCHAR)`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
 };

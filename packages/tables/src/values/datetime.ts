@@ -31,6 +31,7 @@ function parse(cell: Sql): Sql {
 export const datetimeRule: ValueRule = {
   sqlType: () => 'TIMESTAMPTZ',
   parse,
+  parsePlain: (cell) => `CASE WHEN strlen(${cell}) IN (19, 20, 25) THEN TRY_CAST(${cell} AS TIMESTAMPTZ) END`,
   canonical: (value) => `CAST(epoch_us(${value}) AS VARCHAR)`,
   text: (
     value,

@@ -23,9 +23,6 @@ const sqlType = ({ precision = NARROW_PRECISION, scale = 0 }: Shape): Sql => `DE
 const pattern = (scale: number): string =>
   `[+-]?(?:${WHOLE}(?:[.][0-9]{0,${scale}}0*)?${scale > 0 ? `|[.][0-9]{1,${scale}}0*` : ''})`;
 
-/** Any decimal number in plain text, whatever its width. */
-export const ANY_DECIMAL = `[+-]?(?:${WHOLE}(?:[.][0-9]*)?|[.][0-9]+)`;
-
 function parse(cell: Sql, shape: Shape): Sql {
   const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
   const text = plain(cell);
@@ -35,11 +32,14 @@ function parse(cell: Sql, shape: Shape): Sql {
     WHEN regexp_full_match(${text}, '${pattern(shape.scale ?? 0)}') THEN TRY_CAST(replace(${text}, ',', '') AS ${sqlType(shape)}) END`;
 }
 
-/** Exact decimals, never floats. The scale is a width, not a meaning: it grows when longer fractions arrive, and 1.50 equals 1.5. */
+/** Exact decimals, never floats. The scale is a width that grows when longer fractions arrive; rows are compared at one scale. */
 export const decimalRule: ValueRule = {
   sqlType,
   parse,
-  canonical: (value, { scale = 0 }) =>
-    scale > 0 ? `rtrim(CAST(${value} AS VARCHAR), '0')` : `(CAST(${value} AS VARCHAR) || '.')`,
+  parsePlain: (cell, shape) => {
+    const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
+    return `CASE WHEN CAST(${value} AS VARCHAR) = ${cell} THEN ${value} END`;
+  },
+  canonical: (value) => `CAST(${value} AS VARCHAR)`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
 };

@@ -17,6 +17,8 @@ function parse(cell: Sql): Sql {
 export const integerRule: ValueRule = {
   sqlType: () => 'BIGINT',
   parse,
+  parsePlain: (cell) =>
+    `CASE WHEN CAST(TRY_CAST(${cell} AS BIGINT) AS VARCHAR) = ${cell} THEN TRY_CAST(${cell} AS BIGINT) END`,
   canonical: (value) => `CAST(${value} AS VARCHAR)`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
 };

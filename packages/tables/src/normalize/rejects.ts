@@ -1,0 +1,145 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { LineRun, RejectedRow } from '@songhua/contracts';
+import type { ColumnType } from '@songhua/domain';
+import type { Session } from '../engine.js';
+import { cellName } from '../sql.js';
+import type { NormalizeInput } from '../types.js';
+import type { PlannedColumn } from './plan.js';
+import { numbered } from './source.js';
+
+// What the contract lets a quarantined row show.
+const MAX_RAW = 2000;
+
+const TYPE_NAMES: Record<ColumnType, string> = {
+  string: '文本 text',
+  integer: '整数 a whole number',
+  decimal: '小数 a decimal number',
+  boolean: '是/否 yes or no',
+  date: '日期 a date',
+  datetime: '日期时间 a date and time',
+  time: '时间 a time of day',
+  json: 'JSON',
+};
+
+/** Where row `row` of the sync stands, from the ascending runs. */
+export function placeOf(lines: readonly LineRun[], row: number): { file: number; line: number } {
+  let low = 0;
+  let high = lines.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((lines[middle]?.row ?? 0) <= row) low = middle;
+    else high = middle - 1;
+  }
+  const run = lines[low];
+  return run ? { file: run.file, line: run.line + row - run.row } : { file: 0, line: row + 1 };
+}
+
+/** A row as canonical CSV, cut to what quarantine may show. */
+export function rawText(cells: readonly (string | null)[]): string {
+  const text = cells
+    .map((cell) => (cell !== null && /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : (cell ?? '')))
+    .join(',');
+  return text.slice(0, MAX_RAW);
+}
+
+interface Blame {
+  code: string;
+  field?: string;
+  message: string;
+}
+
+function blame(
+  plan: readonly PlannedColumn[],
+  fields: readonly number[],
+  key: readonly string[],
+  cells: readonly (string | null)[],
+): Blame {
+  const first = plan[fields[0] ?? -1];
+  if (!first) {
+    return {
+      code: 'key.duplicate',
+      message: `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行 this row's key is already used by an earlier row with other content; keep one of them`,
+    };
+  }
+  const { name, type } = first.column;
+  const others =
+    fields.length > 1 ? `；另有 ${fields.length - 1} 列有误 and ${fields.length - 1} more columns are wrong` : '';
+  const empty = first.cell === undefined || cells[first.cell] === null;
+  if (empty && key.includes(name)) {
+    return {
+      code: 'key.missing',
+      field: name,
+      message: `主键列「${name}」为空，请填写 the key column "${name}" is empty; fill it in${others}`,
+    };
+  }
+  if (empty) {
+    return {
+      code: 'cell.required',
+      field: name,
+      message: `必填列「${name}」为空，请填写 the required column "${name}" is empty; fill it in${others}`,
+    };
+  }
+  return {
+    code: 'cell.type',
+    field: name,
+    message: `列「${name}」应为 the column "${name}" should hold ${TYPE_NAMES[type]}，此单元格不是，请更正 and this cell does not; correct it${others}`,
+  };
+}
+
+/** Puts rows of the source, by ascending position, beside the rows that did not parse. */
+export async function addDuplicates(session: Session, relation: string, rows: readonly number[]): Promise<void> {
+  if (rows.length === 0) return;
+  await session.run('CREATE OR REPLACE TEMP TABLE duplicate_rows (r BIGINT)');
+  // Values travel in pieces, because one statement with a million numbers takes longer to parse than to run.
+  for (let i = 0; i < rows.length; i += 10_000) {
+    await session.run(`INSERT INTO duplicate_rows SELECT unnest([${rows.slice(i, i + 10_000).join(', ')}])`);
+  }
+  const select = `SELECT *, []::INTEGER[] AS _fields FROM ${numbered(relation)} WHERE _row IN (SELECT r FROM duplicate_rows)`;
+  const has = await session.all(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'bad' AND temporary`);
+  await session.run(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
+}
+
+/** Writes every row of the table `bad` as one line of NDJSON.gz, in source order, and counts them by code. */
+export async function writeRejected(
+  session: Session,
+  input: NormalizeInput,
+  plan: readonly PlannedColumn[],
+  path: string,
+): Promise<{ path: string; count: number; byCode: Record<string, number> }> {
+  const byCode: Record<string, number> = {};
+  let count = 0;
+  const cellNames = input.columns.map((_, i) => cellName(i));
+  async function* lines(): AsyncGenerator<string> {
+    const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cellNames.join(', ')} FROM bad ORDER BY _row`;
+    for await (const chunk of session.columns(sql)) {
+      const [positions = [], fields = [], ...columns] = chunk;
+      let text = '';
+      for (let i = 0; i < positions.length; i++) {
+        const cells = columns.map((column) => (column[i] ?? null) as string | null);
+        const at = String(fields[i] ?? '');
+        const { code, field, message } = blame(
+          plan,
+          at === '' ? [] : at.split(',').map(Number),
+          input.primaryKey,
+          cells,
+        );
+        const row: RejectedRow = {
+          ...placeOf(input.lines, Number(positions[i])),
+          ...(field === undefined ? {} : { field }),
+          code,
+          message,
+          raw: rawText(cells),
+        };
+        byCode[code] = (byCode[code] ?? 0) + 1;
+        count++;
+        text += `${JSON.stringify(row)}\n`;
+      }
+      yield text;
+    }
+  }
+  await pipeline(Readable.from(lines()), createGzip({ level: 6 }), createWriteStream(path));
+  return { path, count, byCode };
+}

@@ -1,0 +1,102 @@
+import type { Session } from '../engine.js';
+import { cellName, ident, literal } from '../sql.js';
+import { decimalWidth } from '../values/decimal.js';
+import { addCell, type ClassCounts, noCells } from './classify.js';
+import { cellsOf, classFor, decideType, type Inferred, misfitsAllowed } from './infer.js';
+import type { PlannedColumn } from './plan.js';
+import type { Drift } from './schema.js';
+
+/** `planned` with another type (and width). */
+export function withType(planned: PlannedColumn, type: Inferred): PlannedColumn {
+  const { precision: _precision, scale: _scale, ...column } = planned.column;
+  return { ...planned, column: { ...column, ...type } };
+}
+
+const sameType = (a: Inferred, b: Inferred | undefined): boolean =>
+  a.type === b?.type && a.scale === b.scale && a.precision === b.precision;
+
+export const sameTypes = (a: readonly PlannedColumn[], b: readonly PlannedColumn[]): boolean =>
+  a.every(({ column }, i) => sameType(column, b[i]?.column));
+
+interface Evidence {
+  /** Cells of the column in rejected rows, whichever column they were rejected for. */
+  bad: ClassCounts;
+  /** Cells of the column that do not parse. */
+  misfits: number;
+  /** Values in the rows that parsed. */
+  good: number;
+  sample: ClassCounts | undefined;
+}
+
+/**
+ * What the misfits of a finished try say about one column. An inferred type is decided anew from all cells. A fixed or declared decimal
+ * grows; a fixed type that no longer fits its cells becomes what does and is reported as drift; a declared one stands.
+ */
+function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): PlannedColumn {
+  const { column, basis, excluded = [] } = planned;
+  const { type, precision = 0, scale = 0 } = column;
+  const { bad, misfits, good, sample } = evidence;
+  if (misfits === 0) return planned;
+  const standing = classFor(type, sample);
+  const all: ClassCounts = {
+    cells: { ...bad.cells, [standing]: (bad.cells[standing] ?? 0) + good },
+    whole: Math.max(bad.whole, sample?.whole ?? precision - scale),
+    scale: Math.max(bad.scale, scale),
+    flags: { y: bad.flags.y || (sample?.flags.y ?? false), n: bad.flags.n || (sample?.flags.n ?? false) },
+    unusual: 0,
+  };
+  const tooMany = misfits > misfitsAllowed(cellsOf(all));
+  if (basis === 'inferred') {
+    const decided = decideType(all, column.name, excluded);
+    if (!sameType(decided, column) || !tooMany) return withType(planned, decided);
+    const tried = [...excluded, type];
+    return { ...withType(planned, decideType(all, column.name, tried)), excluded: tried };
+  }
+  if (type === 'decimal' && (bad.scale > scale || bad.whole > precision - scale)) {
+    const width = decimalWidth(Math.max(bad.whole, precision - scale), all.scale) ?? decimalWidth(bad.whole, all.scale);
+    if (width && !sameType({ type, ...width }, column)) return withType(planned, { type, ...width });
+  }
+  if (basis === 'declared' || !tooMany) return planned;
+  const decided = decideType(all, column.name, [type]);
+  drift.retyped.push({ name: column.name, from: type, to: decided.type });
+  return withType(planned, decided);
+}
+
+/** The plan as it should be, from the rows in the table `bad` and the good ones in the Parquet file at `path`. */
+export async function reviseTypes(
+  session: Session,
+  state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; path: string },
+): Promise<PlannedColumn[]> {
+  const { plan, counts, drift, path } = state;
+  const typed = plan.flatMap(({ cell, column }, field) =>
+    cell === undefined || column.type === 'string' || column.type === 'json' ? [] : [{ cell, field }],
+  );
+  if (typed.length === 0) return plan;
+  const found = new Map(typed.map(({ field }) => [field, { bad: noCells(), misfits: 0 }]));
+  const misfits = typed.map(
+    ({ field, cell }) =>
+      `count(*) FILTER (list_contains(_fields, ${field}) AND ${cellName(cell)} IS NOT NULL) AS m${field}`,
+  );
+  const blamed = await session.one(`SELECT ${misfits.join(', ')} FROM bad`);
+  for await (const chunk of session.columns(`SELECT ${typed.map(({ cell }) => cellName(cell)).join(', ')} FROM bad`)) {
+    typed.forEach(({ field }, i) => {
+      const counted = found.get(field);
+      if (counted) for (const cell of chunk[i] ?? []) if (typeof cell === 'string') addCell(counted.bad, cell);
+    });
+  }
+  const filled = await session.one(
+    `SELECT ${plan.map(({ column }, i) => `count(${ident(column.name)}) AS n${i}`).join(', ')}
+     FROM read_parquet(${literal(path)})`,
+  );
+  return plan.map((planned, field) => {
+    const counted = found.get(field);
+    if (!counted || planned.cell === undefined) return planned;
+    const evidence = {
+      bad: counted.bad,
+      misfits: Number(blamed[`m${field}`]),
+      good: Number(filled[`n${field}`]),
+      sample: counts.get(planned.cell),
+    };
+    return revise(planned, evidence, drift);
+  });
+}
