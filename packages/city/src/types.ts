@@ -138,13 +138,13 @@ export interface DatasetPlan {
 
 export interface RejectedTruth {
   total: number;
-  /** Too few or too many fields; rejected by the reader. */
+  /** Too few or too many fields; rejected by the reader: `row.fields`. */
   ragged: number;
-  /** A cell that does not fit the column's type. */
+  /** A cell that does not fit the column's type: `cell.type`. */
   type: number;
-  /** A blank key or required cell. */
+  /** A blank key or required cell: `key.missing`, `cell.required`. */
   required: number;
-  /** A key that came before with other content. */
+  /** A key that came before with other content: `key.duplicate`. */
   duplicate: number;
 }
 
