@@ -69,7 +69,7 @@ export function createCatalogRepository(database: Database): CatalogRepository {
     async changes(after, limit) {
       const rows = await query<{ position: string; event: VersionEvent }>(
         'changes',
-        'SELECT position::text AS position, event FROM outbox WHERE position > $1 ORDER BY position LIMIT $2',
+        'SELECT o.position::text AS position, o.event FROM outbox o WHERE o.position > $1 ORDER BY o.position LIMIT $2',
         [after ?? '0', limit],
       );
       return rows;

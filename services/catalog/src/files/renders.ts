@@ -1,12 +1,11 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { CatalogRepository, RenderedFile, VersionDetail } from '@songhua/catalog';
 import type { ManifestFile } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
-import type { ObjectStore } from '@songhua/object-store';
+import { type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { Tables } from '@songhua/tables';
 import pLimit from 'p-limit';
 import type { ParquetCache } from './parquet-cache.js';
@@ -16,6 +15,7 @@ const FORMATS = {
   'data.ndjson': { format: 'ndjson', mediaType: 'application/x-ndjson' },
   'data.xlsx': { format: 'xlsx', mediaType: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet' },
 } as const;
+type DataFile = keyof typeof FORMATS;
 const SCHEMA_FILE = 'schema.json';
 
 /** Files that are made from a version on first request. */
@@ -43,39 +43,33 @@ export function createRenders(options: {
   const limit = pLimit(AT_ONCE);
   mkdirSync(tempDirectory, { recursive: true });
 
-  const save = async (version: VersionDetail, file: RenderedFile): Promise<RenderedFile> => {
-    const recorded = await catalog.recordRender(version, file);
-    if (recorded.key !== file.key) await store.delete([file.key]);
-    return recorded;
-  };
-
-  const makeSchema = async (version: VersionDetail): Promise<RenderedFile> => {
-    const { dataset, version: number, identity, schema } = version;
-    const body = Buffer.from(`${JSON.stringify({ dataset, version: number, identity, ...schema }, null, 2)}\n`);
-    const key = renderKey(version, SCHEMA_FILE);
-    const mediaType = 'application/json; charset=utf-8';
-    await store.put(key, body, mediaType);
-    const sha256 = createHash('sha256').update(body).digest('hex');
-    return save(version, { name: SCHEMA_FILE, key, mediaType, bytes: body.length, sha256 });
-  };
-
-  const makeData = async (version: VersionDetail, name: keyof typeof FORMATS): Promise<RenderedFile> => {
-    const { format, mediaType } = FORMATS[name];
+  const write = async (version: VersionDetail, name: string, out: string): Promise<void> => {
+    if (name === SCHEMA_FILE) {
+      const { dataset, version: number, identity, schema } = version;
+      return writeFile(out, `${JSON.stringify({ dataset, version: number, identity, ...schema }, null, 2)}\n`);
+    }
+    const { format } = FORMATS[name as DataFile];
     if (format === 'xlsx' && version.rows > XLSX_MAX_ROWS)
       throw new SonghuaError(
         'file.unavailable',
         `data.xlsx is made of at most ${XLSX_MAX_ROWS} rows, this version has ${version.rows}; use data.csv or data.parquet`,
         { actor: 'department' },
       );
+    const engine = await tables();
+    return cache.use(dataFile(version), (parquet) => engine.render(parquet, format, version.schema, out));
+  };
+
+  const make = async (version: VersionDetail, name: string): Promise<RenderedFile> => {
     const folder = await mkdtemp(join(tempDirectory, 'render-'));
     try {
-      const out = join(folder, name);
-      const engine = await tables();
-      await cache.use(dataFile(version), (parquet) => engine.render(parquet, format, version.schema, out));
-      const key = renderKey(version, name);
-      const sha256 = await hashFile(out);
-      await store.putFile(key, out, mediaType);
-      return await save(version, { name, key, mediaType, bytes: (await stat(out)).size, sha256 });
+      const path = join(folder, name);
+      await write(version, name, path);
+      const mediaType = name === SCHEMA_FILE ? 'application/json; charset=utf-8' : FORMATS[name as DataFile].mediaType;
+      const file = await uploadVerified(store, { key: renderKey(version, name), path, mediaType, name });
+      const recorded = await catalog.recordRender(version, file);
+      // Another replica was first.
+      if (recorded.key !== file.key) await store.delete([file.key]);
+      return recorded;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -88,9 +82,7 @@ export function createRenders(options: {
       const id = `${version.datasetId}/${version.version}/${name}`;
       const known = running.get(id);
       if (known !== undefined) return known;
-      const made = limit(() =>
-        name === SCHEMA_FILE ? makeSchema(version) : makeData(version, name as keyof typeof FORMATS),
-      ).finally(() => running.delete(id));
+      const made = limit(() => make(version, name)).finally(() => running.delete(id));
       running.set(id, made);
       return made;
     },
@@ -107,9 +99,3 @@ export function dataFile(version: VersionDetail): ManifestFile {
 // Unique, so that two replicas that render at once never write to one object.
 const renderKey = (version: VersionDetail, name: string): string =>
   `renders/${version.datasetId}/${version.version}/${randomUUID()}/${name}`;
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
-}

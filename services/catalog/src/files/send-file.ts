@@ -35,7 +35,9 @@ export async function sendFile(
     'content-location': options.location,
     ...(options.saveAs && { 'content-disposition': `attachment; filename="${options.saveAs}"` }),
   });
-  if (fresh(request.headers, { etag, 'last-modified': modified })) return reply.status(304).send();
+  // `no-cache` is for caches on the way; fetch() adds it to every conditional request, which is still to be answered as one.
+  const { 'cache-control': _, ...conditions } = request.headers;
+  if (fresh(conditions, { etag, 'last-modified': modified })) return reply.status(304).send();
 
   const range = rangeOf(request, file.bytes, etag, modified);
   if (range === 'unsatisfiable')

@@ -1,4 +1,3 @@
-import { problemSchema } from '@songhua/contracts';
 import { Histogram } from '@songhua/runtime';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -69,7 +68,6 @@ export async function createApp(deps: Deps): Promise<FastifyInstance> {
   });
   measure(app, deps);
   await describeApi(app);
-  app.addSchema({ $id: 'Problem', ...problemSchema.toJSONSchema() });
   const routes = typed(app);
   for (const add of ROUTES) add(routes, deps);
   return app;

@@ -1,6 +1,16 @@
 import swagger from '@fastify/swagger';
+import { problemSchema } from '@songhua/contracts';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+
+const ACTION = '/api/v1/connectors/{target}';
+const ACTION_SHOWN = '/api/v1/connectors/{name}:sync';
+
+// Any answer that is not listed is a problem.
+const PROBLEM = {
+  description: 'Problem details; `detail` says what to do',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
 
 /** Collects every route into an OpenAPI 3.1 document; must run before routes are added. */
 export async function describeApi(app: FastifyInstance): Promise<void> {
@@ -24,13 +34,19 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
     // A name that ends in an action is one parameter to the router, and a path of its own to readers.
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      const { paths = {}, ...rest } = document.openapiObject;
-      const action = '/api/v1/connectors/{target}';
-      const named = Object.entries(paths).map(([path, item]) => [
-        path === action ? '/api/v1/connectors/{name}:sync' : path,
-        path === action ? JSON.parse(JSON.stringify(item).replaceAll('"name":"target"', '"name":"name"')) : item,
-      ]);
-      return { ...rest, paths: Object.fromEntries(named) };
+      const { paths = {}, components, ...rest } = document.openapiObject;
+      const described = Object.entries(paths).map(([path, item]) => {
+        for (const operation of Object.values(item ?? {}) as { responses?: Record<string, unknown> }[])
+          if (operation.responses) operation.responses.default = PROBLEM;
+        if (path !== ACTION) return [path, item];
+        return [ACTION_SHOWN, JSON.parse(JSON.stringify(item).replaceAll('"name":"target"', '"name":"name"'))];
+      });
+      const { $schema: _, ...problem } = problemSchema.toJSONSchema();
+      return {
+        ...rest,
+        components: { ...components, schemas: { ...components?.schemas, Problem: problem as object } },
+        paths: Object.fromEntries(described),
+      };
     },
   });
 }

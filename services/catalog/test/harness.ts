@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Catalog, createCatalog } from '@songhua/catalog';
+import { createTestDatabase } from '@songhua/catalog/testing';
+import { createMinioStore, type ObjectStore } from '@songhua/object-store';
+import { createLogger, createMetrics } from '@songhua/runtime';
+import { startCatalogService } from '../src/index.js';
+
+export interface Harness {
+  url: string;
+  catalog: Catalog;
+  store: ObjectStore;
+  /** What the connector service was asked; `answer` is what it says. */
+  connector: { asked: { path: string; body: unknown }[]; answer: { status: number; body: unknown } };
+  tempDirectory: string;
+  /** Another replica on the same database and bucket. */
+  replica(): Promise<{ url: string; stop(): Promise<void> }>;
+  stop(): Promise<void>;
+}
+
+const variable = (name: string): string => {
+  const value = process.env[name];
+  if (value) return value;
+  throw new Error(`${name} is not set; point it at running engines, or run \`npm test\``);
+};
+
+/** A catalog service on real engines, with a database and bucket of its own, and a stand-in for the connector service behind it. */
+export async function startHarness(): Promise<Harness> {
+  const s3 = {
+    SONGHUA_S3_ENDPOINT: variable('SONGHUA_TEST_S3_ENDPOINT'),
+    SONGHUA_S3_ACCESS_KEY: variable('SONGHUA_TEST_S3_ACCESS_KEY'),
+    SONGHUA_S3_SECRET_KEY: variable('SONGHUA_TEST_S3_SECRET_KEY'),
+    SONGHUA_S3_BUCKET: `songhua-test-${randomBytes(6).toString('hex')}`,
+  };
+  const brokers = variable('SONGHUA_TEST_KAFKA_BROKERS').split(',');
+  const database = await createTestDatabase();
+  const tempDirectory = await mkdtemp(join(tmpdir(), 'songhua-catalog-test-'));
+  const store = createMinioStore({
+    endpoint: s3.SONGHUA_S3_ENDPOINT,
+    accessKey: s3.SONGHUA_S3_ACCESS_KEY,
+    secretKey: s3.SONGHUA_S3_SECRET_KEY,
+    bucket: s3.SONGHUA_S3_BUCKET,
+  });
+  await store.ensureBucket();
+  const catalog = createCatalog({ databaseUrl: database.url, poolSize: 8 });
+  const connector: Harness['connector'] = { asked: [], answer: { status: 200, body: {} } };
+  const behind = await standIn(connector);
+
+  const start = async (name: string): Promise<{ url: string; stop(): Promise<void> }> => {
+    const service = await startCatalogService(
+      {
+        ...s3,
+        SONGHUA_HTTP_HOST: '127.0.0.1',
+        SONGHUA_HTTP_PORT: 0,
+        SONGHUA_KAFKA_BROKERS: brokers,
+        SONGHUA_DATABASE_URL: database.url,
+        SONGHUA_TEMP_DIR: join(tempDirectory, name),
+        SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${(behind.address() as AddressInfo).port}`,
+        SONGHUA_CATALOG_CACHE_MB: 64,
+        SONGHUA_CATALOG_MEMORY_MB: 128,
+      },
+      { logger: createLogger('catalog-test'), metrics: createMetrics('catalog-test') },
+    );
+    return { url: `http://127.0.0.1:${service.port}`, stop: service.stop };
+  };
+  const service = await start('a');
+  const others: { stop(): Promise<void> }[] = [];
+
+  return {
+    url: service.url,
+    catalog,
+    store,
+    connector,
+    tempDirectory,
+    async replica() {
+      const other = await start(`replica-${others.length}`);
+      others.push(other);
+      return other;
+    },
+    async stop() {
+      for (const running of [service, ...others]) await running.stop();
+      behind.closeAllConnections();
+      behind.close();
+      await catalog.close();
+      await database.drop();
+      const objects: string[] = [];
+      for await (const { key } of store.list('')) objects.push(key);
+      await store.delete(objects);
+      await rm(tempDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function standIn(state: Harness['connector']): Promise<Server> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      state.asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString()) });
+      const type = state.answer.status < 400 ? 'application/json' : 'application/problem+json';
+      response.writeHead(state.answer.status, { 'content-type': type }).end(JSON.stringify(state.answer.body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
