@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { codeOf } from '@songhua/domain';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
+import { retry } from '@songhua/runtime';
 import { Client as PostgresClient } from 'pg';
 import { run } from './builds/run.js';
 import { DATABASE, TEMPORAL_RETENTION, TOPICS } from './declared.js';
@@ -50,7 +51,9 @@ export async function declare(engine: EngineName, options: DeclareOptions): Prom
     const messaging = createKafkaMessaging({ brokers: endpoints.brokers, clientId: 'songhua-declare' });
     await messaging.ensureTopics([...TOPICS]);
   } else if (engine === 'object-store') {
-    await createMinioStore(endpoints.s3).ensureBucket();
+    const store = createMinioStore(endpoints.s3);
+    // A store answers its readiness probe a moment before it takes writes.
+    await retry(() => store.ensureBucket(), { tries: 10, baseMs: 200, maxMs: 2_000 });
   } else if (engine === 'temporal') {
     if (options.temporalBuild === undefined) return;
     await declareRetention(options.temporalBuild, endpoints.temporalAddress, endpoints.temporalNamespace);

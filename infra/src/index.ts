@@ -1,4 +1,5 @@
 export * from './declared.js';
+export { type DoctorCheck, type DoctorReport, doctor } from './doctor/doctor.js';
 export * from './endpoints.js';
 export { ensureTemporalTestServer } from './engines/fetch.js';
 export { type RunningEngines, type StartEnginesOptions, startEngines } from './engines/start.js';

@@ -6,7 +6,7 @@ import { lock as lockFolder } from 'proper-lockfile';
 import { z } from 'zod';
 import { sha256File } from '../files.js';
 import { type OnProgress, reporter } from '../progress.js';
-import { fetchBuild, stage } from './fetch.js';
+import { type FetchContext, fetchBuild, stage } from './fetch.js';
 import { type Build, INFRA_FOLDER } from './lock.js';
 
 // A compile holds the lock for minutes; its holder renews it, so a dead one is noticed after this.
@@ -20,6 +20,8 @@ export interface EnsureOptions {
   folder: string;
   onProgress?: OnProgress | undefined;
   javaHome?: string | undefined;
+  /** Brings a build into its folder; the registries' clients when absent. */
+  fetch?: (context: FetchContext) => Promise<void>;
 }
 
 /** Changes when the lock asks for other bytes under the same version. */
@@ -87,7 +89,7 @@ export async function ensureBuild(build: Build, options: EnsureOptions): Promise
     const staged = await stage(final);
     try {
       const { target, scratch } = staged;
-      await fetchBuild({ build, target, scratch, report, javaHome: options.javaHome });
+      await (options.fetch ?? fetchBuild)({ build, target, scratch, report, javaHome: options.javaHome });
       await seal(target, recipe);
       await staged.publish();
     } finally {

@@ -30,15 +30,16 @@ function account(user: string): Account | undefined {
   return uid === undefined || gid === undefined ? undefined : { user, uid: Number(uid), gid: Number(gid) };
 }
 
-function choose(): Account {
+function choose(create: boolean): Account {
   const [made, ours, last] = CANDIDATES.map(account);
   if (made ?? ours) return (made ?? ours) as Account;
-  try {
-    execFileSync('useradd', ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', 'songhua'], {
-      stdio: 'ignore',
-    });
-  } catch {
-    // No such tool, or a read-only system: `nobody` will do.
+  if (create) {
+    try {
+      const args = ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', 'songhua'];
+      execFileSync('useradd', args, { stdio: 'ignore' });
+    } catch {
+      // No such tool, or a read-only system: `nobody` will do.
+    }
   }
   const chosen = account('songhua') ?? last;
   if (chosen) return chosen;
@@ -56,12 +57,12 @@ function isReachable(path: string): boolean {
   }
 }
 
-/** How to run PostgreSQL's programs: as we are, or as an unprivileged user when we are root. */
-export function unprivilegedRunner(): Runner {
+/** How to run PostgreSQL's programs: as we are, or as an unprivileged user (made when there is none) when we are root. */
+export function unprivilegedRunner({ create } = { create: true }): Runner {
   if (process.getuid?.() !== 0) {
     return { user: undefined, uid: undefined, gid: undefined, wrap: (file, args) => ({ file, args }) };
   }
-  const { user, uid, gid } = choose();
+  const { user, uid, gid } = choose(create);
   return {
     user,
     uid,

@@ -29,6 +29,7 @@ function anyFree(): Promise<number> {
 
 /** Hands out ports by name: the one remembered, else the well-known one, else any free one; remembers what it gave. */
 export interface PortBook {
+  /** `wellKnown` 0: any. */
   take(name: string, wellKnown: number): Promise<number>;
 }
 
@@ -37,7 +38,7 @@ export function createPortBook(path: string): PortBook {
   const remembered = portsSchema.catch({}).parse(readJson(path) ?? {});
   const given = new Set<number>();
   const claim = async (port: number | undefined): Promise<number | undefined> => {
-    if (port === undefined || given.has(port)) return undefined;
+    if (port === undefined || port === 0 || given.has(port)) return undefined;
     // Claimed before the check, because several engines ask at once.
     given.add(port);
     if (await isFree(port)) return port;

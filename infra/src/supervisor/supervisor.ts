@@ -96,8 +96,9 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
   const ports = createPortBook(home.ports);
   return {
     start: async () => {
-      enter('starting');
+      // Before anything is recorded: the record names what a killed predecessor left.
       await reapProcesses(home);
+      enter('starting');
       endpoints = await startEngines();
       writeJson(home.endpoints, endpoints, 0o600);
       if (!running()) return;

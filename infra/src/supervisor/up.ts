@@ -13,18 +13,18 @@ import { type Home, openHome, resolveHome } from '../home.js';
 import { ownerOf } from '../process/registry.js';
 import { type OnProgress, type Phase, reporter } from '../progress.js';
 import { down } from './down.js';
-import { defaultServices, type Plan, type ServiceName, type ServicePlan } from './plan.js';
+import { defaultServices, type Plan, planSchema, type ServiceName, type ServicePlan } from './plan.js';
 import { type ProcessState, readState, type StackState } from './state.js';
 
 export interface UpOptions {
   /** State folder; `resolveHome()` when absent. */
   home?: string;
   objectStore?: ObjectStoreKind;
-  /** The four services of this checkout when absent. */
+  /** When absent: what this state folder ran last, else the four services of this checkout. */
   services?: ServicePlan[];
-  /** Replicas of the services of this checkout; 1 when absent. */
+  /** Replicas of the four services of this checkout; 1 of each that is not named. */
   replicas?: Partial<Record<ServiceName, number>>;
-  /** More environment variables for every service. */
+  /** More environment variables for every service; when absent, those of the last run. */
   env?: Record<string, string>;
   onProgress?: OnProgress;
   /** From engines fetched to everything ready; 180 s when absent. */
@@ -60,7 +60,9 @@ export async function up(options: UpOptions = {}): Promise<StackState> {
 }
 
 async function makePlan(home: Home, options: UpOptions): Promise<Plan> {
-  const services = options.services ?? defaultServices(options.replicas);
+  const last = planSchema.safeParse(readJson(home.plan)).data;
+  const remembered = options.replicas ? undefined : last?.services;
+  const services = options.services ?? remembered ?? defaultServices(options.replicas);
   const missing = services.find((service) => service.replicas > 0 && !existsSync(service.entry));
   if (missing) {
     throw infraError('stack.not-ready', `${missing.entry} does not exist: build the checkout first (npm run build)`);
@@ -71,7 +73,7 @@ async function makePlan(home: Home, options: UpOptions): Promise<Plan> {
     home: home.root,
     engines: { mode: 'native', names: [...ENGINE_NAMES], ...fetched },
     services,
-    env: options.env ?? {},
+    env: options.env ?? last?.env ?? {},
   };
 }
 

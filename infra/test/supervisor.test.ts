@@ -1,0 +1,132 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { down, type ServicePlan, type StackStatus, status, up } from '../src/index.js';
+import { identify, isRunning } from '../src/process/identity.js';
+
+const START_MS = 180_000;
+/** A service that is ready at once and ends when it is told to over HTTP. */
+const SERVICE = `
+const { createServer } = require('node:http');
+process.on('SIGTERM', () => process.exit(0));
+createServer((request, response) => {
+  if (request.url === '/fall') process.exit(7);
+  response.end(JSON.stringify({ brokers: process.env.SONGHUA_KAFKA_BROKERS, told: process.env.TOLD }));
+}).listen(Number(process.env.SONGHUA_HTTP_PORT), process.env.SONGHUA_HTTP_HOST);
+`;
+
+let home = '';
+let services: ServicePlan[] = [];
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'songhua-supervisor-'));
+  const entry = join(home, 'service.js');
+  await writeFile(entry, SERVICE);
+  services = [{ name: 'echo', entry, replicas: 2, port: 0, nodeFlags: [], env: { TOLD: 'yes' } }];
+  await up({ home, services });
+}, START_MS);
+afterAll(async () => {
+  await down({ home });
+  await rm(home, { recursive: true, force: true });
+}, 90_000);
+
+const find = (name: string): StackStatus['processes'][number] => {
+  const found = status(home).processes.find((one) => one.name === name);
+  if (!found) throw new Error(`no process ${name}`);
+  return found;
+};
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}: ${JSON.stringify(status(home), null, 1)}`);
+    await delay(50);
+  }
+}
+
+test('everything is ready, replicas have ports of their own and the addresses of the engines', async () => {
+  expect(status(home)).toMatchObject({ phase: 'ready', healthy: true });
+  const urls = ['echo', 'echo-2'].map((name) => find(name).url ?? '');
+  expect(new Set(urls).size).toBe(2);
+  for (const url of urls) {
+    const told = (await (await fetch(url)).json()) as { brokers: string; told: string };
+    expect(told).toEqual({ brokers: expect.stringMatching(/^127\.0\.0\.1:\d+$/), told: 'yes' });
+  }
+});
+
+test('the supervisor stays small', () => {
+  const bytes = status(home).supervisor?.residentBytes ?? 0;
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThan(80e6);
+});
+
+test('a service that falls is started again and the fall is told', async () => {
+  const { url, pid } = find('echo-2');
+  await fetch(`${url}/fall`).catch(() => undefined);
+  await until('echo-2 to be back', () => find('echo-2').state === 'ready' && find('echo-2').pid !== pid);
+  expect(find('echo-2')).toMatchObject({ restarts: 1, lastError: expect.stringContaining('exit code 7') });
+  expect(find('echo').restarts).toBe(0);
+}, 60_000);
+
+test('an engine that is killed is started again', async () => {
+  const { pid } = find('postgres');
+  process.kill(pid ?? 0, 'SIGKILL');
+  await until('postgres to be back', () => find('postgres').state === 'ready' && find('postgres').pid !== pid);
+  expect(find('postgres').restarts).toBe(1);
+}, 90_000);
+
+test(
+  'up on a running stack changes nothing',
+  async () => {
+    const before = status(home);
+    await up({ home });
+    const after = status(home);
+    expect(after.supervisor?.pid).toBe(before.supervisor?.pid);
+    expect(after.processes.map((one) => one.pid)).toEqual(before.processes.map((one) => one.pid));
+  },
+  START_MS,
+);
+
+test(
+  'after the supervisor itself is killed, up ends what it left and starts the same again',
+  async () => {
+    const before = status(home);
+    const left = before.processes.map((one) => identify(one.pid ?? 0));
+    process.kill(before.supervisor?.pid ?? 0, 'SIGKILL');
+    await until('the loss to be seen', () => status(home).phase === 'lost');
+    await up({ home });
+    expect(status(home)).toMatchObject({ phase: 'ready', healthy: true });
+    expect(left.filter((one) => one !== undefined && isRunning(one))).toEqual([]);
+    expect(status(home).processes.map((one) => one.url)).toEqual(before.processes.map((one) => one.url));
+  },
+  START_MS,
+);
+
+test(
+  'a service that never comes up fails the start with its name and the end of its log',
+  async () => {
+    const entry = join(home, 'broken.js');
+    await writeFile(entry, 'console.error("the port is cursed"); process.exit(1);');
+    const broken = { name: 'broken', entry, replicas: 1, port: 0, nodeFlags: [], env: {} };
+    await expect(up({ home, services: [broken] })).rejects.toMatchObject({
+      code: 'stack.not-ready',
+      message: expect.stringMatching(/broken(.|\n)*the port is cursed/),
+    });
+    expect(status(home)).toMatchObject({ phase: 'stopped', supervisor: null });
+  },
+  START_MS,
+);
+
+test(
+  'down stops every process, and wipe leaves no data',
+  async () => {
+    await up({ home, services });
+    const living = status(home).processes.map((one) => identify(one.pid ?? 0));
+    expect(await down({ home, wipe: true })).toMatchObject({ wasRunning: true, wiped: true });
+    expect(living.filter((one) => one !== undefined && isRunning(one))).toEqual([]);
+    expect(status(home).phase).toBe('never');
+  },
+  START_MS,
+);
