@@ -51,6 +51,8 @@ export async function startSystem(options: {
     SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.get('connector')}`,
     SONGHUA_TEMP_DIR: join(home, 'tmp'),
     SONGHUA_FILE_ROOTS: options.fileRoots.join(':'),
+    // The tests' departments answer on loopback.
+    SONGHUA_HTTP_ALLOW: '127.0.0.1/32',
     SONGHUA_LOG_LEVEL: 'debug',
   };
   const services = new Map<string, ServiceUnderTest>();
