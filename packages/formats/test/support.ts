@@ -74,12 +74,14 @@ export async function readAll(path: string, options: ReadOptions = {}): Promise<
     }
     const parsed = parseCanonical(batch.csv.toString('utf8'));
     if (parsed.length !== batch.rows) throw new Error(`the batch says ${batch.rows} rows and has ${parsed.length}`);
-    rows.push(...parsed);
-    runs.push(...batch.lines);
+    for (const row of parsed) rows.push(row);
+    for (const run of batch.lines) runs.push(run);
     largestBatch = Math.max(largestBatch, batch.csv.length);
   }
+  let at = 0;
   const lines = rows.map((_, row) => {
-    const run = runs.findLast((r) => r.row <= row) as { row: number; line: number };
+    while ((runs[at + 1]?.row ?? Number.POSITIVE_INFINITY) <= row) at++;
+    const run = runs[at] as { row: number; line: number };
     return run.line + row - run.row;
   });
   return { table, header: table.columns.map((c) => c.name), rows, rejected, lines, largestBatch };

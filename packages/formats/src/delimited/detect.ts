@@ -115,7 +115,8 @@ export function detectDialect(sample: Sample, lineEnding: LineEnding, hints: Dia
     }
   }
   if (best === undefined || (best.columns < 2 && hints.delimiter === undefined)) {
-    best = { ...attempt(hints.delimiter ?? ',', quotes[0] ?? '"', quotes[0] || '"') };
+    // Commas in a single column are text.
+    best = attempt(hints.delimiter ?? (text.includes(',') ? '' : ','), quotes[0] ?? '"', quotes[0] || '"');
   }
   return decide(best, lineEnding);
 }
@@ -164,7 +165,7 @@ function commonest(records: SampleRecord[]): { columns: number; rows: number } {
     if (count > 1 && (better || columns === 1)) [columns, rows] = [count, n];
   }
   const single = counts.get(1) ?? 0;
-  if (columns === 1 || (rows < 2 && single > 3 * rows)) return { columns: 1, rows: single };
+  if (columns === 1 || single > 2 * rows) return { columns: 1, rows: single };
   return { columns, rows };
 }
 

@@ -3,7 +3,8 @@ import { LF, SPACE, type Spec } from './spec.js';
 
 // A record this wide with stray quotes is beyond repair; it also bounds the recursion.
 const WIDEST = 2000;
-const MOST_STEPS = 20_000;
+// Bytes that one line may cost, looked at again and again: hostile input must not be slower than a megabyte a line.
+const MOST_STEPS = 1_000_000;
 
 /**
  * Finds the reading of one physical line [`pos`, `lineEnd`) whose quotes do not pair that has exactly `expected` fields, and
@@ -45,11 +46,12 @@ export function recoverLine(
 
   const from = (start: number): boolean => {
     const key = start * (WIDEST + 1) + path.length;
-    if (dead.has(key) || ++steps > MOST_STEPS) return false;
+    if (dead.has(key) || steps > MOST_STEPS) return false;
     if (buf[start] === quote && start < lineEnd) {
       const closing = closingQuote(start);
       if (closing >= 0) return after(closing + 1, { start: start + 1, end: closing, kind: ESCAPED }) || fail(key);
       for (let i = start + 1; i < lineEnd; i++) {
+        steps++;
         if (buf[i] !== quote || !(i + 1 >= lineEnd || isDelimiter(i + 1))) continue;
         if (after(i + 1, { start: start + 1, end: i, kind: ESCAPED })) return true;
         break;
@@ -57,6 +59,7 @@ export function recoverLine(
     }
     let end = start;
     while (end < lineEnd && !isDelimiter(end)) end++;
+    steps += end - start + 1;
     if (after(end, { start, end, kind: PLAIN })) return true;
     return fail(key);
   };
@@ -69,6 +72,7 @@ export function recoverLine(
   // A field that is quoted as it should be has one reading only.
   const closingQuote = (start: number): number => {
     for (let i = start + 1; i < lineEnd; i++) {
+      steps++;
       if (buf[i] !== quote) continue;
       if (buf[i + 1] === quote && i + 1 < lineEnd) i++;
       else return i + 1 >= lineEnd || isDelimiter(i + 1) ? i : -1;

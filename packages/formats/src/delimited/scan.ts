@@ -52,6 +52,10 @@ export interface Scanner {
 // Room for a few chunks before the first growth.
 const WORK_BYTES = 64 * 1024;
 
+// A quote that runs over this many lines before it turns out wrong was costly to follow; a file full of them is refused.
+const FAR_LINES = 100;
+const MOST_FAR_REPAIRS = 500;
+
 class RecordScanner implements Scanner {
   private work = Buffer.allocUnsafe(WORK_BYTES);
   private start = 0;
@@ -60,6 +64,7 @@ class RecordScanner implements Scanner {
   private base: number;
   private validTo = 0;
   private dirty = false;
+  private farRepairs = 0;
   private readonly sink: BatchSink;
   private readonly fields = createFields();
   private readonly scratch = createScratch();
@@ -245,6 +250,7 @@ class RecordScanner implements Scanner {
     const whole =
       status === 'complete' ? { count: fields.count, next: fields.next, end: fields.contentEnd } : undefined;
     const inner = fields.innerLines;
+    if (inner > FAR_LINES && ++this.farRepairs > MOST_FAR_REPAIRS) throw this.unclosed();
     const line = lineAt(work, start, bounds, spec.cr);
     if (line === undefined) {
       if (status === 'unclosed') throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
@@ -321,10 +327,20 @@ class RecordScanner implements Scanner {
     const { start, end, work, options } = this;
     const { limits, spec } = options;
     if (end - start <= limits.rowBytes + limits.fieldBytes) return;
-    const delimiter = work.lastIndexOf(spec.delimiter, end - 1);
+    const delimiter = spec.delimiter.length === 0 ? start : work.lastIndexOf(spec.delimiter, end - 1);
     if (end - Math.max(start, delimiter) > limits.fieldBytes)
       throw this.tooLong('limit.field-bytes', limits.fieldBytes);
     throw this.tooLong('limit.row-bytes', limits.rowBytes);
+  }
+
+  private unclosed(): Error {
+    const { name } = this.options;
+    return formatError(
+      'quote.unclosed',
+      `${name} line ${this.line}: more than ${MOST_FAR_REPAIRS} quotes are never closed where they should be; name the quote of the file, or export it again. ` +
+        `第 ${this.line} 行：引号未闭合的行太多`,
+      { file: name, line: this.line },
+    );
   }
 
   private tooLong(code: 'limit.field-bytes' | 'limit.row-bytes', limit: number): Error {
