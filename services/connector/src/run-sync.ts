@@ -36,7 +36,7 @@ const LEASE_LOST = 'sync.lease-lost';
 const TRIES = 3;
 const BACKOFF_MS = [500, 2_000];
 // Keeps the pipeline to the broker full while one batch is compressed and another awaits its acknowledgement.
-const MAX_BYTES_IN_MEMORY = 4 * 1024 * 1024;
+const MAX_BYTES_IN_MEMORY = 2 * 1024 * 1024;
 
 /**
  * Runs one sync to its result: `delivered` when everything is acknowledged by the broker, `unchanged` without touching it, `failed`

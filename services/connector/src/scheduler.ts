@@ -30,7 +30,7 @@ interface Group {
 const STEP_MS = 1_000;
 const RELOAD_MS = 2_000;
 const CATCH_UP_MS = 300_000;
-// A slot this late will not come by its own timer any more, on this replica or another.
+// Up to here a late timer still runs its slot; later than that, no replica's own timer will, and the slot is caught up.
 const LATE_MS = 30_000;
 
 /**
@@ -80,7 +80,13 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
         const group = groups.get(key);
         if (group) fire(group, context.date);
       },
-      { timezone: schedule.timezone, name: key, unref: true, suppressMissedWarning: true },
+      {
+        timezone: schedule.timezone,
+        name: key,
+        unref: true,
+        suppressMissedWarning: true,
+        missedExecutionTolerance: LATE_MS,
+      },
     );
     task.on('execution:missed', () => {
       const timer = setTimeout(() => {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Catalog } from '@songhua/catalog';
 import { connectorKinds } from '@songhua/connectors';
 import { RECORDS_TOPIC } from '@songhua/contracts';
@@ -16,6 +15,7 @@ import { createResultWriter } from './results.js';
 import { runSync } from './run-sync.js';
 import { createScheduler } from './scheduler.js';
 import { createSecretResolver } from './secrets.js';
+import { openTempDir } from './temp.js';
 import { createTrials } from './trials.js';
 import { startWatch } from './watch.js';
 import { startWorker } from './worker.js';
@@ -40,9 +40,9 @@ const STOP_GRACE_MS = 12_000;
 export async function startService(parts: ServiceParts): Promise<RunningService & { address: string }> {
   const { catalog, producer, config } = parts;
   const { logger, metrics } = parts.context;
-  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
-  const tempDir = join(config.SONGHUA_TEMP_DIR, `connector-${owner}`);
-  await mkdir(tempDir, { recursive: true });
+  const unique = randomUUID().slice(0, 8);
+  const owner = `${hostname()}-${process.pid}-${unique}`;
+  const tempDir = await openTempDir(config.SONGHUA_TEMP_DIR, unique);
 
   const kinds = connectorKinds({ fileRoots: config.SONGHUA_FILE_ROOTS, allowedAddresses: config.SONGHUA_HTTP_ALLOW });
   const secrets = createSecretResolver(config.SONGHUA_SECRETS_DIR);
