@@ -295,3 +295,33 @@ test('workbooks, archives, JSON and XML are named, not read as text', async () =
     expect(await failure(read(content))).toMatchObject({ code: 'format.unsupported' });
   }
 });
+
+test('one record that ends with a carriage return alone is still a record', async () => {
+  const { rows, rejected } = await read('a,b,c\n1,2,3\r4,5,6\n7,8,9\n');
+  expect(rows).toEqual([
+    ['1', '2', '3'],
+    ['4', '5', '6'],
+    ['7', '8', '9'],
+  ]);
+  expect(rejected).toEqual([]);
+});
+
+test('a single column of values or prose is not divided by what stands inside them', async () => {
+  for (const rows of [
+    ['2017/01/05', '2018/03/01', '2019/11/30'],
+    ['John Smith', 'Mary Li', 'Wei Zhang'],
+    ['南岗区, 12号', '道里区', '松北区', '香坊区'],
+  ]) {
+    const found = await read(`name\n${rows.join('\n')}\n`);
+    expect(found.rows).toEqual(rows.map((row) => [row]));
+  }
+});
+
+test('accented letters in single bytes are windows-1252', async () => {
+  const { rows, table } = await read(Buffer.from('name,price\nCafé,£74.69\nÜber,£3\n', 'latin1'));
+  expect(table.encoding).toBe('windows-1252');
+  expect(rows).toEqual([
+    ['Café', '£74.69'],
+    ['Über', '£3'],
+  ]);
+});

@@ -1,4 +1,5 @@
 import type { LineEnding } from '../types.js';
+import { cellKind } from './cells.js';
 import { createFields, type Fields } from './parse.js';
 import { readRecords, type Sample, type SampleRecord } from './sample.js';
 import { CR, LF, type Spec, specOf } from './spec.js';
@@ -51,6 +52,7 @@ const RECORDS = 120;
 const WRITTEN = ['\\t'];
 // Tells line endings apart without reading a large head twice.
 const LINE_ENDING_BYTES = 16 * 1024;
+const TYPED_SHARE = 0.7;
 const MOST_CANDIDATES = 5;
 // Quotes are plain text only where several do not pair and none does.
 const FEWEST_STRAY = 3;
@@ -114,6 +116,7 @@ export function detectDialect(sample: Sample, lineEnding: LineEnding, hints: Dia
       }
     }
   }
+  if (best !== undefined && hints.delimiter === undefined && isCoincidence(best, text)) best = undefined;
   if (best === undefined || (best.columns < 2 && hints.delimiter === undefined)) {
     // Commas in a single column are text.
     best = attempt(hints.delimiter ?? (text.includes(',') ? '' : ','), quotes[0] ?? '"', quotes[0] || '"');
@@ -132,6 +135,24 @@ function decide(best: Candidate, lineEnding: LineEnding): DetectedDialect {
     evidence: `${Math.round(share * 100)} % of the first records have ${columns} field(s)`,
     confidence: Math.max(0.1, Math.min(1, score)),
   };
+}
+
+/**
+ * Whether a delimiter that also stands inside dates and prose divides nothing but those: the lines are values as they are, or
+ * fall into two texts.
+ */
+function isCoincidence({ delimiter, columns }: Candidate, text: string): boolean {
+  if ((DELIMITERS[delimiter] ?? 0.5) >= 0.9 || STRONG.includes(delimiter[0] as string) || delimiter[0] === ',')
+    return false;
+  const lines = text
+    .split(/\r\n|\n|\r/, RECORDS)
+    .slice(1)
+    .filter((line) => line.trim() !== '');
+  const typed = (cells: string[]): number => cells.filter((cell) => !['text', 'empty'].includes(cellKind(cell))).length;
+  if (lines.length > 0 && typed(lines) >= lines.length * TYPED_SHARE) return true;
+  if (columns > 2) return false;
+  const pairs = lines.map((line) => line.split(delimiter));
+  return [0, 1].every((c) => typed(pairs.map((pair) => pair[c] ?? '')) < lines.length * TYPED_SHARE);
 }
 
 /** Scores one dialect: share of records with the commonest number of fields, weighed by how clean the cells are. */

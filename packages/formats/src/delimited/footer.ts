@@ -47,7 +47,10 @@ export async function findFooter(
     const text = decoder.decode(tail.subarray(start, end), true);
     const kind = lineKind(text, spec, columns);
     if (kind === 'row') break;
-    if (kind === 'blank') continue;
+    if (kind === 'blank') {
+      if (found !== undefined) found.offset = first + start;
+      continue;
+    }
     if (kind === 'note') notes++;
     else totals++;
     found = { offset: first + start, notes, totals };
@@ -75,7 +78,7 @@ function lineKind(line: Buffer, spec: Spec, columns: number): 'row' | 'blank' | 
   if (status !== 'complete') return 'row';
   const cells = cellsOf(guarded, fields, spec).map((cell) => cell.trim());
   const filled = cells.filter((cell) => cell !== '');
-  if (filled.length === 0) return cells.length > 1 ? 'row' : 'blank';
+  if (filled.length === 0) return 'blank';
   const [cell] = filled as [string];
   if (filled.length === 1) return NOTE.test(cell) ? 'note' : 'row';
   if (NOTE.test(cell) && cells[0] === cell && cells.length !== columns) return 'note';

@@ -252,6 +252,7 @@ class RecordScanner implements Scanner {
     const inner = fields.innerLines;
     if (inner > FAR_LINES && ++this.farRepairs > MOST_FAR_REPAIRS) throw this.unclosed();
     const line = lineAt(work, start, bounds, spec.cr);
+    if (line !== undefined && this.splitAtReturn(line.contentEnd, bounds)) return true;
     if (line === undefined) {
       if (status === 'unclosed') throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
       return false;
@@ -271,6 +272,17 @@ class RecordScanner implements Scanner {
     }
     fields.innerLines = 0;
     return this.reject('row.quote', 0, line.contentEnd, line.next);
+  }
+
+  /** A record that ends with a carriage return alone, in a file whose other records end with line feeds. */
+  private splitAtReturn(lineEnd: number, bounds: { end: number; last: boolean }): boolean {
+    const { work, start, fields, options } = this;
+    if (options.spec.cr || !work.subarray(start, lineEnd).includes(CR)) return false;
+    const status = parseRecord(work, start, bounds, { ...options.spec, cr: true }, fields);
+    const alone = work[fields.contentEnd] === CR && fields.next === fields.contentEnd + 1;
+    return (
+      status === 'complete' && alone && fields.count === options.columns && this.accept(fields.contentEnd, fields.next)
+    );
   }
 
   private accept(contentEnd: number, next: number): boolean {

@@ -131,12 +131,8 @@ function legacy(sample: Buffer): EncodingGuess {
   const gb = (c.gbCommon - 3 * c.gbBad) / Math.max(1, c.pairs);
   const big5 = (c.big5Common - 3 * c.big5Bad) / Math.max(1, c.pairs);
   const share = (value: number) => `${Math.round(Math.max(0, value) * 100)} %`;
-  if (Math.max(gb, big5) < 0.5 && c.lone > 0) {
-    return guess(
-      'windows-1252',
-      `single bytes beyond ASCII between letters (GB ${share(gb)}, Big5 ${share(big5)})`,
-      0.6,
-    );
+  if (Math.max(gb, big5) < 0.5 && (c.lone > 0 || Math.min(c.gbBad, c.big5Bad) > c.pairs * 0.3)) {
+    return guess('windows-1252', `single bytes beyond ASCII (GB ${share(gb)}, Big5 ${share(big5)})`, 0.6);
   }
   // In Big5 text about half of the second bytes are ASCII, which GB 2312 never has; the reverse shows in rare Big5 rows.
   if (big5 > gb + 0.1) {
