@@ -14,6 +14,8 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/', '/dist/'],
   // Sources import each other as `./x.js`, as Node needs it.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  // Real engines on two busy cores: a test that waits this long waits for something that will not come.
+  testTimeout: 60_000,
   restoreMocks: true,
   reporters: ['default', '<rootDir>/tests/reporter.cjs'],
 };

@@ -83,8 +83,9 @@ describe('a city run to published versions', () => {
     for (const name of names()) {
       const { columns, primaryKey } = await manifestOf(name);
       const told = city.truth(name).schema;
-      const seen = columns.map((c) => `${c.name}:${c.type}`);
-      const meant = told.columns.map((c) => `${c.name}:${c.type}`);
+      // A version keeps the column order of its first file, which some departments wrote differently.
+      const seen = columns.map((c) => `${c.name}:${c.type}`).sort();
+      const meant = told.columns.map((c) => `${c.name}:${c.type}`).sort();
       if (JSON.stringify([seen, primaryKey]) !== JSON.stringify([meant, told.primaryKey]))
         wrong.push({ name, seen, meant });
     }

@@ -1,56 +1,63 @@
-// Preloaded into a service under test (`node --require`): ends the process with SIGKILL at one exact step, once.
-//   SONGHUA_CRASH_AT    <package>#<export>[>method.path]:<before|after>, e.g. catalog#createCatalog>refreshes.publish:after
-//   SONGHUA_CRASH_MARK  file that is made when the crash happens; while it exists nothing crashes
-// The product has no crash points of its own: the hook wraps what a package exports as it is loaded.
+// Preloaded into a service under test (`node --require`): sends the process a signal at one exact step, once.
+//   SONGHUA_CRASH_AT      <module>#<export>[>method.path]…:<before|after>[@n], e.g. @songhua/catalog#createCatalog>refreshes.publish:after
+//                         each `>` goes on to what the call before it returned; `@n` waits for the n-th call
+//   SONGHUA_CRASH_MARK    file that is made when it happens; while it exists nothing more happens
+//   SONGHUA_CRASH_SIGNAL  SIGKILL unless told otherwise; SIGSTOP makes the process pause as a stalled machine would
+// The product has no crash points of its own: the hook wraps what a module exports as it is loaded.
 const { existsSync, writeFileSync } = require('node:fs');
 const Module = require('node:module');
 
-const spec = /^([a-z-]+)#(\w+)(?:>([\w.]+))?:(before|after)$/.exec(process.env.SONGHUA_CRASH_AT ?? '');
+const spec = /^([^#]+)#(\w+)((?:>[\w.]+)*):(before|after)(?:@(\d+))?$/.exec(process.env.SONGHUA_CRASH_AT ?? '');
 const mark = process.env.SONGHUA_CRASH_MARK;
 
 if (spec && mark) {
-  const [, packageName, exported, path, moment] = spec;
-  const crash = () => {
-    if (existsSync(mark)) return;
+  const [, moduleName, exported, calls, moment, nth = '1'] = spec;
+  const signal = process.env.SONGHUA_CRASH_SIGNAL ?? 'SIGKILL';
+  let remaining = Number(nth);
+  const strike = () => {
+    remaining--;
+    if (remaining > 0 || existsSync(mark)) return;
     writeFileSync(mark, process.env.SONGHUA_CRASH_AT);
-    process.kill(process.pid, 'SIGKILL');
-    // The signal lands before anything else of this process runs.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    process.kill(process.pid, signal);
   };
-  const crashing = (original) =>
-    function crashingCall(...args) {
-      if (moment === 'before') crash();
+  const striking = (original) =>
+    function strikingCall(...args) {
+      if (moment === 'before') strike();
       const result = original.apply(this, args);
       if (moment === 'before') return result;
       return Promise.resolve(result).then((value) => {
-        crash();
+        strike();
         return value;
       });
     };
-  const wrapMethod = (object, [name, ...rest]) => {
+  const replaced = (object, name, replacement) =>
+    new Proxy(object, {
+      get(target, key) {
+        const value = key === name ? replacement : Reflect.get(target, key, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  /** `object` with the method at `path` striking, or with what that method returns wrapped further. */
+  const wrapMethod = (object, [name, ...path], rest) => {
     const target = object[name];
-    const replacement = rest.length === 0 ? crashing(target.bind(object)) : wrapMethod(target, rest);
-    return new Proxy(object, { get: (o, key) => (key === name ? replacement : bound(o, key)) });
+    if (path.length > 0) return replaced(object, name, wrapMethod(target, path, rest));
+    return replaced(object, name, wrapCall(target.bind(object), rest));
   };
-  const bound = (object, key) => {
-    const value = object[key];
-    return typeof value === 'function' ? value.bind(object) : value;
-  };
-  const wrapped = (original) => {
-    if (!path) return crashing(original);
-    return (...args) => {
-      const made = original(...args);
-      return made instanceof Promise
-        ? made.then((object) => wrapMethod(object, path.split('.')))
-        : wrapMethod(made, path.split('.'));
+  /** A function that strikes when it is the last of the calls, and otherwise returns its result wrapped. */
+  const wrapCall = (original, [next, ...rest]) => {
+    if (next === undefined) return striking(original);
+    return function wrapping(...args) {
+      const made = new.target ? Reflect.construct(original, args) : original(...args);
+      const wrap = (object) => wrapMethod(object, next.split('.'), rest);
+      return made instanceof Promise ? made.then(wrap) : wrap(made);
     };
   };
 
   const load = Module._load;
-  Module._load = function loadCrashing(request, ...rest) {
+  Module._load = function loadStriking(request, ...rest) {
     const exports = load.call(this, request, ...rest);
-    if (request !== `@songhua/${packageName}`) return exports;
-    const replacement = wrapped(exports[exported]);
+    if (request !== moduleName) return exports;
+    const replacement = wrapCall(exports[exported], calls.split('>').slice(1));
     return new Proxy(
       {},
       { get: (_, key) => (key === exported ? replacement : exports[key]), has: (_, key) => key in exports },
