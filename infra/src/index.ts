@@ -1,4 +1,5 @@
 export * from './declared.js';
+export type { EngineMode } from './docker/engine.js';
 export { type DoctorCheck, type DoctorReport, doctor } from './doctor/doctor.js';
 export * from './endpoints.js';
 export { ensureTemporalTestServer } from './engines/fetch.js';

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { infraError } from '../errors.js';
 import { sha256File } from '../files.js';
@@ -114,7 +114,7 @@ async function fetchNpm({ build, target, scratch, report }: FetchContext): Promi
 async function buildGo({ build, target, scratch, report }: FetchContext): Promise<void> {
   const go = need(await findGo(), 'Go 1.24 or newer', build);
   const sources = join(INFRA_FOLDER, build.name);
-  for (const file of await readdir(sources)) await copyFile(join(sources, file), join(scratch, file));
+  for (const file of ['go.mod', 'go.sum', 'tools.go']) await copyFile(join(sources, file), join(scratch, file));
   const module = `github.com/minio/${build.name}`;
   report('building', 'compiling from source, 2 to 4 minutes the first time');
   let packages = 0;

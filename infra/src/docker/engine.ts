@@ -19,3 +19,16 @@ export async function dockerAnswers(): Promise<string | undefined> {
   ]);
   return engine && compose ? engine : undefined;
 }
+
+export const ENGINE_MODES = ['auto', 'native', 'docker'] as const;
+export type EngineMode = (typeof ENGINE_MODES)[number];
+
+/** Who starts the engines: the argument, else `$SONGHUA_ENGINES`, else Docker where it answers and native where not. */
+export async function chooseMode(
+  asked: EngineMode | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<'native' | 'docker'> {
+  const wanted = asked ?? ENGINE_MODES.find((mode) => mode === environment.SONGHUA_ENGINES) ?? 'auto';
+  if (wanted !== 'auto') return wanted;
+  return (await dockerAnswers()) === undefined ? 'native' : 'docker';
+}

@@ -1,7 +1,9 @@
+import { describeCompose } from '../docker/compose.js';
+import { chooseMode, type EngineMode } from '../docker/engine.js';
 import type { Endpoints } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
-import { openHome, resolveHome } from '../home.js';
+import { type Home, openHome, resolveHome } from '../home.js';
 import { createManagedProcess, type ManagedProcess } from '../process/managed.js';
 import { createPortBook } from '../process/ports.js';
 import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
@@ -15,6 +17,8 @@ export interface StartEnginesOptions {
   home?: string;
   /** All four when absent; endpoints of engines that are not started have port 0. */
   engines?: readonly EngineName[];
+  /** `$SONGHUA_ENGINES`, else Docker where it answers, when absent. SeaweedFS is native only. */
+  mode?: EngineMode;
   /** MinIO where it is cached or Go is there, otherwise SeaweedFS, when absent. */
   objectStore?: ObjectStoreKind;
   /** Temporal's web page, too; off when absent. */
@@ -44,6 +48,9 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
   const home = openHome(resolveHome(options.home));
   const engines = options.engines ?? ENGINE_NAMES;
   const { onProgress } = options;
+  if (options.objectStore !== 'seaweedfs' && (await chooseMode(options.mode)) === 'docker') {
+    return startContainers(home, engines, options);
+  }
   const letGo = await claimHome(home, 'engines');
   const processes = new Map<EngineName, ManagedProcess>();
   const record = (): void =>
@@ -105,4 +112,35 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
     await stop();
     throw error;
   }
+}
+
+async function startContainers(
+  home: Home,
+  engines: readonly EngineName[],
+  { onProgress, onDatabaseReady }: StartEnginesOptions,
+): Promise<RunningEngines> {
+  const letGo = await claimHome(home, 'engines');
+  const docker = await describeCompose(home, createPortBook(home.ports));
+  const { endpoints } = docker;
+  const stop = async (): Promise<void> => {
+    await docker.stop();
+    letGo();
+  };
+  try {
+    await docker.up(engines, onProgress);
+    const { declare } = await import('../declare.js');
+    await Promise.all(engines.map((engine) => declare(engine, { endpoints, onDatabaseReady })));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  writeJson(home.endpoints, endpoints, 0o600);
+  return {
+    endpoints,
+    objectStore: 'minio',
+    pids: {},
+    stop,
+    kill: docker.kill,
+    restart: (engine) => docker.up([engine]),
+  };
 }

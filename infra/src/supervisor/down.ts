@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
+import { composeDown } from '../docker/compose.js';
 import { infraError } from '../errors.js';
-import { writeJson } from '../files.js';
+import { readJson, writeJson } from '../files.js';
 import { openHome, resolveHome } from '../home.js';
 import { endProcess, ownerOf, reapProcesses } from '../process/registry.js';
+import { planSchema } from './plan.js';
 import { readState } from './state.js';
 
 export interface DownOptions {
@@ -38,6 +40,9 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
   const state = readState(home.root);
   if (state && state.phase !== 'stopped' && state.phase !== 'failed')
     writeJson(home.state, { ...state, phase: 'stopped' });
+  if (planSchema.safeParse(readJson(home.plan)).data?.engines.mode === 'docker') {
+    await composeDown(home, options.wipe ?? false);
+  }
   if (options.wipe) {
     const paths = [home.data, home.logs, home.run, home.temp, home.credentials, home.ports, home.endpoints];
     for (const path of paths) await rm(path, { recursive: true, force: true });

@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { INFRA_FOLDER } from '../builds/lock.js';
+import { describeCompose } from '../docker/compose.js';
+import { chooseMode, type EngineMode } from '../docker/engine.js';
 import { fetchEngines } from '../engines/fetch.js';
 import { ENGINE_NAMES, type ObjectStoreKind } from '../engines/types.js';
 import { infraError } from '../errors.js';
 import { readJson, tail, writeJson } from '../files.js';
 import { type Home, openHome, resolveHome } from '../home.js';
+import { createPortBook } from '../process/ports.js';
 import { ownerOf } from '../process/registry.js';
 import { type OnProgress, type Phase, reporter } from '../progress.js';
 import { down } from './down.js';
@@ -19,6 +22,8 @@ import { type ProcessState, readState, type StackState } from './state.js';
 export interface UpOptions {
   /** State folder; `resolveHome()` when absent. */
   home?: string;
+  /** `$SONGHUA_ENGINES`, else Docker where it answers, when absent. SeaweedFS is native only. */
+  mode?: EngineMode;
   objectStore?: ObjectStoreKind;
   /** When absent: what this state folder ran last, else the four services of this checkout. */
   services?: ServicePlan[];
@@ -67,14 +72,26 @@ async function makePlan(home: Home, options: UpOptions): Promise<Plan> {
   if (missing) {
     throw infraError('stack.not-ready', `${missing.entry} does not exist: build the checkout first (npm run build)`);
   }
+  const engines = await planEngines(home, options, last?.engines);
+  return { home: home.root, engines, services, env: options.env ?? last?.env ?? {} };
+}
+
+async function planEngines(
+  home: Home,
+  options: UpOptions,
+  last: Plan['engines'] | undefined,
+): Promise<Plan['engines']> {
   const { objectStore, onProgress } = options;
-  const fetched = await fetchEngines({ engines: ENGINE_NAMES, objectStore, onProgress });
-  return {
-    home: home.root,
-    engines: { mode: 'native', names: [...ENGINE_NAMES], ...fetched },
-    services,
-    env: options.env ?? last?.env ?? {},
-  };
+  if (objectStore !== 'seaweedfs' && (await chooseMode(options.mode)) === 'docker') {
+    // A running stack holds its ports, and its containers are as it wants them.
+    if (last?.mode === 'docker' && ownerOf(home)?.role === 'supervisor') return last;
+    const docker = await describeCompose(home, createPortBook(home.ports));
+    await docker.up(ENGINE_NAMES, onProgress);
+    return { mode: 'docker', endpoints: docker.endpoints };
+  }
+  const lastStore = last?.mode === 'native' ? last.objectStore : undefined;
+  const fetched = await fetchEngines({ engines: ENGINE_NAMES, objectStore: objectStore ?? lastStore, onProgress });
+  return { mode: 'native', names: [...ENGINE_NAMES], ...fetched };
 }
 
 /** Starts the supervisor; returns whether it has ended. */
