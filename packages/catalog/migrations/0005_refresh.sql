@@ -80,6 +80,8 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'sync % of dataset % is not in the catalog', m #>> '{source,sync}', m ->> 'dataset' USING ERRCODE = 'SH404';
   END IF;
+  -- First, as every step does: a paused worker that wakes beside its successor waits here, and neither deadlocks.
+  PERFORM 1 FROM refresh WHERE sync_id = s.id FOR UPDATE;
   INSERT INTO version (dataset_id, number, identity, previous_number, previous_identity, rows, bytes, added, changed, removed,
     rejected, counts, table_schema, files, manifest_key, manifest_digest, sync_id, created_at)
   VALUES (s.dataset_id, n, m ->> 'identity', (m #>> '{previous,version}')::integer, m #>> '{previous,identity}',

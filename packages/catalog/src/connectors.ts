@@ -21,8 +21,8 @@ const SELECT = `SELECT c.id, c.name::text AS name, d.name::text AS dataset, c.da
 
 // Nothing is written when one of them is wrong: `wrong` says which, and the INSERT selects nothing.
 const APPLY = `WITH asked AS (
-    SELECT e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels
-    FROM jsonb_array_elements($1::jsonb) e
+    SELECT DISTINCT ON (e ->> 'name') e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels
+    FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS x (e, position) ORDER BY e ->> 'name', position DESC
   ), resolved AS (
     SELECT a.*, d.id AS dataset_id, d.id IS NULL AS unknown, c.dataset_id <> d.id AS moved
     FROM asked a LEFT JOIN dataset d ON d.name = a.spec ->> 'dataset' LEFT JOIN connector c ON c.name = a.name

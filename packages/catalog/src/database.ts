@@ -63,9 +63,9 @@ export function createDatabase(options: CatalogOptions): Database {
       });
       let broken = false;
       try {
-        await client.query('BEGIN');
+        await run(client)('begin', 'BEGIN');
         const result = await work(run(client));
-        await client.query('COMMIT');
+        await run(client)('commit', 'COMMIT');
         return result;
       } catch (error) {
         await client.query('ROLLBACK').catch(() => {

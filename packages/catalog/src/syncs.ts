@@ -114,13 +114,15 @@ export function createSyncRepository(database: Database): SyncRepository {
          WHERE ($1::text IS NULL OR s.connector_id = (SELECT id FROM connector WHERE name = $1))
            AND ($2::text IS NULL OR s.department = $2) AND ($3::text IS NULL OR s.state = $3)
            AND ($4::text[] IS NULL OR s.id = ANY ($4)) AND ($5::text IS NULL OR s.slot = 'request:' || $5)
-         ORDER BY s.queued_at DESC, s.id LIMIT $6 OFFSET $7`,
+           AND ($6::text IS NULL OR r.state = $6)
+         ORDER BY s.queued_at DESC, s.id LIMIT $7 OFFSET $8`,
         [
           filter.connector ?? null,
           filter.department ?? null,
           filter.state ?? null,
           filter.ids ?? null,
           filter.request ?? null,
+          filter.refresh ?? null,
           filter.limit,
           filter.offset,
         ],

@@ -76,6 +76,8 @@ export interface SyncRepository {
     connector?: string | undefined;
     department?: string | undefined;
     state?: SyncState | undefined;
+    /** State of the sync's refresh; `held` lists what waits for a person. */
+    refresh?: RefreshState | undefined;
     ids?: string[];
     request?: string | undefined;
     limit: number;

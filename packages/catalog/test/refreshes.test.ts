@@ -123,6 +123,7 @@ test('a held refresh waits for a person and goes on with their decision', async 
   await catalog.refreshes.finish(landed(sync), { dataset: sync.dataset, sync: sync.id, state: 'held', reason }, {});
   expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'held', reason });
   expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
+  expect((await catalog.syncs.list({ refresh: 'held', limit: 5, offset: 0 })).map(({ id }) => id)).toEqual([sync.id]);
   expect((await catalog.refreshes.begin({ ...landed(sync), overrides: ['shrink'] })).handled).toBeUndefined();
 });
 

@@ -68,7 +68,7 @@ export async function startHarness(): Promise<Harness> {
     return { url: `http://127.0.0.1:${service.port}`, stop: service.stop };
   };
   const service = await start('a');
-  const others: { stop(): Promise<void> }[] = [];
+  const others = new Set<{ stop(): Promise<void> }>();
 
   return {
     url: service.url,
@@ -77,9 +77,15 @@ export async function startHarness(): Promise<Harness> {
     connector,
     tempDirectory,
     async replica() {
-      const other = await start(`replica-${others.length}`);
-      others.push(other);
-      return other;
+      const other = await start(`replica-${others.size}`);
+      others.add(other);
+      return {
+        url: other.url,
+        async stop() {
+          others.delete(other);
+          await other.stop();
+        },
+      };
     },
     async stop() {
       for (const running of [service, ...others]) await running.stop();

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fresh from 'fresh';
 import parseRange from 'range-parser';
 import type { PublishedFile } from './published-file.js';
+import { verified } from './verified.js';
 
 export interface SendOptions {
   /** The address names a version, so its bytes can never change. */
@@ -55,7 +56,8 @@ export async function sendFile(
   if (range) reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${file.bytes}`);
   reply.header('content-length', range ? range.end - range.start + 1 : file.bytes);
   if (request.method === 'HEAD') return reply.send();
-  return reply.send(await file.open(range));
+  const body = await file.open(range);
+  return reply.send(range ? body : verified(body, file));
 }
 
 function rangeOf(

@@ -1,5 +1,5 @@
 import { syncProgressSchema } from '@songhua/contracts';
-import { SYNC_STATES } from '@songhua/domain';
+import { REFRESH_STATES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
@@ -11,6 +11,7 @@ const query = z.object({
   connector: name.optional(),
   department: name.optional(),
   state: z.enum(SYNC_STATES).optional(),
+  refresh: z.enum(REFRESH_STATES).optional(),
   request: text.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
@@ -28,6 +29,18 @@ export const syncRoutes: Routes = (app, { catalog }) => {
       },
     },
     async (request) => ({ items: await catalog.syncs.list(request.query) }),
+  );
+  app.get(
+    '/api/v1/holds',
+    {
+      schema: {
+        tags,
+        summary: 'Syncs whose refresh waits for a decision, with the reason, newest first',
+        querystring: query.pick({ department: true, limit: true, offset: true }),
+        response: { 200: z.object({ items: z.array(syncEntry) }) },
+      },
+    },
+    async (request) => ({ items: await catalog.syncs.list({ ...request.query, refresh: 'held' }) }),
   );
   app.get(
     '/api/v1/syncs/:id',
