@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { codeOf } from '@songhua/domain';
 import { sourceError, throwIfAborted } from './errors.js';
 
 export interface Spooled {
@@ -43,19 +42,24 @@ export const tooLarge = (maxBytes: number) =>
     `the source has more than ${maxBytes} bytes, the limit of one source; split it, or ask the operator for a higher limit`,
   );
 
-// One read of a file this small is cheaper than opening a stream, and still bounded.
-const WHOLE_FILE_BYTES = 1024 * 1024;
+// Large enough that a read costs little beside its hashing; reused, because fresh ones for every file keep the collector busy.
+const HASH_BUFFER_BYTES = 256 * 1024;
+const hashBuffers: Buffer[] = [];
 
 /** SHA-256 (hex) of a file's bytes, in bounded memory. */
-export async function hashFile(path: string, bytes: number, signal: AbortSignal): Promise<string> {
+export async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  if (bytes <= WHOLE_FILE_BYTES) return hash.update(await readFile(path)).digest('hex');
+  const buffer = hashBuffers.pop() ?? Buffer.allocUnsafeSlow(HASH_BUFFER_BYTES);
+  const file = await open(path);
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 512 * 1024, signal }))
-      hash.update(chunk as Buffer);
-  } catch (error) {
-    if (codeOf(error) === 'ABORT_ERR') throwIfAborted(signal);
-    throw error;
+    for (;;) {
+      throwIfAborted(signal);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    hashBuffers.push(buffer);
+    await file.close();
   }
-  return hash.digest('hex');
 }

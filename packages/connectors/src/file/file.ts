@@ -59,7 +59,7 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
   const seen: SeenFile[] = [];
   for (const [index, file] of files.entries()) {
     const { modifiedAt: _, ...validators } = at(before, index);
-    seen.push({ name: file.name, ...validators, sha256: await hash(file, validators.bytes, signal) });
+    seen.push({ name: file.name, ...validators, sha256: await hash(file, signal) });
   }
   const cursor = { version: 1, reading, files: seen } satisfies FileCursor;
   if (known && hasSameContent(known, seen)) {
@@ -101,8 +101,8 @@ const hasSameContent = (known: FileCursor, seen: SeenFile[]): boolean =>
   known.files.length === seen.length &&
   known.files.every((file, index) => file.name === seen[index]?.name && file.sha256 === seen[index]?.sha256);
 
-const hash = (file: FoundFile, bytes: number, signal: AbortSignal): Promise<string> =>
-  hashFile(file.path, bytes, signal).catch((error: unknown) => {
+const hash = (file: FoundFile, signal: AbortSignal): Promise<string> =>
+  hashFile(file.path, signal).catch((error: unknown) => {
     throw fileError(file.name, error);
   });
 
@@ -111,7 +111,7 @@ async function assertUnchanged(files: FoundFile[], seen: SeenFile[], signal: Abo
   for (const [index, file] of files.entries()) {
     const was = at(seen, index);
     const now = await validatorsOf(file);
-    if (sameValidators(was, now) && (!was.racy || (await hash(file, now.bytes, signal)) === was.sha256)) continue;
+    if (sameValidators(was, now) && (!was.racy || (await hash(file, signal)) === was.sha256)) continue;
     throw sourceError(
       'source.changed-while-reading',
       `${file.name} changed while it was being read; it is read again, and if this keeps happening, write it under another name and rename it when complete`,
