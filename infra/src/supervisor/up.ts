@@ -86,7 +86,13 @@ async function planEngines(
     // A running stack holds its ports, and its containers are as it wants them.
     if (last?.mode === 'docker' && ownerOf(home)?.role === 'supervisor') return last;
     const docker = await describeCompose(home, createPortBook(home.ports));
-    await docker.up(ENGINE_NAMES, onProgress);
+    try {
+      await docker.up(ENGINE_NAMES, onProgress);
+    } catch (error) {
+      // What came up must not stay behind unsupervised; the first failure is the one to tell.
+      await docker.stop().catch(() => undefined);
+      throw error;
+    }
     return { mode: 'docker', endpoints: docker.endpoints };
   }
   const lastStore = last?.mode === 'native' ? last.objectStore : undefined;
