@@ -7,6 +7,7 @@ export const FORMAT_ERRORS = {
   'source.missing': 'department',
   'format.unknown': 'department',
   'format.unsupported': 'department',
+  'container.damaged': 'department',
   'encoding.unknown': 'department',
   'encoding.invalid': 'department',
   'dialect.invalid': 'department',

@@ -1,8 +1,9 @@
 import { fileSource } from './container/file.js';
+import { gunzipSource, isGzip } from './container/gzip.js';
 import { emptySource, formatError } from './errors.js';
-import { DEFAULT_LIMITS } from './limits.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { FORMATS } from './recognize.js';
-import type { Decision, ReadOptions, TableReader, TableSource } from './types.js';
+import type { ByteSource, Decision, ReadOptions, TableReader, TableSource } from './types.js';
 
 /** What detection looks at before it reads anything else. */
 const HEAD_BYTES = 64 * 1024;
@@ -13,10 +14,10 @@ const HEAD_BYTES = 64 * 1024;
  */
 export async function openTables(source: TableSource, options: ReadOptions = {}): Promise<TableReader[]> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const bytes = await fileSource(source);
+  const decisions: Decision[] = [];
+  const bytes = await unpacked(await fileSource(source), limits, decisions);
   const head = await bytes.head(HEAD_BYTES);
   if (head.length === 0) throw emptySource(source.name);
-  const decisions: Decision[] = [];
   for (const format of FORMATS) {
     const evidence = format.recognize(head);
     if (evidence === undefined) continue;
@@ -24,6 +25,13 @@ export async function openTables(source: TableSource, options: ReadOptions = {})
     return format.open({ source: bytes, head, options, limits, decisions });
   }
   return unknown(source.name);
+}
+
+/** Looks through a compressed file by its content, whatever its name says. */
+async function unpacked(source: ByteSource, limits: Limits, decisions: Decision[]): Promise<ByteSource> {
+  if (!isGzip(await source.head(HEAD_BYTES))) return source;
+  decisions.push({ what: 'container', value: 'gzip', evidence: 'begins with its signature', confidence: 1 });
+  return gunzipSource(source, limits, HEAD_BYTES);
 }
 
 function unknown(name: string): never {

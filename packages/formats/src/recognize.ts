@@ -54,7 +54,6 @@ const delimited: Format = {
 /** In the order in which they are asked; the last one takes all text. */
 export const FORMATS: Format[] = [
   unsupported('a ZIP archive or workbook', begins(0x50, 0x4b, 0x03, 0x04)),
-  unsupported('gzip', begins(0x1f, 0x8b)),
   unsupported('an old Excel workbook', begins(0xd0, 0xcf, 0x11, 0xe0)),
   unsupported('a PDF document', begins(0x25, 0x50, 0x44, 0x46)),
   unsupported('Parquet', begins(0x50, 0x41, 0x52, 0x31)),

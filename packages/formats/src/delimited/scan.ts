@@ -1,14 +1,16 @@
 import { isUtf8 } from 'node:buffer';
-import { formatError, type RowProblem, rowMessage } from '../errors.js';
+import { type RowProblem, rowMessage } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { TableBatch } from '../types.js';
 import { createScratch, emitRecord } from './emit.js';
 import { createFields, type ParseStatus, parseRecord } from './parse.js';
 import { firstInvalid, rawText } from './raw.js';
 import { lineAt, recoverLine } from './recover.js';
+import { tooLong, tooManyUnclosed } from './scan-errors.js';
 import { BatchSink } from './sink.js';
 import { COMMA, CR, isCanonical, LF, QUOTE, SPACE, type Spec, TAB } from './spec.js';
 import { repairRecord } from './split.js';
+import { TextWindow } from './window.js';
 
 export interface ScanOptions {
   name: string;
@@ -49,21 +51,12 @@ export interface Scanner {
   readonly line: number;
 }
 
-// Room for a few chunks before the first growth.
-const WORK_BYTES = 64 * 1024;
-
 // A quote that runs over this many lines before it turns out wrong was costly to follow; a file full of them is refused.
 const FAR_LINES = 100;
 const MOST_FAR_REPAIRS = 500;
 
 class RecordScanner implements Scanner {
-  private work = Buffer.allocUnsafe(WORK_BYTES);
-  private start = 0;
-  private end = 0;
-  /** Source offset of `work[0]`. */
-  private base: number;
-  private validTo = 0;
-  private dirty = false;
+  private readonly window: TextWindow;
   private farRepairs = 0;
   private readonly sink: BatchSink;
   private readonly fields = createFields();
@@ -83,7 +76,7 @@ class RecordScanner implements Scanner {
     this.sink = new BatchSink(options.sizeHint);
     this.fast = isCanonical(options.spec);
     this.line = options.line;
-    this.base = options.offset;
+    this.window = new TextWindow(options.offset, options.spec.cr);
   }
 
   get rows(): number {
@@ -94,11 +87,11 @@ class RecordScanner implements Scanner {
   }
 
   push(chunk: Buffer, last: boolean): void {
-    this.load(chunk, last);
-    this.validate(last);
-    while (this.start < this.end) {
-      if (this.fast && !this.dirty) this.scanRun();
-      if (this.start >= this.end || !this.scanRecord(last)) break;
+    const { window } = this;
+    window.load(chunk, last);
+    while (window.start < window.end) {
+      if (this.fast && !window.dirty) this.scanRun();
+      if (window.start >= window.end || !this.scanRecord(last)) break;
     }
     this.checkPending();
     if (last) this.sink.finish();
@@ -108,57 +101,19 @@ class RecordScanner implements Scanner {
     return this.sink.take();
   }
 
-  private load(chunk: Buffer, last: boolean): void {
-    const kept = this.end - this.start;
-    // Two bytes more: a line end that the last record lacks, and the guard.
-    if (this.work.length < kept + chunk.length + 2) {
-      const bigger = Buffer.allocUnsafe(Math.max(kept + chunk.length + 2, Math.min(this.work.length * 2, 1 << 20)));
-      this.work.copy(bigger, 0, this.start, this.end);
-      this.work = bigger;
-    } else if (this.start > 0) this.work.copyWithin(0, this.start, this.end);
-    this.base += this.start;
-    this.validTo -= this.start;
-    this.start = 0;
-    this.end = kept + chunk.copy(this.work, kept);
-    if (last && this.end > 0 && !this.endsLine()) this.work[this.end++] = LF;
-    this.work[this.end] = LF;
-  }
-
-  private endsLine(): boolean {
-    const byte = this.work[this.end - 1];
-    return byte === LF || (byte === CR && this.options.spec.cr);
-  }
-
-  /** Checks the new text for UTF-8, up to a character that the next chunk may complete. */
-  private validate(last: boolean): void {
-    const { work } = this;
-    let to = this.end;
-    if (!last) {
-      const floor = Math.max(this.validTo, to - 3);
-      for (let i = to - 1; i >= floor; i--) {
-        const byte = work[i] as number;
-        if (byte < 0x80) break;
-        if (byte < 0xc0) continue;
-        if (to - i < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2)) to = i;
-        break;
-      }
-    }
-    this.dirty = !isUtf8(work.subarray(this.dirty ? this.start : this.validTo, to));
-    this.validTo = to;
-  }
-
   /**
    * Passes on the longest run of records that are canonical as they stand (or but for CRLF), and stops at the first record that
    * needs a closer look. This loop sees every byte of most sources: one comparison a byte, no strings, no calls a cell.
    */
   private scanRun(): void {
-    const { work: buf, end, sink } = this;
+    const { sink, window } = this;
+    const { work: buf, end } = window;
     const { columns, header } = this.options;
     const headerBytes = header === undefined ? -1 : header.length;
     const longest = this.options.limits.fieldBytes;
     let room = sink.room;
     let { line } = this;
-    let rec = this.start;
+    let rec = window.start;
     let runStart = rec;
     let i = rec;
     let fields = 1;
@@ -217,13 +172,14 @@ class RecordScanner implements Scanner {
       else i++;
     }
     if (runStart < rec) sink.append(buf, runStart, rec);
-    this.start = rec;
+    window.start = rec;
     this.line = line;
   }
 
   /** Reads one record with every care. False when the rest of it is still to come. */
   private scanRecord(last: boolean): boolean {
-    const { work, start, end, fields, options } = this;
+    const { fields, options, window } = this;
+    const { work, start, end } = window;
     const bounds = { end, last };
     const status = parseRecord(work, start, bounds, options.spec, fields);
     if (status === 'partial') return false;
@@ -238,30 +194,32 @@ class RecordScanner implements Scanner {
 
   private skipLine(next: number): boolean {
     this.line++;
-    this.start = next;
+    this.window.start = next;
     return true;
   }
 
   private repair(status: ParseStatus, bounds: { end: number; last: boolean }): boolean {
-    const { work, start, fields, options } = this;
+    const { fields, options, window } = this;
+    const { work, start } = window;
     const { spec, columns } = options;
     const waiting = status === 'unclosed' && !bounds.last && bounds.end - start <= options.limits.fieldBytes;
     if (waiting) return false;
     const whole =
       status === 'complete' ? { count: fields.count, next: fields.next, end: fields.contentEnd } : undefined;
     const inner = fields.innerLines;
-    if (inner > FAR_LINES && ++this.farRepairs > MOST_FAR_REPAIRS) throw this.unclosed();
+    if (inner > FAR_LINES && ++this.farRepairs > MOST_FAR_REPAIRS)
+      throw tooManyUnclosed(this.options.name, this.line, MOST_FAR_REPAIRS);
     const line = lineAt(work, start, bounds, spec.cr);
     if (line !== undefined && this.splitAtReturn(line.contentEnd, bounds)) return true;
     if (line === undefined) {
-      if (status === 'unclosed') throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
+      if (status === 'unclosed') throw this.tooLong('limit.field-bytes');
       return false;
     }
     if (recoverLine(work, start, line.contentEnd, columns, spec, fields)) {
       if (this.counts.repairedQuotes++ === 0) this.counts.firstRepair = this.line;
       return this.accept(line.contentEnd, line.next);
     }
-    if (status === 'unclosed' && !bounds.last) throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
+    if (status === 'unclosed' && !bounds.last) throw this.tooLong('limit.field-bytes');
     if (repairRecord(work, start, line, columns, spec, fields)) {
       this.counts.repairedDelimiters++;
       return this.accept(line.contentEnd, line.next);
@@ -276,7 +234,8 @@ class RecordScanner implements Scanner {
 
   /** A record that ends with a carriage return alone, in a file whose other records end with line feeds. */
   private splitAtReturn(lineEnd: number, bounds: { end: number; last: boolean }): boolean {
-    const { work, start, fields, options } = this;
+    const { fields, options, window } = this;
+    const { work, start } = window;
     if (options.spec.cr || !work.subarray(start, lineEnd).includes(CR)) return false;
     const status = parseRecord(work, start, bounds, { ...options.spec, cr: true }, fields);
     const alone = work[fields.contentEnd] === CR && fields.next === fields.contentEnd + 1;
@@ -286,84 +245,70 @@ class RecordScanner implements Scanner {
   }
 
   private accept(contentEnd: number, next: number): boolean {
-    const { work, start, fields, options, sink } = this;
+    const { fields, options, sink, window } = this;
+    const { work, start } = window;
     const { header } = options;
     const count = fields.count;
     if (fields.nul) return this.reject('row.nul', count, contentEnd, next);
-    if (this.dirty && !isUtf8(work.subarray(start, contentEnd))) return this.badEncoding(contentEnd, next);
+    if (window.dirty && !isUtf8(work.subarray(start, contentEnd))) return this.badEncoding(contentEnd, next);
     if (header?.length === contentEnd - start && work.compare(header, 0, header.length, start, contentEnd) === 0) {
       return this.reject('row.header-repeated', count, contentEnd, next);
     }
     for (let k = 0; k < count; k++) {
       const size = (fields.ends[k] as number) - (fields.starts[k] as number);
-      if (size > options.limits.fieldBytes) throw this.tooLong('limit.field-bytes', options.limits.fieldBytes);
+      if (size > options.limits.fieldBytes) throw this.tooLong('limit.field-bytes');
     }
     const bytes = emitRecord(work, fields, options.spec, this.scratch) + 1;
-    if (bytes > options.limits.rowBytes) throw this.tooLong('limit.row-bytes', options.limits.rowBytes);
+    if (bytes > options.limits.rowBytes) throw this.tooLong('limit.row-bytes');
     if (bytes > sink.room) sink.next(bytes);
     sink.row(this.line);
     sink.appendLine(this.scratch.bytes, 0, bytes - 1);
     this.line += fields.innerLines + 1;
-    this.start = next;
+    this.window.start = next;
     return true;
   }
 
   private badEncoding(contentEnd: number, next: number): boolean {
-    const { counts } = this;
+    const { counts, window } = this;
     counts.badEncoding++;
     if (counts.badEncoding === 1) {
       counts.firstBadLine = this.line;
-      counts.firstBadOffset = this.base + this.start + firstInvalid(this.work.subarray(this.start, contentEnd));
+      counts.firstBadOffset = window.base + window.start + firstInvalid(window.work.subarray(window.start, contentEnd));
     }
     return this.reject('row.encoding', this.fields.count, contentEnd, next);
   }
 
   private reject(code: RowProblem, found: number, contentEnd: number, next: number): boolean {
-    const { options, start, work } = this;
+    const { options, window } = this;
+    const { start, work } = window;
     const facts = { expected: options.columns, found, encoding: options.encoding() };
     this.sink.reject({
       file: 0,
       line: this.line,
-      offset: this.base + start,
+      offset: window.base + start,
       code,
       message: rowMessage(code, facts),
       raw: rawText(work.subarray(start, contentEnd)),
     });
     this.line += this.fields.innerLines + 1;
-    this.start = next;
+    this.window.start = next;
     return true;
   }
 
   /** A record that outgrows every limit before it ends is an error of the file: where it would end is anybody's guess. */
   private checkPending(): void {
-    const { start, end, work, options } = this;
+    const { options, window } = this;
+    const { start, end, work } = window;
     const { limits, spec } = options;
     if (end - start <= limits.rowBytes + limits.fieldBytes) return;
     const delimiter = spec.delimiter.length === 0 ? start : work.lastIndexOf(spec.delimiter, end - 1);
-    if (end - Math.max(start, delimiter) > limits.fieldBytes)
-      throw this.tooLong('limit.field-bytes', limits.fieldBytes);
-    throw this.tooLong('limit.row-bytes', limits.rowBytes);
+    if (end - Math.max(start, delimiter) > limits.fieldBytes) throw this.tooLong('limit.field-bytes');
+    throw this.tooLong('limit.row-bytes');
   }
 
-  private unclosed(): Error {
-    const { name } = this.options;
-    return formatError(
-      'quote.unclosed',
-      `${name} line ${this.line}: more than ${MOST_FAR_REPAIRS} quotes are never closed where they should be; name the quote of the file, or export it again. ` +
-        `第 ${this.line} 行：引号未闭合的行太多`,
-      { file: name, line: this.line },
-    );
-  }
-
-  private tooLong(code: 'limit.field-bytes' | 'limit.row-bytes', limit: number): Error {
-    const { name } = this.options;
-    const what = code === 'limit.field-bytes' ? 'cell' : 'row';
-    return formatError(
-      code,
-      `${name} line ${this.line}: a ${what} is longer than ${limit} bytes; look there for a quote that is never closed, or raise the limit. ` +
-        `第 ${this.line} 行的${what === 'cell' ? '单元格' : '行'}超过 ${limit} 字节，请检查引号是否闭合`,
-      { file: name, line: this.line, limit },
-    );
+  private tooLong(code: 'limit.field-bytes' | 'limit.row-bytes'): Error {
+    const { name, limits } = this.options;
+    return tooLong(name, this.line, code, code === 'limit.field-bytes' ? limits.fieldBytes : limits.rowBytes);
   }
 }
 

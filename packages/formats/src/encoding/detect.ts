@@ -58,6 +58,7 @@ export function detectEncoding(sample: Buffer, whole: boolean): EncodingGuess {
 
 // Legacy text hardly ever holds a valid sequence of three bytes; beyond this share some of the text is UTF-8.
 const MIXED_SHARE = 0.1;
+const FEWEST_MIXED = 4;
 
 /**
  * Share of valid UTF-8 sequences among all that is not ASCII. `mixed`: there is real UTF-8 beside something else, which no single
@@ -84,7 +85,7 @@ function utf8Share(sample: Buffer): { share: number; mixed: boolean } {
   // Two-byte sequences come about by chance in GB 18030, so they count little.
   return {
     share: (long + 0.3 * short) / Math.max(1, long + short + bad),
-    mixed: long / Math.max(1, long + bad) > MIXED_SHARE,
+    mixed: long >= FEWEST_MIXED && long / (long + bad) > MIXED_SHARE,
   };
 }
 
