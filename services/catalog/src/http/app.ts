@@ -1,3 +1,4 @@
+import type { Problem } from '@songhua/contracts';
 import { Histogram } from '@songhua/runtime';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -54,8 +55,10 @@ export async function createApp(deps: Deps): Promise<FastifyInstance> {
   // Answers are built by typed code; checking each again would only cost time.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler((error, request, reply) => {
-    const { status } = send(reply, error);
-    if (status >= 500) deps.logger.error({ err: error, route: request.routeOptions.url }, 'request failed');
+    const { status, code } = send(reply, error);
+    const route = request.routeOptions.url;
+    if (status === 503) deps.logger.warn({ code, route }, 'an engine is away');
+    else if (status >= 500) deps.logger.error({ err: error, route }, 'request failed');
   });
   app.setNotFoundHandler((request, reply) => {
     const hostile = /(^|\/)\.\.(\/|$)|\0/.test(decode(request.url));
@@ -73,7 +76,7 @@ export async function createApp(deps: Deps): Promise<FastifyInstance> {
   return app;
 }
 
-function send(reply: FastifyReply, error: unknown): { status: number } {
+function send(reply: FastifyReply, error: unknown): Problem {
   const problem = problemOf(error);
   if (problem.status === 503) reply.header('retry-after', '2');
   // Headers that a route set for the file it meant to send do not describe the problem.
