@@ -7,7 +7,7 @@ import { decideType, surelyText } from './infer.js';
 import { badRows, type Forms, goodRows, type PlannedColumn } from './plan.js';
 import { reviseTypes, sameTypes, withType } from './revise.js';
 import type { Drift } from './schema.js';
-import { landedRows, numbered } from './source.js';
+import { firstRows, landedRows, numbered } from './source.js';
 
 // A sample must hold more than the hundredth of all rows that may be misfits, or it can never prove a column to be text.
 const SAMPLE_ROWS = 128;
@@ -44,7 +44,8 @@ async function sampleRows(session: Session, input: NormalizeInput, plan: Planned
   if (!whole && inferred.length === 0) return { relation: landed, counts: new Map() };
   // One more than announced, so that a surplus shows.
   const limit = whole ? input.rows + 1 : size;
-  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${landed} LIMIT ${limit}`);
+  const head = firstRows(input.parts, input.columns.length);
+  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${head} LIMIT ${limit}`);
   const counts = await classify(session, 'sample', inferred);
   if (whole) return { relation: 'sample', counts };
   const open = inferred.filter((cell) => {

@@ -53,6 +53,7 @@ const PLAIN_DATETIME = /^[0-9-]{10}[T ][0-9:]{8}(?:Z|[+-][0-9:]{5})?$/;
 const TIME = /^(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)$/;
 
 const BLANKS: ReadonlySet<string> = new Set(BLANK_TOKENS);
+const LONGEST_BLANK = Math.max(...BLANK_TOKENS.map((token) => token.length));
 const FLAGS: ReadonlySet<string> = new Set(['y', 'n']);
 const WORDS: ReadonlySet<string> = new Set([...TRUE_WORDS, ...FALSE_WORDS].filter((word) => !FLAGS.has(word)));
 
@@ -88,7 +89,7 @@ function isDatetime(text: string): boolean {
 /** Adds a cell that is not null to `counts`. */
 export function addCell(counts: ClassCounts, cell: string): void {
   const text = plainText(cell);
-  if (BLANKS.has(text)) {
+  if (text.length <= LONGEST_BLANK && BLANKS.has(text)) {
     counts.unusual++;
     return;
   }

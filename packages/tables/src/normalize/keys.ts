@@ -23,8 +23,8 @@ export async function findKeyConflicts(
   { mode, primaryKey, previous }: { mode: SyncMode; primaryKey: readonly string[]; previous: TableFile | undefined },
 ): Promise<KeyConflicts> {
   const key = keyColumns(file.columns, primaryKey);
-  await session.run('CREATE OR REPLACE TEMP TABLE dropped (pos BIGINT, duplicate BOOLEAN)');
   if (key.length === 0) return { deduplicated: 0, duplicates: [] };
+  await session.run('CREATE OR REPLACE TEMP TABLE dropped (pos BIGINT, duplicate BOOLEAN)');
   // Eight bytes a row decide for nearly all rows; only rows that share them are looked at whole.
   const short = `hash(${key.map((column) => ident(column.name)).join(', ')})`;
   await session.run(`CREATE OR REPLACE TEMP TABLE shared AS

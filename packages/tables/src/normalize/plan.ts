@@ -48,11 +48,13 @@ export function goodRows(plan: readonly PlannedColumn[], relation: string, forms
 
 /** The rows of `relation` that have a misfit: `_row`, their cells, and `_fields`, the positions in `plan` of what is to blame. */
 export function badRows(plan: readonly PlannedColumn[], relation: string): Sql {
-  const fields = plan.flatMap((planned, i) => {
+  const misfits = plan.flatMap((planned, field) => {
     const misfit = misfitOf(planned, typedValue(planned, 'every'), 'every');
-    return misfit ? [`CASE WHEN ${misfit} THEN ${i} END`] : [];
+    return misfit ? [{ misfit, field }] : [];
   });
-  return `SELECT * FROM (
-    SELECT *, list_filter([${fields.join(', ')}]::INTEGER[], lambda field: field IS NOT NULL) AS _fields FROM ${relation}
-  ) WHERE len(_fields) > 0`;
+  if (misfits.length === 0) return `SELECT *, []::INTEGER[] AS _fields FROM ${relation} WHERE false`;
+  const fields = misfits.map(({ misfit, field }) => `CASE WHEN ${misfit} THEN ${field} END`).join(', ');
+  // Lists are dear, so they are made for the few rows that pass the filter.
+  return `SELECT *, list_filter([${fields}], lambda field: field IS NOT NULL) AS _fields
+    FROM (SELECT * FROM ${relation} WHERE ${misfits.map(({ misfit }) => misfit).join(' OR ')})`;
 }

@@ -35,7 +35,6 @@ export function planColumns(input: NormalizeInput): { plan: PlannedColumn[]; dri
       required,
       basis,
     });
-    sourceIndex.delete(column.name);
   };
 
   const fixed = input.previous?.schema.columns ?? [];
@@ -48,16 +47,18 @@ export function planColumns(input: NormalizeInput): { plan: PlannedColumn[]; dri
     } else place(column, declaration ? 'declared' : 'fixed');
   }
   const known = new Set(fixed.map((column) => column.name));
+  for (const { name } of input.columns) {
+    if (known.has(name)) continue;
+    known.add(name);
+    if (input.previous) drift.added.push(name);
+    const type = declared.get(name)?.type;
+    if (type) place({ name, type, nullable: true, ...declaredWidth(type) }, 'declared');
+    else place({ name, type: 'string', nullable: true }, 'inferred');
+  }
   for (const { name, type } of input.declared ?? []) {
     if (known.has(name)) continue;
-    if (!sourceIndex.has(name)) drift.missing.push(name);
-    else if (input.previous) drift.added.push(name);
+    drift.missing.push(name);
     place({ name, type, nullable: true, ...declaredWidth(type) }, 'declared');
-  }
-  for (const { name } of input.columns) {
-    if (!sourceIndex.has(name)) continue;
-    if (input.previous) drift.added.push(name);
-    place({ name, type: 'string', nullable: true }, 'inferred');
   }
   return { plan, drift };
 }

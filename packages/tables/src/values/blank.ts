@@ -31,9 +31,12 @@ export const plain = (cell: Sql): Sql => `trim(translate(${cell}, '${FULL_WIDTH}
 
 const WIDE = new Map([...FULL_WIDTH].map((char, i) => [char, HALF_WIDTH[i] ?? char]));
 const WIDE_CHARS = new RegExp(`[${FULL_WIDTH}]`, 'g');
+const NOT_PLAIN = new RegExp(`[${FULL_WIDTH}]|^[ \\t\\r\\n]|[ \\t\\r\\n]$`);
 
 /** What `plain` gives, for a cell already here. */
-export const plainText = (cell: string): string =>
+export const plainText = (cell: string): string => (NOT_PLAIN.test(cell) ? madePlain(cell) : cell);
+
+const madePlain = (cell: string): string =>
   cell.replace(WIDE_CHARS, (char) => WIDE.get(char) ?? char).replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 
 /** Whether a cell has no value. */

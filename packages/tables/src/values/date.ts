@@ -11,7 +11,7 @@ const COMPACT = '(?:19|20)[0-9]{6}';
 export function separatedDate(cell: Sql): Sql {
   const text = plain(cell);
   const value = `TRY_CAST(${cell} AS DATE)`;
-  return `CASE WHEN strlen(${cell}) = 10 AND CAST(${value} AS VARCHAR) = ${cell} THEN ${value}
+  return `CASE WHEN strlen(${cell}) = 10 AND CAST(${value} AS VARCHAR) = replace(${cell}, '/', '-') THEN ${value}
     WHEN ${cell} IS NULL THEN NULL
     WHEN regexp_full_match(${text}, '${SEPARATED}')
       THEN TRY_CAST(regexp_replace(${text}, '^${SEPARATED}$', '\\1-\\2\\4\\6\\8-\\3\\5\\7\\9') AS DATE) END`;

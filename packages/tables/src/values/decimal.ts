@@ -23,11 +23,17 @@ const sqlType = ({ precision = NARROW_PRECISION, scale = 0 }: Shape): Sql => `DE
 const pattern = (scale: number): string =>
   `[+-]?(?:${WHOLE}(?:[.][0-9]{0,${scale}}0*)?${scale > 0 ? `|[.][0-9]{1,${scale}}0*` : ''})`;
 
+/**
+ * Whether the cast says what the cell says. The cast alone would round 1.005 and take 1e3; at scale 3 it gives 1.500 for 1.5, of which
+ * the cell is a beginning, and no cell that is rounded or written otherwise is.
+ */
+const roundTrips = (cell: Sql, shape: Shape): Sql =>
+  `starts_with(CAST(TRY_CAST(${cell} AS ${sqlType(shape)}) AS VARCHAR), ${cell})`;
+
 function parse(cell: Sql, shape: Shape): Sql {
   const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
   const text = plain(cell);
-  // The cast alone would round 1.005 and take 1e3; the round trip takes the common form, the pattern the others.
-  return `CASE WHEN CAST(${value} AS VARCHAR) = ${cell} THEN ${value}
+  return `CASE WHEN ${roundTrips(cell, shape)} THEN ${value}
     WHEN ${cell} IS NULL THEN NULL
     WHEN regexp_full_match(${text}, '${pattern(shape.scale ?? 0)}') THEN TRY_CAST(replace(${text}, ',', '') AS ${sqlType(shape)}) END`;
 }
@@ -38,7 +44,7 @@ export const decimalRule: ValueRule = {
   parse,
   parsePlain: (cell, shape) => {
     const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
-    return `CASE WHEN CAST(${value} AS VARCHAR) = ${cell} THEN ${value} END`;
+    return `CASE WHEN ${roundTrips(cell, shape)} THEN ${value} END`;
   },
   canonical: (value) => `CAST(${value} AS VARCHAR)`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
