@@ -109,11 +109,13 @@ export function addStackCommands(program: Command): void {
       action(async (o: { json?: boolean }) => {
         const report = await doctor();
         if (o.json) printJson(report);
-        else
-          for (const check of report.checks)
-            console.log(
-              `${check.ok ? pc.green('ok  ') : pc.red('miss')} ${check.name}: ${check.found}${check.ok || !check.remedy ? '' : `\n     ${check.remedy}`}`,
-            );
+        else {
+          for (const check of report.checks) {
+            const used = check.instead ? `; used instead: ${check.instead}` : '';
+            console.log(`${check.ok ? pc.green('ok  ') : pc.red('miss')} ${check.name}: ${check.found}${used}`);
+            if (check.remedy) console.log(`     ${check.remedy}`);
+          }
+        }
         return report.ok ? EXIT.done : EXIT.failed;
       }),
     );
