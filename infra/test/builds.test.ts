@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -70,6 +70,14 @@ test('a build that fails to arrive leaves nothing behind, and the next try succe
   expect((await readdir(folder)).filter((name) => name.startsWith('temporal-late'))).toEqual([]);
   const path = await ensureBuild(build, { folder, fetch: countingFetch().fetch });
   expect(await readFile(join(path, 'temporal'), 'utf8')).toBe('a program');
+});
+
+test('what a killed fetcher left half done goes with the next fetch', async () => {
+  const build = buildNamed('killed');
+  const left = join(folder, 'temporal-killed.999999999.partial');
+  await mkdir(join(left, 'build'), { recursive: true });
+  await ensureBuild(build, { folder, fetch: countingFetch().fetch });
+  expect((await readdir(folder)).filter((name) => name.endsWith('.partial'))).toEqual([]);
 });
 
 test('a program damaged in the cache is fetched again, never run', async () => {

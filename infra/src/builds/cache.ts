@@ -79,6 +79,8 @@ export async function ensureBuild(build: Build, options: EnsureOptions): Promise
   const release = await lockFolder(final, {
     realpath: false,
     stale: LOCK_STALE_MS,
+    // A machine that slept through its renewals may meet another fetcher; each works apart and publishes a whole build.
+    onCompromised: () => undefined,
     retries: { forever: true, factor: 1, minTimeout: 250, maxTimeout: 250 },
   });
   try {
@@ -98,6 +100,7 @@ export async function ensureBuild(build: Build, options: EnsureOptions): Promise
     report('cached', build.version);
     return final;
   } finally {
-    await release();
+    // Fails when it was taken over, which does no harm.
+    await release().catch(() => undefined);
   }
 }

@@ -1,7 +1,8 @@
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { infraError } from '../errors.js';
 import { sha256File } from '../files.js';
+import { identify } from '../process/identity.js';
 import type { Phase } from '../progress.js';
 import { type Artifact, type Build, INFRA_FOLDER } from './lock.js';
 import { run } from './run.js';
@@ -149,7 +150,7 @@ export async function stage(final: string): Promise<{
   const root = `${final}.${process.pid}.partial`;
   const target = join(root, 'build');
   const scratch = join(root, 'scratch');
-  await rm(root, { recursive: true, force: true });
+  await dropLeftovers(final);
   await mkdir(target, { recursive: true });
   await mkdir(scratch, { recursive: true });
   return {
@@ -161,4 +162,16 @@ export async function stage(final: string): Promise<{
     },
     drop: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+/** Partial builds of processes that were killed. */
+async function dropLeftovers(final: string): Promise<void> {
+  const prefix = `${basename(final)}.`;
+  for (const name of await readdir(dirname(final))) {
+    if (!name.startsWith(prefix) || !name.endsWith('.partial')) continue;
+    const pid = Number(name.slice(prefix.length, -'.partial'.length));
+    if (pid === process.pid || identify(pid) === undefined) {
+      await rm(join(dirname(final), name), { recursive: true, force: true });
+    }
+  }
 }
