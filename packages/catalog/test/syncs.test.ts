@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { type Catalog, type ConnectorRecord, createCatalog } from '../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';
 import { applyEstate, deliver, enqueue, landed, manifestKey, manifestOf, NO_REJECTED, result } from './estate.js';
@@ -46,6 +47,56 @@ test('no two syncs of one connector are read at once, and they are read in order
   const [taken] = takes.flat();
   await catalog.syncs.finish(taken?.owner ?? '', [result(taken as never, 'delivered')]);
   expect((await catalog.syncs.take('a', 4, 60)).map((sync) => sync.number)).toEqual([2]);
+});
+
+test('each queued sync is taken by one owner, however many take at once', async () => {
+  for (const slot of ['slot-1', 'slot-2', 'slot-3']) await enqueue(catalog, connectors, slot);
+  const taken: string[] = [];
+  await Promise.all(
+    Array.from({ length: 6 }, async (_, i) => {
+      const owner = `owner-${i}`;
+      for (let idle = 0; idle < 3; ) {
+        const syncs = await catalog.syncs.take(owner, 5, 60);
+        idle = syncs.length === 0 ? idle + 1 : 0;
+        taken.push(...syncs.map((sync) => sync.id));
+        await catalog.syncs.finish(
+          owner,
+          syncs.map((sync) => result(sync, 'unchanged')),
+        );
+      }
+    }),
+  );
+  expect(taken).toHaveLength(connectors.length * 3);
+  expect(new Set(taken).size).toBe(connectors.length * 3);
+});
+
+test('what must never be is refused by the database, whoever writes', async () => {
+  const [sync] = await enqueue(catalog, [first()], 'slot-1');
+  await enqueue(catalog, [first()], 'slot-2');
+  await catalog.syncs.take('a', 1, 60);
+  const client = new pg.Client({ connectionString: database?.url });
+  await client.connect();
+  const refused: [string, string][] = [
+    [`UPDATE sync SET state = 'reading', owner = 'b', lease_until = now() WHERE slot = 'slot-2'`, 'sync_one_reading'],
+    [`UPDATE sync SET slot = 'slot-1' WHERE slot = 'slot-2'`, 'sync_slot_once'],
+    [`UPDATE sync SET number = 1 WHERE slot = 'slot-2'`, 'sync_number_once'],
+    [`UPDATE sync SET owner = NULL WHERE slot = 'slot-1'`, 'sync_lease_while_reading'],
+    [`UPDATE sync SET state = 'failed', ended_at = now() WHERE slot = 'slot-2'`, 'sync_reason_when_failed'],
+    [`UPDATE sync SET state = 'unchanged' WHERE slot = 'slot-2'`, 'sync_end_when_terminal'],
+    [
+      `INSERT INTO current_pointer SELECT dataset_id, 1, 'x', 0, 0, now(), NULL, now() FROM sync WHERE id = '${sync?.id}'`,
+      'current_pointer_dataset_id_number_fkey',
+    ],
+    [
+      `INSERT INTO refresh (sync_id, dataset_id, connector_id, number, attempt, state)
+       SELECT id, dataset_id, connector_id, 1, 1, 'held' FROM sync WHERE slot = 'slot-1'`,
+      'refresh_reason',
+    ],
+    [`INSERT INTO department (name, title, spec) VALUES ('../x', '', '{}')`, 'resource_name_check'],
+  ];
+  for (const [sql, constraint] of refused)
+    await expect(client.query(sql).then(() => sql)).rejects.toMatchObject({ constraint });
+  await client.end();
 });
 
 test('departments with the fewest running syncs come first, then the oldest', async () => {
