@@ -1,8 +1,11 @@
 import { Kafka, logLevel, type RetryOptions } from 'kafkajs';
 import type { MessagingOptions } from '../types.js';
 
-/** Backoff of kafkajs within one call: 0.2, 0.4 … 5 s, about 25 s in all when the broker refuses connections. */
-export const RETRY: RetryOptions = { initialRetryTime: 200, multiplier: 2, maxRetryTime: 5_000, retries: 8 };
+/**
+ * Backoff of kafkajs within one call: 0.2, 0.4 … 1 s, about 25 s in all when the broker refuses connections. Short steps, because a
+ * broker that is back should be noticed at once: a consumer that gave up meanwhile waits for its own old membership to expire.
+ */
+export const RETRY: RetryOptions = { initialRetryTime: 200, multiplier: 2, maxRetryTime: 1_000, retries: 28 };
 
 /**
  * A kafkajs client of its own for each producer and consumer: consumers of one group that share a client also share its map of

@@ -14,10 +14,8 @@ export interface Committer {
   stop(): void;
 }
 
-// The member is being replaced, or the broker is away: the fetch loop meets the same and deals with it, and the messages come again.
-const passes = (error: { type?: string; retriable?: boolean }): boolean =>
-  error.retriable !== false ||
-  ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'FENCED_INSTANCE_ID'].includes(error.type ?? '');
+// The member is being replaced: the fetch loop learns the same and joins anew, and the messages come again.
+const REPLACED = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'FENCED_INSTANCE_ID']);
 
 export function createCommitter(
   topic: string,
@@ -38,8 +36,9 @@ export function createCommitter(
       await send({ topics: [{ topic, partitions }] });
       for (const { lease, offset } of due) lease.committed(offset);
     } catch (error) {
-      if (!passes(error as { type?: string; retriable?: boolean }))
-        throw kafkaError(error, `committing offsets of ${topic}`);
+      const known = kafkaError(error, `committing offsets of ${topic}`);
+      // A broker that is away is the fetch loop's to judge, too; this commit is due again in a second.
+      if (!known.retryable && !REPLACED.has((error as { type?: string }).type ?? '')) throw known;
     }
   };
   const commit = (): Promise<void> => {

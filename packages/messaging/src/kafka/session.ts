@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Reason } from '@songhua/domain';
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { kafkaError } from '../errors.js';
@@ -18,6 +19,7 @@ const FETCH_BYTES = 8 * 1024 * 1024; // held up to three times while kafkajs ass
 const FETCH_PARTITION_BYTES = 2 * 1024 * 1024;
 const PARTITIONS_AT_ONCE = 8;
 const RETRY_FOR_MS = 120_000;
+const GOODBYE_MS = 3_000;
 
 /** Why a session is over. A broker failure may be followed by a new session; a handler failure may not. */
 export interface SessionEnd {
@@ -154,9 +156,10 @@ export async function openSession({ messaging, consumer: options, bury, alive }:
       // It never joined, or has crashed: there is nothing to pause.
     }
     await Promise.allSettled(active);
-    await committer.commit();
+    // Without its broker it can neither commit nor leave; the messages come again and the membership expires.
+    await within(GOODBYE_MS, committer.commit());
     revokeAll();
-    await client.disconnect().catch(() => undefined);
+    await within(GOODBYE_MS, client.disconnect());
   };
   const session: Session = {
     ended,
@@ -190,6 +193,11 @@ function incoming(topic: string, partition: number, { key, value, headers, offse
     if (single !== undefined) text[name] = single.toString();
   }
   return { topic, partition, offset, key: key?.toString() ?? '', value: value ?? Buffer.alloc(0), headers: text };
+}
+
+/** Waits for `work`, well or ill, but no longer than `ms`. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work.catch(() => undefined), wait(ms, undefined, { ref: false })]);
 }
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
