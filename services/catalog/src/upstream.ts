@@ -2,7 +2,13 @@ import { SonghuaError } from '@songhua/domain';
 
 export interface Upstream {
   /** The answer of the service behind `path`, as it is. Throws `connector-service.unavailable` (retryable) when it does not answer. */
-  post(path: string, body: unknown): Promise<{ status: number; contentType: string; body: string }>;
+  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<UpstreamAnswer>;
+}
+
+export interface UpstreamAnswer {
+  status: number;
+  contentType: string;
+  body: string;
 }
 
 // A preview reads the first rows of a source that may be slow.
@@ -11,12 +17,11 @@ const TIMEOUT_MS = 60_000;
 /** The connector service's internal HTTP. */
 export function createUpstream(baseUrl: string): Upstream {
   return {
-    async post(path, body) {
+    async call(method, path, body) {
       try {
         const response = await fetch(new URL(path, baseUrl), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
+          method,
+          ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(TIMEOUT_MS),
         });
         return {

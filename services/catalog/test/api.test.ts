@@ -68,6 +68,12 @@ test('syncs and trials are answered by the connector service, its problems too',
   expect(harness.connector.asked.at(-1)).toEqual({ path: '/syncs', body: { all: true, full: false } });
   await post('/api/v1/connectors/alpha-files:sync', { full: true });
   expect(harness.connector.asked.at(-1)).toEqual({ path: '/syncs', body: { full: true, connectors: ['alpha-files'] } });
+  expect((await post('/api/v1/connectors/alpha-files:steal', {})).status).toBe(400);
+  await post('/api/v1/connectors/alpha-files:pause', {});
+  expect(harness.connector.asked.at(-1)?.path).toBe('/connectors/alpha-files/pause');
+  await fetch(new URL('/api/v1/connectors/alpha-files', harness.url), { method: 'DELETE' });
+  expect(harness.connector.asked.at(-1)).toEqual({ path: '/connectors/alpha-files', body: null });
+  expect((await get('/api/v1/connectors:kinds')).status).toBe(202);
   const problem = { type: 't', title: 't', status: 400, code: 'connector.kind', detail: 'd' };
   harness.connector.answer = { status: 400, body: problem };
   for (const action of ['test', 'discover', 'preview']) {

@@ -106,7 +106,7 @@ async function standIn(state: Harness['connector']): Promise<Server> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      state.asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString()) });
+      state.asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString() || 'null') });
       const type = state.answer.status < 400 ? 'application/json' : 'application/problem+json';
       response.writeHead(state.answer.status, { 'content-type': type }).end(JSON.stringify(state.answer.body));
     });

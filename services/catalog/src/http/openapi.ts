@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 
 const ACTION = '/api/v1/connectors/{target}';
-const ACTION_SHOWN = '/api/v1/connectors/{name}:sync';
+const ACTIONS_SHOWN = ['sync', 'pause', 'resume'].map((action) => `/api/v1/connectors/{name}:${action}`);
 
 // Any answer that is not listed is a problem.
 const PROBLEM = {
@@ -35,11 +35,12 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { paths = {}, components, ...rest } = document.openapiObject;
-      const described = Object.entries(paths).map(([path, item]) => {
+      const described = Object.entries(paths).flatMap(([path, item]) => {
         for (const operation of Object.values(item ?? {}) as { responses?: Record<string, unknown> }[])
           if (operation.responses) operation.responses.default = PROBLEM;
-        if (path !== ACTION) return [path, item];
-        return [ACTION_SHOWN, JSON.parse(JSON.stringify(item).replaceAll('"name":"target"', '"name":"name"'))];
+        if (path !== ACTION) return [[path, item]];
+        const named = JSON.parse(JSON.stringify(item).replaceAll('"name":"target"', '"name":"name"'));
+        return ACTIONS_SHOWN.map((shown) => [shown, named]);
       });
       const { $schema: _, ...problem } = problemSchema.toJSONSchema();
       return {

@@ -25,7 +25,7 @@ export const applyRoutes: Routes = (app, { catalog, connectors }) => {
       const here = await catalog.catalog.apply(own, 'api');
       if (theirs.length === 0) return here;
       // Connectors come after the datasets that they name; a failure between the two is mended by applying again.
-      const answer = await connectors.post('/connectors:apply', theirs);
+      const answer = await connectors.call('POST', '/connectors:apply', theirs);
       if (answer.status !== 200)
         return reply
           .status(answer.status as 200)
