@@ -2,7 +2,7 @@
 export interface Limits {
   /** One cell. */
   fieldBytes: number;
-  /** One row in canonical form: a row must fit a record batch. */
+  /** One row in canonical form; never more than a record batch holds. */
   rowBytes: number;
   columns: number;
   /** The whole source, unpacked. */
@@ -15,7 +15,7 @@ export interface Limits {
 export const BATCH_BYTES = 512 * 1024;
 
 export const DEFAULT_LIMITS: Limits = {
-  fieldBytes: 256 * 1024,
+  fieldBytes: BATCH_BYTES,
   rowBytes: BATCH_BYTES,
   // The widest sheet that spreadsheets can write.
   columns: 16_384,
@@ -23,3 +23,9 @@ export const DEFAULT_LIMITS: Limits = {
   // Deflate reaches 1,032; real tables stay below 100.
   ratio: 200,
 };
+
+/** The limits that hold when `given` are asked for. */
+export function limitsOf(given: Partial<Limits> = {}): Limits {
+  const limits = { ...DEFAULT_LIMITS, ...given };
+  return { ...limits, rowBytes: Math.min(limits.rowBytes, BATCH_BYTES) };
+}

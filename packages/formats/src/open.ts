@@ -1,7 +1,7 @@
 import { fileSource } from './container/file.js';
 import { gunzipSource, isGzip } from './container/gzip.js';
 import { emptySource, formatError } from './errors.js';
-import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { type Limits, limitsOf } from './limits.js';
 import { FORMATS } from './recognize.js';
 import type { ByteSource, Decision, ReadOptions, TableReader, TableSource } from './types.js';
 
@@ -13,7 +13,7 @@ const HEAD_BYTES = 64 * 1024;
  * Throws SonghuaError with a code of FORMAT_ERRORS.
  */
 export async function openTables(source: TableSource, options: ReadOptions = {}): Promise<TableReader[]> {
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits);
   const decisions: Decision[] = [];
   const bytes = await unpacked(await fileSource(source), limits, decisions);
   const head = await bytes.head(HEAD_BYTES);

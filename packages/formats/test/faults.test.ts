@@ -274,6 +274,21 @@ test('limits can be lowered by configuration', async () => {
   expect(await failure(read('a,b\n1,2\n', { limits: { columns: 1 } }))).toMatchObject({ code: 'limit.columns' });
 });
 
+test('a first row with one value in a file without a header is a row, a title over a table is not', async () => {
+  const sparse = await read('1,,,\n2,2017-01-01,5,甲\n3,2017-01-02,6,乙\n4,2017-01-03,7,丙\n');
+  expect(sparse.rows).toHaveLength(4);
+  const titled = await read('学校名录,,,\n编号,日期,人数,名称\n2,2017-01-01,5,甲\n3,2017-01-02,6,乙\n');
+  expect([titled.header, titled.rows.length]).toEqual([['编号', '日期', '人数', '名称'], 2]);
+});
+
+test('a row that is longer than its limit allows is an error even when its cells are not', async () => {
+  const wide = Array.from({ length: 20 }, () => 'xxxxxxxx').join(',');
+  const names = Array.from({ length: 20 }, (_, i) => `n${i}`).join(',');
+  expect(await failure(read(`${names}\n${wide}\n`, { limits: { rowBytes: 100 } }))).toMatchObject({
+    code: 'limit.row-bytes',
+  });
+});
+
 test('reading stops when its signal is aborted', async () => {
   const path = folder.write('abort.csv', `a,b\n${'1,2\n'.repeat(100_000)}`);
   const { openTables } = await import('../src/index.js');

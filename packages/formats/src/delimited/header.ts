@@ -36,6 +36,8 @@ const KIND_SHARE = 0.7;
 const UNIT = /^[（(【[].{1,12}[)）】\]]$/;
 // Words that stand for a blank cell, so they say nothing about a column's kind.
 const BLANK_WORD = /^(-+|—+|\/|\*+|\.+|n\/?a|nan|null|none|nil|unknown|无|空|暂无|未知|不详|—|－)$/i;
+// In two columns a row with one cell is a row.
+const FEWEST_TITLED = 3;
 // Names in two columns repeat as data too easily.
 const FEWEST_REPEATABLE = 3;
 
@@ -102,10 +104,16 @@ function firstTableRecord(
   if (columns < 2) return 0;
   for (let i = 0; i < Math.min(records.length, DEEPEST_PREAMBLE); i++) {
     const cells = cellsOf(records[i] as SampleRecord);
-    const filled = cells.filter((cell) => cell.trim() !== '').length;
-    if (cells.length >= Math.max(2, columns * 0.6) && (columns < 3 || filled > Math.max(1, columns / 4))) return i;
+    if (cells.length >= Math.max(2, columns * 0.6) && !isTitle(cells, columns)) return i;
   }
   return 0;
+}
+
+/** A record of which little but text is filled: a title or note that was exported with the delimiters of a row. */
+function isTitle(cells: string[], columns: number): boolean {
+  const filled = cells.filter((cell) => cell.trim() !== '');
+  if (columns < FEWEST_TITLED || filled.length > Math.max(1, columns / 4)) return false;
+  return filled.every((cell) => cellKind(cell) === 'text');
 }
 
 /** The kind of each column below a possible header, where it has one. */

@@ -110,7 +110,7 @@ class RecordScanner implements Scanner {
     const { work: buf, end } = window;
     const { columns, header } = this.options;
     const headerBytes = header === undefined ? -1 : header.length;
-    const longest = this.options.limits.fieldBytes;
+    const longest = Math.min(this.options.limits.fieldBytes, this.options.limits.rowBytes);
     let room = sink.room;
     let { line } = this;
     let rec = window.start;
