@@ -12,6 +12,7 @@ export const OBJECT_ERRORS = {
   'object.corrupt': { retryable: false, actor: 'operator' },
   // Sending the same file again may succeed: the bytes were lost on the way or at rest.
   'object.unverified': { retryable: true, actor: 'operator' },
+  'object.endpoint-invalid': { retryable: false, actor: 'operator' },
   'object.invalid-key': { retryable: false, actor: 'platform' },
   'object.local-file': { retryable: false, actor: 'operator' },
   'object.local-full': { retryable: true, actor: 'operator' },

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { SonghuaError } from '@songhua/domain';
 import { Client } from 'minio';
 import { downloadTo, openBody, readLimited } from './download.js';
 import { objectError, storeError } from './errors.js';
@@ -118,10 +117,9 @@ export function createMinioStore(options: ObjectStoreOptions): ObjectStore {
 function connect(options: ObjectStoreOptions, region: string): Client {
   const url = URL.canParse(options.endpoint) ? new URL(options.endpoint) : undefined;
   if (!url || !['http:', 'https:'].includes(url.protocol) || url.pathname !== '/')
-    throw new SonghuaError(
+    throw objectError(
       'object.endpoint-invalid',
       `object store endpoint ${JSON.stringify(options.endpoint)} is not valid: use http://host:port or https://host:port`,
-      { actor: 'operator' },
     );
   const secure = url.protocol === 'https:';
   const { transport, agent } = createTransport(secure, options.silenceMs);
