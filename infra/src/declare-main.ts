@@ -1,17 +1,18 @@
 import { applyMigrations } from '@songhua/catalog';
-import { z } from 'zod';
 import { declare } from './declare.js';
-import { endpointsSchema } from './endpoints.js';
+import { endpointsFromEnvironment, endpointsSchema } from './endpoints.js';
 import { ENGINE_NAMES } from './engines/types.js';
 import { readJson } from './files.js';
 
 /*
  * A program of its own that ends, so that the clients it needs are not kept in the supervisor's memory.
- * Arguments: the endpoints file, and the folder of the Temporal build when the namespace is ours to declare.
+ * Arguments: the endpoints file, and the folder of the Temporal build when the namespace is ours to declare. Without arguments the
+ * endpoints are the environment's, as every service reads them.
  */
 async function main(): Promise<void> {
-  const endpoints = endpointsSchema.parse(readJson(z.string().parse(process.argv[2])));
-  const options = { endpoints, temporalBuild: process.argv[3], onDatabaseReady: applyMigrations };
+  const [, , file, temporalBuild] = process.argv;
+  const endpoints = file ? endpointsSchema.parse(readJson(file)) : endpointsFromEnvironment(process.env);
+  const options = { endpoints, temporalBuild, onDatabaseReady: applyMigrations };
   await Promise.all(ENGINE_NAMES.map((engine) => declare(engine, options)));
 }
 

@@ -24,3 +24,19 @@ export function endpointEnvironment(endpoints: Endpoints): Record<string, string
     SONGHUA_DATABASE_URL: endpoints.databaseUrl,
   };
 }
+
+/** The same, read back: for a cluster, where the engines are somebody else's. Throws a ZodError that names what is missing. */
+export function endpointsFromEnvironment(environment: NodeJS.ProcessEnv): Endpoints {
+  return endpointsSchema.parse({
+    brokers: environment.SONGHUA_KAFKA_BROKERS?.split(','),
+    temporalAddress: environment.SONGHUA_TEMPORAL_ADDRESS,
+    temporalNamespace: environment.SONGHUA_TEMPORAL_NAMESPACE,
+    s3: {
+      endpoint: environment.SONGHUA_S3_ENDPOINT,
+      accessKey: environment.SONGHUA_S3_ACCESS_KEY,
+      secretKey: environment.SONGHUA_S3_SECRET_KEY,
+      bucket: environment.SONGHUA_S3_BUCKET,
+    },
+    databaseUrl: environment.SONGHUA_DATABASE_URL,
+  });
+}
