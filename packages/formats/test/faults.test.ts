@@ -174,11 +174,12 @@ test('a file that is half UTF-8 and half GB 18030 fails and names line and offse
 
 test('the first Chinese character may come after a megabyte of ASCII', async () => {
   const ascii = `a,b\n${'x,1\n'.repeat(300_000)}`;
-  const { rows, table } = await read(
-    Buffer.concat([Buffer.from(ascii), Buffer.from([0xbc, 0xd7, 0xd2, 0xd2, 0x2c, 0x32, 0x0a])]),
-  );
+  const gb = Buffer.from([0xbc, 0xd7, 0x0a, 0xbc, 0xd7, 0xd2, 0xd2, 0x2c, 0x32, 0x0a]);
+  const { rows, rejected, table } = await read(Buffer.concat([Buffer.from(ascii), gb]));
   expect(rows.at(-1)).toEqual(['甲乙', '2']);
   expect(table.encoding).toBe('gb18030');
+  expect(rejected).toMatchObject([{ raw: '甲' }]);
+  expect(rejected[0]).not.toHaveProperty('offset');
 });
 
 test('a page instead of data is refused', async () => {
