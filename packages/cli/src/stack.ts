@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import { SonghuaError } from '@songhua/domain';
 import { defaultServices, type ObjectStoreKind, type ServicePlan, type StackState, status, up } from '@songhua/infra';
+import { z } from 'zod';
 import type { Progress } from './progress.js';
 
 export interface StackOptions {
@@ -35,22 +37,37 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       { actor: 'operator' },
     );
   }
-  const phases = new Map<string, string>();
+  const settings = remember(options);
   const state = await up({
     home: options.home,
     ...(objectStore && { objectStore }),
-    services: [...defaultServices(), ...(options.city ? [cityService(options.city.dir)] : [])],
+    services: [...defaultServices(), ...(settings.cityDir ? [cityService(settings.cityDir)] : [])],
     env: {
-      ...(options.fileRoots && { SONGHUA_FILE_ROOTS: options.fileRoots.join(':') }),
+      SONGHUA_FILE_ROOTS: settings.fileRoots.join(delimiter),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
-      ...(options.city && { SONGHUA_HTTP_ALLOW: LOOPBACK }),
+      ...(settings.cityDir && { SONGHUA_HTTP_ALLOW: LOOPBACK }),
     },
     onProgress: ({ name, phase, detail, seconds }) => {
-      phases.set(name, phase);
       options.progress.update('start', `${name} ${phase}${detail ? ` ${detail}` : ''} ${seconds.toFixed(0)} s`);
     },
   });
   return stackOf(options.home, state);
+}
+
+const settingsSchema = z.object({ fileRoots: z.array(z.string()), cityDir: z.string().optional() });
+
+/** What an earlier start of this state folder was given stays in force: `up` after `demo` brings the same departments back. */
+function remember(options: StackOptions): z.infer<typeof settingsSchema> {
+  const path = join(options.home, 'settings.json');
+  const kept = existsSync(path) ? settingsSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : { fileRoots: [] };
+  const cityDir = options.city?.dir ?? kept.cityDir;
+  const settings = {
+    fileRoots: [...new Set([...kept.fileRoots, ...(options.fileRoots ?? []).map((root) => resolve(root))])].sort(),
+    ...(cityDir !== undefined && { cityDir }),
+  };
+  mkdirSync(options.home, { recursive: true });
+  writeFileSync(path, `${JSON.stringify(settings, null, 2)}\n`);
+  return settings;
 }
 
 function stackOf(home: string, state: StackState): Stack {

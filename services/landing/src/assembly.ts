@@ -66,7 +66,8 @@ export class Assembly {
     }
     if (envelope.schema === SYNC_COMPLETED)
       this.completedEvent = syncCompletedSchema.parse(JSON.parse(value.toString('utf8')));
-    this.early.set(envelope.sequence, { envelope, value });
+    // A copy: the value is a slice of a whole fetch response, which a small batch that waits would keep alive.
+    this.early.set(envelope.sequence, { envelope, value: Buffer.from(value) });
     this.earlyBytes += value.length;
     for (let waiting = this.early.get(this.next); waiting; waiting = this.early.get(this.next)) {
       this.early.delete(this.next);

@@ -1,0 +1,153 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { summarySchema } from '@songhua/contracts';
+
+const root = resolve(__dirname, '../..');
+const folder = mkdtempSync(join(tmpdir(), 'songhua-readme-'));
+const home = join(folder, 'home');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs `songhua` as a user would, in an empty folder with a state folder of its own. */
+function songhua(...args: string[]): Ended {
+  const ended = spawnSync(process.execPath, [join(root, 'packages/cli/bin/songhua.js'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, SONGHUA_HOME: home },
+    maxBuffer: 1 << 26,
+  });
+  return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
+}
+
+/** The `npx songhua` lines of the README's shell blocks, without comments. */
+const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+  .flatMap((block) => (block[1] ?? '').split('\n'))
+  .filter((line) => line.startsWith('npx songhua '))
+  .map((line) =>
+    line
+      .replace(/\s+#.*$/, '')
+      .slice('npx songhua '.length)
+      .split(/\s+/),
+  );
+
+let demo: Ended;
+
+beforeAll(() => {
+  demo = songhua('demo', '--scale', '0.003', '--json');
+}, 300_000);
+
+afterAll(() => {
+  songhua('down', '--wipe');
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+describe('the README', () => {
+  test('has a demo whose last line is one JSON summary that agrees with the API', () => {
+    expect({ code: demo.code, stderr: demo.code === 0 ? '' : demo.stderr }).toEqual({ code: 0, stderr: '' });
+    const document = JSON.parse(demo.stdout.trim().split('\n').at(-1) ?? '') as {
+      failed: unknown[];
+      stages: object;
+      seconds: number;
+    };
+    const status = JSON.parse(songhua('status', '--json').stdout) as { healthy: boolean; summary: unknown };
+    expect(document).toMatchObject(summarySchema.parse(status.summary));
+    expect(document).toMatchObject({ departments: 53, domains: 14, failed: [], seconds: expect.any(Number) });
+    expect(status.healthy).toBe(true);
+  });
+
+  test('has a connector document that can be applied as it stands', () => {
+    const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    writeFileSync(
+      join(folder, 'my-source.yaml'),
+      yaml
+        .replace('/srv/education/', join(home, 'city/scale-0.003/files/education-bureau/admission-scores/'))
+        .replace('scores-*', '*'),
+    );
+    expect(songhua('apply', '-f', 'my-source.yaml')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('created 1'),
+    });
+    expect(songhua('apply', '-f', 'my-source.yaml')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('unchanged 1'),
+    });
+  });
+
+  test('has only commands that work, in the order they stand there', () => {
+    expect(commands.length).toBeGreaterThan(10);
+    const estate = join(folder, 'estate');
+    for (const command of commands) {
+      if (command[0] === 'bench') continue;
+      const { code, stderr } = songhua(...command.map((word) => (word === 'DIR' ? estate : word)));
+      // After `down`, the commands of the next sections need the system back.
+      if (command[0] === 'down') expect(songhua('up').code).toBe(0);
+      expect({ command: command.join(' '), code, stderr: code === 0 ? '' : stderr }).toEqual({
+        command: command.join(' '),
+        code: 0,
+        stderr: '',
+      });
+    }
+  }, 180_000);
+
+  test('has the same totals after down and up', () => {
+    const before = JSON.parse(songhua('status', '--json').stdout) as { summary: { records: number; versions: number } };
+    expect(songhua('down').code).toBe(0);
+    expect(songhua('status').code).toBe(1);
+    expect(songhua('up').code).toBe(0);
+    const after = JSON.parse(songhua('status', '--json').stdout) as { summary: { records: number; versions: number } };
+    expect(after.summary.records).toBe(before.summary.records);
+    expect(after.summary.versions).toBe(before.summary.versions);
+  }, 120_000);
+});
+
+describe('wrong usage', () => {
+  test.each([
+    [['frobnicate'], 2],
+    [['sync'], 2],
+    [['demo', '--scale', 'big'], 2],
+    [['apply', '-f', 'nowhere.yaml'], 2],
+    [['bench', 'estate', '--dir', '/nowhere'], 2],
+    [['datasets', 'show', 'no-such-dataset'], 1],
+  ])('%j ends with %i and says what to do', (command, code) => {
+    const ended = songhua(...command);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr.length).toBeGreaterThan(10);
+  });
+
+  test('a resource file with mistakes names file, document and field, and applies nothing', () => {
+    writeFileSync(
+      join(folder, 'bad.yaml'),
+      'apiVersion: songhua/v1\nkind: Connector\nmetadata: { name: Bad Name }\nspec: { dataset: x }\n',
+    );
+    const { code, stderr } = songhua('apply', '-f', 'bad.yaml');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/bad\.yaml document 1: .*metadata\.name/s);
+    expect(stderr).toMatch(/spec\.kind/);
+  });
+
+  test('a bench of a small folder measures and leaves nothing behind', () => {
+    const estate = mkdtempSync(join(folder, 'estate-'));
+    writeFileSync(join(estate, '学校 list.csv'), 'id,名称\n1,一中\n2,三中\n');
+    writeFileSync(
+      join(estate, 'plain.csv'),
+      `id,value\n${Array.from({ length: 5000 }, (_, i) => `${i},${i * 3}`).join('\n')}\n`,
+    );
+    const { code, stdout, stderr } = songhua('bench', 'estate', '--dir', estate, '--json');
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      datasets: 2,
+      rows: 5002,
+      cold: { seconds: expect.any(Number) },
+      noChange: { seconds: expect.any(Number) },
+      oneChange: { seconds: expect.any(Number) },
+    });
+  }, 120_000);
+});
