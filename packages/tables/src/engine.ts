@@ -21,6 +21,8 @@ export interface Session {
   stream(sql: string): AsyncIterable<Record<string, unknown>[]>;
   /** The values of each column, in chunks. */
   columns(sql: string): AsyncIterable<unknown[][]>;
+  /** Runs a statement on one thread: where rows are numbered a second thread does nothing but double the CPU time. */
+  runNarrow(sql: string): Promise<void>;
 }
 
 export interface Engine {
@@ -67,7 +69,7 @@ function translate(error: unknown): SonghuaError {
   );
 }
 
-function sessionOn(connection: DuckDBConnection): Session {
+function sessionOn(connection: DuckDBConnection, threads: number): Session {
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -77,12 +79,22 @@ function sessionOn(connection: DuckDBConnection): Session {
   };
   const all = (sql: string, bind?: Bind): Promise<Record<string, unknown>[]> =>
     guarded(async () => (await connection.runAndReadAll(sql, bind)).getRowObjectsJS());
+  const run = (sql: string, bind?: Bind): Promise<void> =>
+    guarded(async () => {
+      await connection.run(sql, bind);
+    });
   return {
-    run: (sql, bind) =>
-      guarded(async () => {
-        await connection.run(sql, bind);
-      }),
+    run,
     all,
+    async runNarrow(sql) {
+      if (threads === 1) return run(sql);
+      await connection.run('SET threads = 1');
+      try {
+        await run(sql);
+      } finally {
+        await connection.run(`SET threads = ${threads}`);
+      }
+    },
     one: async (sql, bind) => (await all(sql, bind))[0] ?? {},
     async *stream(sql) {
       const result = await guarded(() => connection.stream(sql));
@@ -160,7 +172,7 @@ export function createEngine(options: TablesOptions): Engine {
         const connection = await (await opening).connect();
         try {
           if (count > 1) await connection.run(`SET threads = ${count}`);
-          return await job(sessionOn(connection));
+          return await job(sessionOn(connection, count));
         } finally {
           if (count > 1) await connection.run('SET threads = 1');
           connection.closeSync();

@@ -97,7 +97,7 @@ export async function buildCandidate(
     const good = await writeParquet(session, goodRows(plan, relation, 'every'), start.path);
     if (good > input.rows) throw corrupt(input, good);
     if (good === input.rows) return { path: start.path, plan, relation, good, bad: 0 };
-    await session.run(`CREATE OR REPLACE TEMP TABLE bad AS ${badRows(plan, numbered(relation))}`);
+    await session.runNarrow(`CREATE OR REPLACE TEMP TABLE bad AS ${badRows(plan, numbered(relation))}`);
     const bad = Number((await session.one('SELECT count(*) AS n FROM bad')).n);
     if (good + bad !== input.rows) throw corrupt(input, good + bad);
     const revised = await reviseTypes(session, { plan, counts, drift: start.drift, path: start.path });

@@ -99,7 +99,7 @@ export async function addDuplicates(session: Session, relation: string, rows: re
   }
   const select = `SELECT *, []::INTEGER[] AS _fields FROM ${numbered(relation)} WHERE _row IN (SELECT r FROM duplicate_rows)`;
   const has = await session.all(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'bad' AND temporary`);
-  await session.run(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
+  await session.runNarrow(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
 }
 
 /** Writes every row of the table `bad` as one line of NDJSON.gz, in source order, and counts them by code. */
