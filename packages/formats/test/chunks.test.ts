@@ -13,6 +13,7 @@ const options = (more: Partial<ScanOptions> = {}): ScanOptions => ({
   line: 1,
   offset: 0,
   encoding: () => 'utf-8',
+  offsetOf: (_, offset) => offset,
   header: undefined,
   sizeHint: 1 << 20,
   ...more,

@@ -84,6 +84,17 @@ test('offsets of rejected rows are offsets in the source, in every encoding', as
   }
 });
 
+test('offsets are right in a file of many chunks that is not UTF-8', async () => {
+  const lines = Array.from({ length: 60_000 }, (_, i) => (i % 1000 === 999 ? `坏${i}` : `甲${i},乙乙乙乙乙`));
+  const bytes = Buffer.from(`名称,值\n${lines.join('\n')}\n`, 'utf16le');
+  const { rejected, rows } = await read(bytes, { encoding: 'utf-16le' });
+  expect([rows.length, rejected.length]).toEqual([59_940, 60]);
+  for (const { offset, raw } of rejected.filter((r) => r.offset !== undefined)) {
+    expect(bytes.toString('utf16le', offset, (offset as number) + 2 * raw.length)).toBe(raw);
+  }
+  expect(rejected.filter((r) => r.offset === undefined).length).toBeLessThan(3);
+});
+
 test('a row with a NUL byte is rejected, the rows around it are read', async () => {
   const { rows, rejected } = await read('a,b\n1,2\n3,\u00004\n5,"\u0000"\n6,7\n');
   expect(rows).toEqual([

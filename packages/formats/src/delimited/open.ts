@@ -49,7 +49,7 @@ export async function openDelimited(input: FormatInput): Promise<TableReader[]> 
           decisions.push({ what: 'encoding', value, evidence, confidence });
         })
       : createDecoder(encoded.encoding);
-  const scanner = () =>
+  const scanner = (offsets: LineOffsets | undefined) =>
     createScanner({
       name: source.name,
       spec,
@@ -58,6 +58,8 @@ export async function openDelimited(input: FormatInput): Promise<TableReader[]> 
       line: layout.dataLine + 1,
       offset: encoded.bom + layout.dataStart,
       encoding: () => encoding,
+      // Offsets of decoded text are the source's own only in UTF-8.
+      offsetOf: (line, offset) => (encoding === 'utf-8' ? offset : offsets?.offsetOf(line)),
       header: layout.headerBytes,
       sizeHint: source.size === undefined ? Number.POSITIVE_INFINITY : source.size + (source.size >> 2),
     });
@@ -72,20 +74,22 @@ export async function openDelimited(input: FormatInput): Promise<TableReader[]> 
       columns: layout.headers === undefined ? unnamedColumns(layout.columns) : nameColumns(layout.headers),
       decisions,
       warnings,
-      batches: (signal) =>
-        readBatches(
+      batches: (signal) => {
+        const offsets = encoding === 'utf-8' ? undefined : new LineOffsets(encoding, lineBreak);
+        return readBatches(
           {
             input,
             bom: encoded.bom,
             skip: layout.dataStart,
             footer,
             decoder: decoder(),
-            scanner: scanner(),
-            offsets: encoding === 'utf-8' ? undefined : new LineOffsets(encoding, lineBreak),
+            scanner: scanner(offsets),
+            offsets,
             warnings,
           },
           signal,
-        ),
+        );
+      },
     },
   ];
 }

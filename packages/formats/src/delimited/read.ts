@@ -44,27 +44,13 @@ export async function* readBatches(plan: ReadPlan, signal?: AbortSignal): AsyncG
     const skipped = Math.min(toSkip, decoded.length);
     toSkip -= skipped;
     scanner.push(skipped === 0 ? decoded : decoded.subarray(skipped), false);
-    yield* located(scanner.take(), plan);
+    yield* scanner.take();
     checkEncoding(plan, false);
   }
   scanner.push(decodeEnd(decoder).subarray(toSkip), true);
   checkEncoding(plan, true);
   plan.warnings.push(...scanWarnings(scanner, footer));
-  yield* located(scanner.take(), plan);
-}
-
-/** Gives rejected rows their source offsets; those of the decoded text hold only where it is the source's own. */
-function located(batches: TableBatch[], { decoder, offsets }: ReadPlan): TableBatch[] {
-  if (decoder.encoding === 'utf-8') return batches;
-  for (const batch of batches) {
-    if (batch.type === 'rows') continue;
-    for (const row of batch.rows) {
-      const offset = offsets?.offsetOf(row.line);
-      if (offset === undefined) delete row.offset;
-      else row.offset = offset;
-    }
-  }
-  return batches;
+  yield* scanner.take();
 }
 
 function checkEncoding({ input, decoder, scanner, offsets }: ReadPlan, last: boolean): void {

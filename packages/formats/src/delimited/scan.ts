@@ -23,6 +23,8 @@ export interface ScanOptions {
   offset: number;
   /** As far as it is known by now. */
   encoding: () => string;
+  /** The source offset of a line, from its offset in the text that was pushed. */
+  offsetOf: (line: number, offset: number) => number | undefined;
   /** The header's bytes, whose repetitions in the data are no rows. */
   header: Buffer | undefined;
   /** Bytes still to come, or a guess, to size the first batch. */
@@ -281,11 +283,12 @@ class RecordScanner implements Scanner {
   private reject(code: RowProblem, found: number, contentEnd: number, next: number): boolean {
     const { options, window } = this;
     const { start, work } = window;
+    const offset = options.offsetOf(this.line, window.base + start);
     const facts = { expected: options.columns, found, encoding: options.encoding() };
     this.sink.reject({
       file: 0,
       line: this.line,
-      offset: window.base + start,
+      ...(offset === undefined ? {} : { offset }),
       code,
       message: rowMessage(code, facts),
       raw: rawText(work.subarray(start, contentEnd)),

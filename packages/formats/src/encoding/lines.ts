@@ -23,29 +23,38 @@ export class LineOffsets {
   /** Offset of the chunk, and number of the line that its first byte belongs to. */
   private base = 0;
   private line = 1;
+  /** The last line found in the chunk, since lines are asked for in order. */
+  private found = { line: 1, at: 0 };
 
   constructor(
     private readonly encoding: string,
     private readonly lineBreak: number,
   ) {}
 
+  /** Goes on to the next chunk. Of a two-byte encoding only the last one may be odd. */
   add(chunk: Buffer): void {
-    for (let at = 0; ; this.line++) {
+    let { line, at } = this.found;
+    for (;;) {
       at = afterBreak(this.chunk, at, this.encoding, this.lineBreak);
       if (at < 0) break;
+      line++;
     }
     this.base += this.chunk.length;
-    // Chunks of two-byte encodings may be odd only at the end of the source, where nothing follows.
-    this.chunk = chunk;
+    // The source reuses its buffer for the next chunk, before the rest of this one is counted.
+    this.chunk = Buffer.from(chunk);
+    this.line = line;
+    this.found = { line, at: 0 };
   }
 
   offsetOf(line: number): number | undefined {
-    let at = 0;
     if (line < this.line || (line === this.line && this.base > 0)) return undefined;
-    for (let current = this.line; current < line; current++) {
+    if (line < this.found.line) this.found = { line: this.line, at: 0 };
+    let { line: current, at } = this.found;
+    for (; current < line; current++) {
       at = afterBreak(this.chunk, at, this.encoding, this.lineBreak);
       if (at < 0) return undefined;
     }
+    this.found = { line, at };
     return this.base + at;
   }
 }
