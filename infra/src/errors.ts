@@ -11,7 +11,6 @@ export type InfraErrorCode =
   | 'engine.not-ready'
   | 'engine.not-running'
   | 'home.busy'
-  | 'home.unreadable'
   | 'port.none-free'
   | 'stack.not-ready'
   | 'stack.docker-failed';

@@ -57,7 +57,7 @@ function pomFor(artifacts: readonly Artifact[]): string {
     // Every jar is named by the lock, so nothing may come along by itself.
     return `<dependency><groupId>${group}</groupId><artifactId>${id}</artifactId><version>${artifact.version}</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions></dependency>`;
   });
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>songhua</groupId><artifactId>engine</artifactId><version>1</version><packaging>pom</packaging><dependencies>${dependencies.join('')}</dependencies></project>\n`;
+  return `<project><modelVersion>4.0.0</modelVersion><groupId>songhua</groupId><artifactId>engine</artifactId><version>1</version><packaging>pom</packaging><dependencies>${dependencies.join('')}</dependencies></project>\n`;
 }
 
 async function fetchMaven({ build, target, scratch, report, javaHome }: FetchContext): Promise<void> {
