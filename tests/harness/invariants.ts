@@ -42,6 +42,13 @@ export async function violations(system: System): Promise<string[]> {
     for (const version of last.values())
       if (!version.current) found.push(`I2 ${version.dataset}: the current pointer does not name the last version`);
 
+    const { rows: kept } = await database.query<{ dataset: string; told: string; kept: string }>(
+      `SELECT d.name::text AS dataset, v.counts ->> 'rejected' AS told, coalesce(q.count, 0) AS kept
+       FROM version v JOIN dataset d ON d.id = v.dataset_id LEFT JOIN rejected_summary q ON q.sync_id = v.sync_id
+       WHERE (v.counts ->> 'rejected')::bigint <> coalesce(q.count, 0)`,
+    );
+    for (const { dataset, told, kept: rows } of kept) found.push(`I4 ${dataset}: ${told} rows rejected, ${rows} kept`);
+
     const { rows: cursors } = await database.query<{ connector: string }>(
       `SELECT c.name::text AS connector FROM connector_cursor k JOIN connector c ON c.id = k.connector_id
        LEFT JOIN refresh r ON r.sync_id = k.sync_id WHERE r.state IS NULL OR r.state NOT IN ('published', 'unchanged')`,

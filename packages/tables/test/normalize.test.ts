@@ -300,3 +300,11 @@ test('the same rows give the same bytes, whatever the threads', async () => {
     await single.close();
   }
 });
+
+test('rows that a stricter guess refused and the final type takes are not among the rejected (I4)', async () => {
+  // The sample sees whole numbers only; the decimals come later, so a first try refuses them and a second takes them.
+  const rows = many(20_000, (i) => [`${i}`, i < 15_000 ? `${i}` : `${i}.5`]);
+  const result = await b.refresh(['id', 'n'], [...rows, ['7', 'another']], { primaryKey: ['id'] });
+  expect(result.counts).toMatchObject({ rejected: 1 });
+  expect(result.rejected).toMatchObject({ count: 1 });
+});
