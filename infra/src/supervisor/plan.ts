@@ -42,15 +42,10 @@ export const planSchema = z.object({
 export type Plan = z.infer<typeof planSchema>;
 
 /*
- * Heap limits keep all Node processes together below 800 MB: streams need little, and what DuckDB and zlib hold is outside the heap.
- * The young generation is held small because its default (16 MB × 3) fills with dead batches before it is ever collected.
+ * The young generation is held small: its default (16 MB × 3 a process) fills with dead batches before it is ever collected. The old
+ * one has no limit of its own, because V8 then collects all the time for buffers that lie outside the heap.
  */
-const FLAGS: Record<ServiceName, string[]> = {
-  connector: ['--max-old-space-size=160', '--max-semi-space-size=8'],
-  landing: ['--max-old-space-size=128', '--max-semi-space-size=8'],
-  refresh: ['--max-old-space-size=192', '--max-semi-space-size=8'],
-  catalog: ['--max-old-space-size=160', '--max-semi-space-size=8'],
-};
+const FLAGS = ['--max-semi-space-size=2'];
 const PORTS: Record<ServiceName, number> = { connector: 8081, landing: 8082, refresh: 8083, catalog: 8080 };
 
 /** The four services of this checkout, one replica each unless told otherwise. */
@@ -60,7 +55,7 @@ export function defaultServices(replicas: Partial<Record<ServiceName, number>> =
     entry: join(INFRA_FOLDER, '..', 'services', name, 'dist', 'main.js'),
     replicas: replicas[name] ?? 1,
     port: PORTS[name],
-    nodeFlags: FLAGS[name],
+    nodeFlags: FLAGS,
     env: {},
   }));
 }

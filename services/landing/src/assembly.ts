@@ -10,7 +10,9 @@ import {
 import { type Reason, SonghuaError } from '@songhua/domain';
 
 // A part of this size keeps the number of objects low and a dozen open syncs within 100 MB.
-const PART_BYTES = 8 * 1024 * 1024;
+const PART_BYTES = 4 * 1024 * 1024;
+// A slice of this size is a good part of the response that it keeps in memory.
+const SLICE_BYTES = 64 * 1024;
 // Messages that wait for an earlier one. Kafka keeps their order, so this fills only after a replay that mixes partitions.
 const REORDER_BYTES = 64 * 1024 * 1024;
 
@@ -66,8 +68,9 @@ export class Assembly {
     }
     if (envelope.schema === SYNC_COMPLETED)
       this.completedEvent = syncCompletedSchema.parse(JSON.parse(value.toString('utf8')));
-    // A copy: the value is a slice of a whole fetch response, which a small batch that waits would keep alive.
-    this.early.set(envelope.sequence, { envelope, value: Buffer.from(value) });
+    // The value is a slice of a whole fetch response, which a small batch that waits would keep alive.
+    const kept = value.length < SLICE_BYTES ? Buffer.from(value) : value;
+    this.early.set(envelope.sequence, { envelope, value: kept });
     this.earlyBytes += value.length;
     for (let waiting = this.early.get(this.next); waiting; waiting = this.early.get(this.next)) {
       this.early.delete(this.next);

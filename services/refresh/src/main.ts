@@ -18,7 +18,7 @@ const config = z.object({
   /** Refresh activities at once; a little above the cores, because each waits for the network between its steps. */
   SONGHUA_REFRESH_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(3),
   SONGHUA_REFRESH_THREADS: z.coerce.number().int().min(1).max(64).default(2),
-  SONGHUA_REFRESH_MEMORY_MB: z.coerce.number().int().min(64).default(320),
+  SONGHUA_REFRESH_MEMORY_MB: z.coerce.number().int().min(64).default(192),
 });
 
 runService('refresh', async ({ logger, metrics, fail }) => {

@@ -6,7 +6,7 @@ import { createApi } from '../api.js';
 import { changeOneRow, readEstate } from '../estate.js';
 import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, seconds, table } from '../format.js';
-import { peakMemoryMb } from '../memory.js';
+import { watchMemory } from '../memory.js';
 import { createProgress } from '../progress.js';
 import { applyAll, syncAll } from '../run-city.js';
 import { startStack } from '../stack.js';
@@ -39,11 +39,12 @@ export function addBenchCommand(program: Command): void {
           const api = createApi(stack.apiUrl);
           progress.update('register', `${count(estate.files)} datasets, ${bytes(estate.bytes)}`);
           await applyAll(api, estate.resources);
+          const memory = watchMemory(() => [...stack.processes(), { name: 'cli', pid: process.pid, node: true }]);
           const cold = await syncAll(api, { all: true }, progress);
           const noChange = await syncAll(api, { all: true }, progress);
           await changeOneRow(estate.changing.path);
           const oneChange = await syncAll(api, { connectors: [estate.changing.connector] }, progress);
-          const memoryMb = await peakMemoryMb(await stack.processes());
+          const { peaks: memoryMb, nodeTogether } = await memory.stop();
           const document = {
             datasets: estate.files,
             rows: cold.rows,
@@ -55,6 +56,7 @@ export function addBenchCommand(program: Command): void {
             noChange: { seconds: round(noChange.seconds) },
             oneChange: { seconds: round(oneChange.seconds) },
             memoryMb,
+            nodeMemoryMb: nodeTogether,
             outcomes: {
               cold: { published: cold.published, held: cold.held, failed: cold.failed, rejected: cold.rejected },
               noChange: { unchanged: noChange.unchanged },
@@ -88,7 +90,12 @@ export function addBenchCommand(program: Command): void {
                 Object.entries(cold.stages).map(([k, v]) => [k, v.toFixed(2)]),
               ),
             );
-            console.log(table(['process', 'peak MB'], Object.entries(memoryMb)));
+            console.log(
+              table(
+                ['process', 'peak MB'],
+                [...Object.entries(memoryMb), ['all Node processes at one moment', nodeTogether]],
+              ),
+            );
             for (const failure of document.failed)
               console.log(`${failure.dataset}: ${failure.code}: ${failure.message}`);
           }

@@ -8,7 +8,7 @@ import { assertTopics } from './topics.js';
 
 // Requests in flight at once: as many keep one broker busy as more would.
 const LANES = 4;
-const MAX_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+const MAX_IN_FLIGHT_BYTES = 6 * 1024 * 1024;
 // The broker's default max.message.bytes is 1,048,588, for all messages of a request to one partition together.
 const MAX_REQUEST_BYTES = 1_000_000;
 // Upper bound of the framing of one record and one header.
@@ -16,7 +16,7 @@ const RECORD_OVERHEAD = 32;
 
 /**
  * A producer that keeps the order within a key: a key always takes the same lane, and a lane sends one request at a time. At most
- * 16 MiB wait or are under way; beyond that `send` waits.
+ * 6 MiB wait or are under way; beyond that `send` waits.
  */
 export async function createKafkaProducer(options: MessagingOptions): Promise<Producer> {
   const lanes = Array.from({ length: LANES }, () =>

@@ -15,8 +15,8 @@ const SESSION_MS = 10_000;
 const REBALANCE_MS = 30_000;
 // A fetch answers as soon as there is one byte; this only bounds how long an empty one, and so a close, takes.
 const MAX_WAIT_MS = 250;
-const FETCH_BYTES = 8 * 1024 * 1024; // held up to three times while kafkajs assembles a response
-const FETCH_PARTITION_BYTES = 2 * 1024 * 1024;
+const FETCH_BYTES = 3 * 1024 * 1024; // held up to three times while kafkajs assembles a response
+const FETCH_PARTITION_BYTES = 1024 * 1024;
 const PARTITIONS_AT_ONCE = 8;
 const RETRY_FOR_MS = 120_000;
 const GOODBYE_MS = 3_000;
