@@ -1,5 +1,9 @@
 /** Packages are tested from their sources: the `@songhua/source` condition resolves to `src/index.ts`, never to a stale build. */
 module.exports = {
+  globalSetup: '<rootDir>/tests/harness/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/harness/global-teardown.ts',
+  // One at a time: the tests share two cores with the engines they start.
+  maxWorkers: 1,
   testMatch: ['<rootDir>/{packages,services,infra,tests}/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/.songhua'],
   modulePathIgnorePatterns: ['/dist/', '/.songhua'],

@@ -10,10 +10,13 @@ const root = resolve(__dirname, '../..');
 export default async function globalSetup(): Promise<void> {
   if (process.env.SONGHUA_TEST_DATABASE_URL) return;
   const home = process.env.SONGHUA_TEST_HOME ?? join(root, '.songhua-test');
-  const [engines, seaweed] = await Promise.all([
-    startEngines({ home: join(home, 'engines'), objectStore: 'minio' }),
-    startEngines({ home: join(home, 'seaweed'), engines: ['object-store'], objectStore: 'seaweedfs' }),
-  ]);
+  // One after the other: two object stores that look for a free port at once find the same one.
+  const engines = await startEngines({ home: join(home, 'engines'), objectStore: 'minio' });
+  const seaweed = await startEngines({
+    home: join(home, 'seaweed'),
+    engines: ['object-store'],
+    objectStore: 'seaweedfs',
+  });
   const { endpoints } = engines;
   Object.assign(process.env, {
     SONGHUA_TEST_HOME: home,
