@@ -190,3 +190,56 @@ describe('a city that changes', () => {
     expect(await violations(system)).toEqual([]);
   }, 120_000);
 });
+
+describe('a source of which too many rows are wrong', () => {
+  const name = 'mostly-wrong';
+
+  beforeAll(async () => {
+    const lines = Array.from({ length: 100 }, (_, i) => (i < 60 ? `${i},${i}` : i < 80 ? `,${i}` : `${i},${i},超出`));
+    await writeFile(join(cityDir, 'mostly-wrong.csv'), `编号,数值\n${lines.join('\n')}\n`);
+    await system.apply([
+      {
+        apiVersion: 'songhua/v1',
+        kind: 'Dataset',
+        metadata: { name },
+        spec: {
+          title: '多数有误',
+          department: 'education-bureau',
+          domain: 'education-science',
+          frequency: 'DAILY',
+          primaryKey: ['编号'],
+          schemaPolicy: 'hold',
+          guards: { maxShrink: 0.5, maxRejected: 0.1 },
+        },
+      },
+      {
+        apiVersion: 'songhua/v1',
+        kind: 'Connector',
+        metadata: { name },
+        spec: {
+          dataset: name,
+          kind: 'file',
+          mode: 'full',
+          config: { path: join(cityDir, 'mostly-wrong.csv') },
+          secrets: {},
+        },
+      },
+    ]);
+  });
+
+  test('is held, publishes nothing, and shows every rejected row with its line and reason (I4)', async () => {
+    expect(await system.sync({ connectors: [name] })).toMatchObject({
+      held: 1,
+      failures: [{ code: 'guard.rejected', actor: 'department' }],
+    });
+    const { items } = await system.get<{ items: { sync: string; count: number; byCode: object }[] }>(
+      `/api/v1/quarantine?dataset=${name}`,
+    );
+    expect(items).toMatchObject([{ count: 40, byCode: { 'key.missing': 20, 'row.fields': 20 } }]);
+    const { rows } = await system.get<{ rows: { line: number; code: string }[] }>(
+      `/api/v1/quarantine/${items[0]?.sync}`,
+    );
+    expect(rows.map((r) => r.line).sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => 62 + i));
+    expect((await fetch(new URL(`/data/${name}/latest/data.parquet`, system.apiUrl))).status).toBe(404);
+  });
+});

@@ -108,6 +108,12 @@ describe('the README', () => {
   }, 120_000);
 });
 
+test('npx songhua in the checkout is this command line', () => {
+  const shim = join(root, 'node_modules/.bin/songhua');
+  const ended = spawnSync(shim, ['--help'], { encoding: 'utf8' });
+  expect(ended).toMatchObject({ status: 0, stdout: expect.stringContaining('songhua') });
+});
+
 describe('wrong usage', () => {
   test.each([
     [['frobnicate'], 2],

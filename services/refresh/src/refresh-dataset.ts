@@ -3,11 +3,16 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RefreshContext, RefreshRepository, RejectedSummary } from '@songhua/catalog';
 import { keys, type LandedSync, type LandingManifest, type Manifest, type RefreshOutcome } from '@songhua/contracts';
-import { type Reason, SonghuaError } from '@songhua/domain';
+import { codeOf, type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { NormalizeResult, Tables } from '@songhua/tables';
+import { z } from 'zod';
 import { fetchLanding, type LocalLanding } from './landing.js';
 import { storeRejected } from './rejected.js';
+
+/** Where normalizing writes, in the refresh's own folder. */
+const OUT = 'out';
+const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
 
 export interface RefreshDeps {
   store: ObjectStore;
@@ -46,7 +51,13 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
   if (context.handled && !(context.handled.state === 'held' && sync.overrides?.length)) return context.handled;
 
   const landing = await fetchLanding(deps.store, sync.manifest, folder);
-  const result = await normalize(deps, sync, context, landing, folder);
+  let result: NormalizeResult;
+  try {
+    result = await normalize(deps, sync, context, landing, folder);
+  } catch (error) {
+    if (codeOf(error) === 'guard.rejected') return holdRejected(deps, sync, landing, error as SonghuaError, folder);
+    throw error;
+  }
   const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
   const { completed } = landing.manifest;
   const changedAt = sourceChangedAt(landing.manifest);
@@ -63,6 +74,23 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
   }
 
   return publish(deps, sync, context, landing.manifest, result, rejected);
+}
+
+/** Too many rows were rejected: a person decides, and sees every one of them meanwhile (I4). */
+async function holdRejected(
+  deps: RefreshDeps,
+  sync: LandedSync,
+  landing: LocalLanding,
+  error: SonghuaError,
+  folder: string,
+): Promise<RefreshOutcome> {
+  const { rejected, byCode } = guardDetails.parse(error.details);
+  const count = rejected - landing.manifest.completed.rejected;
+  const path = join(folder, OUT, 'rejected.ndjson.gz');
+  const kept = await storeRejected(deps.store, landing, count > 0 ? { path, count, byCode } : undefined, folder);
+  const outcome: RefreshOutcome = { dataset: sync.dataset, sync: sync.sync, state: 'held', reason: reasonOf(error) };
+  await deps.refreshes.finish(sync, outcome, { rejected: kept });
+  return outcome;
 }
 
 /**
@@ -132,7 +160,7 @@ async function normalize(
     await deps.store.download(context.current.parquetKey, parquet);
     previous = { schema: context.schema, identity: context.current.identity, rows: context.current.rows, parquet };
   }
-  const out = join(folder, 'out');
+  const out = join(folder, OUT);
   await mkdir(out);
   return deps.tables.normalize({
     parts: landing.rows,
