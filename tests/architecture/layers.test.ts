@@ -118,3 +118,14 @@ test('the tree is formatted and free of lint, floating promises included', () =>
     stdio: 'pipe',
   });
 });
+
+test('everything type-checks, tests included', () => {
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.check.json')],
+    {
+      cwd: root,
+      stdio: 'pipe',
+    },
+  );
+});
