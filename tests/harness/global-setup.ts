@@ -1,19 +1,24 @@
 import { join, resolve } from 'node:path';
-import { type RunningEngines, startEngines } from '@songhua/infra';
+import { startEngines } from '@songhua/infra';
+// Without extension: Jest loads its global setup by Node's own resolution, which knows no '.js' for '.ts'.
+import { containersAnswer, startContainers } from './containers';
 
 const root = resolve(__dirname, '../..');
 
 /**
- * Starts one set of real engines for the whole run, and a second object store, and tells the tests by environment variables. Inside
+ * Starts one set of real engines for the whole run (containers where a Docker engine answers) and a second object store, and tells the tests by environment variables. Inside
  * them every test has databases, buckets, topics and groups of its own. Engines named by the environment already are used instead.
  */
 export default async function globalSetup(): Promise<void> {
   if (process.env.SONGHUA_TEST_DATABASE_URL) return;
   const home = process.env.SONGHUA_TEST_HOME ?? join(root, '.songhua-test');
   // One after the other: two object stores that look for a free port at once find the same one.
-  const engines = await startEngines({ home: join(home, 'engines'), objectStore: 'minio' });
+  const engines = (await containersAnswer())
+    ? await startContainers()
+    : await startEngines({ home: join(home, 'engines'), mode: 'native', objectStore: 'minio' });
   const seaweed = await startEngines({
     home: join(home, 'seaweed'),
+    mode: 'native',
     engines: ['object-store'],
     objectStore: 'seaweedfs',
   });
@@ -30,5 +35,5 @@ export default async function globalSetup(): Promise<void> {
     SONGHUA_TEST_SEAWEED_ACCESS_KEY: seaweed.endpoints.s3.accessKey,
     SONGHUA_TEST_SEAWEED_SECRET_KEY: seaweed.endpoints.s3.secretKey,
   });
-  (globalThis as { songhuaEngines?: RunningEngines[] }).songhuaEngines = [engines, seaweed];
+  (globalThis as { songhuaEngines?: { stop(): Promise<void> }[] }).songhuaEngines = [engines, seaweed];
 }

@@ -1,6 +1,4 @@
-import type { RunningEngines } from '@songhua/infra';
-
 export default async function globalTeardown(): Promise<void> {
-  const engines = (globalThis as { songhuaEngines?: RunningEngines[] }).songhuaEngines ?? [];
+  const engines = (globalThis as { songhuaEngines?: { stop(): Promise<void> }[] }).songhuaEngines ?? [];
   await Promise.all(engines.map((set) => set.stop()));
 }

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { applyMigrations } from '@songhua/catalog';
 import { type Resource, type SyncProgress, syncAcceptedSchema, syncProgressSchema } from '@songhua/contracts';
 import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
+import { freePort } from './free-port.js';
 import { SERVICES, type ServiceName, type ServiceUnderTest, startService } from './services.js';
 import { waitFor } from './wait.js';
 
@@ -114,15 +114,4 @@ export async function startSystem(options: {
       await engines.stop();
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
