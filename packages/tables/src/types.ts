@@ -1,5 +1,5 @@
-import type { Changes, LineRun, SourceColumn, SourceFile } from '@songhua/contracts';
-import type { ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
+import type { Changes, LineRun, RejectedRow, SourceColumn, SourceFile } from '@songhua/contracts';
+import type { Column, ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
 
 export interface DeclaredColumn {
   name: string;
@@ -51,6 +51,27 @@ export interface NormalizeResult {
   rejected?: { path: string; count: number; byCode: Record<string, number> };
 }
 
+export interface ProfileInput {
+  /** A local file of canonical CSV under one header line. */
+  path: string;
+  columns: SourceColumn[];
+  lines: LineRun[];
+  /** Rows in the file, without the header. */
+  rows: number;
+}
+
+/** A row whose cells do not fit the types of its columns; `row` is its 0-based position in the file. */
+export interface Misfit {
+  row: number;
+  rejected: RejectedRow;
+}
+
+export interface Profile {
+  /** As a first refresh without declarations types them; `nullable` says whether a cell has no value. */
+  columns: Column[];
+  misfits: number;
+}
+
 export interface RowsQuery {
   limit: number;
   offset: number;
@@ -65,6 +86,8 @@ export interface RowsQuery {
  */
 export interface Tables {
   normalize(input: NormalizeInput): Promise<NormalizeResult>;
+  /** What `normalize` would make of the rows, without making a version. `take` is given the misfits in order, before this returns. */
+  profile(input: ProfileInput, take: (misfits: Misfit[]) => Promise<void>): Promise<Profile>;
   /** Rows of a local version file as JSON values (integers beyond 2^53 and decimals as text). */
   rows(parquet: string, query: RowsQuery): Promise<{ rows: Record<string, unknown>[]; total: number }>;
   /** Row-level difference of two version files, as counts and a page of rows with `_change`. */

@@ -2,11 +2,11 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { LineRun, RejectedRow } from '@songhua/contracts';
+import type { LineRun } from '@songhua/contracts';
 import type { ColumnType } from '@songhua/domain';
 import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
-import type { NormalizeInput } from '../types.js';
+import type { Misfit, NormalizeInput } from '../types.js';
 import type { PlannedColumn } from './plan.js';
 import { numbered } from './source.js';
 
@@ -102,6 +102,36 @@ export async function addDuplicates(session: Session, relation: string, rows: re
   await session.runNarrow(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
 }
 
+/** The rows of the table `bad` with what is wrong with each, in source order, in chunks. */
+export async function* rejects(
+  session: Session,
+  source: Pick<NormalizeInput, 'columns' | 'lines' | 'primaryKey'>,
+  plan: readonly PlannedColumn[],
+): AsyncGenerator<Misfit[]> {
+  // Quarantine shows no more of a row, and a chunk of the longest cells would not fit in memory.
+  const cells = source.columns.map((_, i) => `left(${cellName(i)}, ${MAX_RAW})`);
+  const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cells.join(', ')} FROM bad ORDER BY _row`;
+  for await (const [positions = [], fields = [], ...columns] of session.columns(sql)) {
+    yield positions.map((position, i) => {
+      const cells = columns.map((column) => (column[i] ?? null) as string | null);
+      const at = String(fields[i] ?? '');
+      const blamed = blame(plan, at === '' ? [] : at.split(',').map(Number), source.primaryKey, cells);
+      const { field, code, message } = blamed;
+      const row = Number(position);
+      return {
+        row,
+        rejected: {
+          ...placeOf(source.lines, row),
+          ...(field === undefined ? {} : { field }),
+          code,
+          message,
+          raw: rawText(cells),
+        },
+      };
+    });
+  }
+}
+
 /** Writes every row of the table `bad` as one line of NDJSON.gz, in source order, and counts them by code. */
 export async function writeRejected(
   session: Session,
@@ -111,33 +141,11 @@ export async function writeRejected(
 ): Promise<{ path: string; count: number; byCode: Record<string, number> }> {
   const byCode: Record<string, number> = {};
   let count = 0;
-  const cellNames = input.columns.map((_, i) => cellName(i));
   async function* lines(): AsyncGenerator<string> {
-    const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cellNames.join(', ')} FROM bad ORDER BY _row`;
-    for await (const chunk of session.columns(sql)) {
-      const [positions = [], fields = [], ...columns] = chunk;
-      let text = '';
-      for (let i = 0; i < positions.length; i++) {
-        const cells = columns.map((column) => (column[i] ?? null) as string | null);
-        const at = String(fields[i] ?? '');
-        const { code, field, message } = blame(
-          plan,
-          at === '' ? [] : at.split(',').map(Number),
-          input.primaryKey,
-          cells,
-        );
-        const row: RejectedRow = {
-          ...placeOf(input.lines, Number(positions[i])),
-          ...(field === undefined ? {} : { field }),
-          code,
-          message,
-          raw: rawText(cells),
-        };
-        byCode[code] = (byCode[code] ?? 0) + 1;
-        count++;
-        text += `${JSON.stringify(row)}\n`;
-      }
-      yield text;
+    for await (const chunk of rejects(session, input, plan)) {
+      for (const { code } of chunk.map(({ rejected }) => rejected)) byCode[code] = (byCode[code] ?? 0) + 1;
+      count += chunk.length;
+      yield chunk.map(({ rejected }) => `${JSON.stringify(rejected)}\n`).join('');
     }
   }
   await pipeline(Readable.from(lines()), createGzip({ level: 6 }), createWriteStream(path));

@@ -1,5 +1,5 @@
 import type { Session } from '../engine.js';
-import { cellName, ident, literal } from '../sql.js';
+import { cellName } from '../sql.js';
 import { decimalWidth } from '../values/decimal.js';
 import { addCell, type ClassCounts, noCells } from './classify.js';
 import { cellsOf, classFor, decideType, type Inferred, misfitsAllowed } from './infer.js';
@@ -62,12 +62,12 @@ function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): Plann
   return withType(planned, decided);
 }
 
-/** The plan as it should be, from the rows in the table `bad` and the good ones in the Parquet file at `path`. */
+/** The plan as it should be, from the rows in the table `bad` and how many values each column has in the good ones. */
 export async function reviseTypes(
   session: Session,
-  state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; path: string },
+  state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; filled: readonly number[] },
 ): Promise<PlannedColumn[]> {
-  const { plan, counts, drift, path } = state;
+  const { plan, counts, drift, filled } = state;
   const typed = plan.flatMap(({ cell, column }, field) =>
     cell === undefined || column.type === 'string' || column.type === 'json' ? [] : [{ cell, field }],
   );
@@ -84,17 +84,13 @@ export async function reviseTypes(
       if (counted) for (const cell of chunk[i] ?? []) if (typeof cell === 'string') addCell(counted.bad, cell);
     });
   }
-  const filled = await session.one(
-    `SELECT ${plan.map(({ column }, i) => `count(${ident(column.name)}) AS n${i}`).join(', ')}
-     FROM read_parquet(${literal(path)})`,
-  );
   return plan.map((planned, field) => {
     const counted = found.get(field);
     if (!counted || planned.cell === undefined) return planned;
     const evidence = {
       bad: counted.bad,
       misfits: Number(blamed[`m${field}`]),
-      good: Number(filled[`n${field}`]),
+      good: filled[field] ?? 0,
       sample: counts.get(planned.cell),
     };
     return revise(planned, evidence, drift);
