@@ -3,6 +3,7 @@ import { addApplyCommand } from './commands/apply.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addDemoCommand } from './commands/demo.js';
+import { addInspectCommand } from './commands/inspect.js';
 import { addStackCommands } from './commands/stack.js';
 import { addSyncCommands } from './commands/sync.js';
 
@@ -16,6 +17,7 @@ addDemoCommand(program);
 addApplyCommand(program);
 addSyncCommands(program);
 addCatalogCommands(program);
+addInspectCommand(program);
 addBenchCommand(program);
 
 program.exitOverride();

@@ -1,0 +1,145 @@
+import { createReadStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { codeOf } from '@songhua/domain';
+import { openTables, type ReadOptions, type TableReader, type Warning } from '@songhua/formats';
+import type { Profile, Tables } from '@songhua/tables';
+import { withoutRecords } from './canonical.js';
+import { checkFile, createFileSink, sha256Of } from './files.js';
+import { documentName } from './names.js';
+import { mergeRejections, type Rejections } from './rejections.js';
+import { type OnRows, spool } from './spool.js';
+import type { InspectDocument, Spooled } from './types.js';
+
+export interface InspectContext {
+  tables: Tables;
+  options: ReadOptions;
+  /** A folder for files on the way; on the disk of `out` when there is one. */
+  work: string;
+  /** Where rows and rejected rows go, and what they are called there. */
+  out?: { folder: string; nameOf(path: string, document: string): string };
+  onRows: OnRows;
+}
+
+// What a dataset allows that does not say otherwise.
+const MAX_REJECTED = 0.1;
+
+/**
+ * Reads a local file exactly as the pipeline would: one document for each of its tables. Throws SonghuaError: `usage.file`, a code of
+ * FORMAT_ERRORS, or one of `@songhua/tables`.
+ */
+export async function inspectFile(path: string, context: InspectContext): Promise<InspectDocument[]> {
+  await checkFile(path);
+  const hashing = sha256Of(path);
+  // Awaited below; when reading fails first, its failure is the one to tell.
+  hashing.catch(() => undefined);
+  const readers = await openOrEmpty(path, context.options);
+  const documents: InspectDocument[] = [];
+  for (const reader of readers) {
+    const file = documentName(path, reader.name, readers.length);
+    const table = await inspectTable(reader, context);
+    const written = await keep(context, path, file);
+    documents.push({ file, ...table, sha256: await hashing, ...(written ? { written } : {}) });
+  }
+  return documents;
+}
+
+const KEPT = 'kept.csv';
+const REJECTED = 'rejected.ndjson';
+
+/** Leaves the rows and the rejected rows of a table in the work folder and tells what they are. */
+async function inspectTable(
+  reader: TableReader,
+  { tables, work, onRows }: InspectContext,
+): Promise<Omit<InspectDocument, 'file' | 'sha256'>> {
+  const spooled = await spool(reader, join(work, 'read'), onRows);
+  const sink = await createFileSink(join(work, REJECTED));
+  const rejections = mergeRejections(spooled.rejectedPath, sink);
+  const dropped: number[] = [];
+  let columns: Profile['columns'] = [];
+  try {
+    if (reader.columns.length > 0) {
+      const { rowsPath: file, rows, lines } = spooled;
+      ({ columns } = await tables.profile({ path: file, columns: reader.columns, rows, lines }, async (misfits) => {
+        for (const { row } of misfits) dropped.push(row);
+        await rejections.add(misfits.map(({ rejected }) => rejected));
+      }));
+    }
+    await rejections.finish();
+  } finally {
+    await sink.close();
+  }
+  await keepRows(spooled, dropped, join(work, KEPT));
+  const rows = spooled.rows - dropped.length;
+  return {
+    format: reader.format,
+    encoding: reader.encoding,
+    dialect: reader.dialect,
+    columns: columns.map(({ name, type, nullable }, i) => ({
+      name,
+      type,
+      nullable,
+      source: reader.columns[i]?.source ?? '',
+    })),
+    rows,
+    rejected: rejections.first,
+    rejectedCount: rejections.count,
+    rejectedByCode: rejections.byCode,
+    warnings: [...reader.warnings, ...holdWarning(rows, rejections)],
+    decisions: reader.decisions,
+  };
+}
+
+async function keepRows({ rowsPath }: Spooled, dropped: readonly number[], path: string): Promise<void> {
+  if (dropped.length === 0) return rename(rowsPath, path);
+  const sink = await createFileSink(path);
+  try {
+    const chunks = createReadStream(rowsPath, { highWaterMark: 1 << 20 });
+    for await (const piece of withoutRecords(chunks, dropped)) await sink.write(piece);
+  } finally {
+    await sink.close();
+  }
+}
+
+async function keep({ work, out }: InspectContext, path: string, file: string): Promise<InspectDocument['written']> {
+  if (!out) return undefined;
+  const base = join(out.folder, out.nameOf(path, file));
+  const written = { rows: `${base}.rows.csv`, rejected: `${base}.rejected.ndjson` };
+  await rename(join(work, KEPT), written.rows);
+  await rename(join(work, REJECTED), written.rejected);
+  return written;
+}
+
+function holdWarning(rows: number, { count }: Rejections): Warning[] {
+  const share = count / Math.max(1, rows + count);
+  if (share <= MAX_REJECTED) return [];
+  return [
+    {
+      code: 'guard.rejected',
+      message: `${(share * 100).toFixed(1)}% of the rows were rejected: a dataset holds a refresh above ${MAX_REJECTED * 100}% unless its guards say otherwise. 被拒行过多，刷新将等待人工决定`,
+    },
+  ];
+}
+
+/** The tables of a file; for an empty one a table without columns and rows, so that there is something to report. */
+async function openOrEmpty(path: string, options: ReadOptions): Promise<TableReader[]> {
+  const name = basename(path);
+  try {
+    return await openTables({ path, name }, options);
+  } catch (error) {
+    if (codeOf(error) !== 'source.empty') throw error;
+    const message = `${(error as Error).message}; a sync would end with source.empty`;
+    return [emptyTable(name, { code: 'source.empty', message })];
+  }
+}
+
+const emptyTable = (name: string, warning: Warning): TableReader => ({
+  name,
+  format: 'delimited',
+  encoding: 'utf-8',
+  dialect: { delimiter: '', quote: '', escape: '', lineEnding: 'lf', headerRows: 0, preambleRows: 0 },
+  columns: [],
+  decisions: [],
+  warnings: [warning],
+  async *batches() {},
+});
