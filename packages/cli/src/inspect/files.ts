@@ -53,7 +53,6 @@ export async function checkFile(path: string): Promise<void> {
   const unreadable = (what: string): SonghuaError =>
     new SonghuaError('usage.file', `${path} ${what}: name a file that can be read. 请指定可读取的文件`, {
       actor: 'operator',
-      details: { file: path },
     });
   try {
     if (!(await stat(path)).isFile()) throw unreadable('is not a file');
