@@ -64,7 +64,8 @@ function blame(
       message: `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行 this row's key is already used by an earlier row with other content; keep one of them`,
     };
   }
-  const { name, type } = first.column;
+  const { name, type, unit } = first.column;
+  const expected = unit === 'percent' ? '百分数 a percentage' : TYPE_NAMES[type];
   const others =
     fields.length > 1 ? `；另有 ${fields.length - 1} 列有误 and ${fields.length - 1} more columns are wrong` : '';
   const empty = first.cell === undefined || cells[first.cell] === null;
@@ -85,7 +86,7 @@ function blame(
   return {
     code: 'cell.type',
     field: name,
-    message: `列「${name}」应为 the column "${name}" should hold ${TYPE_NAMES[type]}，此单元格不是，请更正 and this cell does not; correct it${others}`,
+    message: `列「${name}」应为 the column "${name}" should hold ${expected}，此单元格不是，请更正 and this cell does not; correct it${others}`,
   };
 }
 

@@ -8,15 +8,17 @@ import type { Drift } from './schema.js';
 
 /** `planned` with another type (and width). */
 export function withType(planned: PlannedColumn, type: Inferred): PlannedColumn {
-  const { precision: _precision, scale: _scale, ...column } = planned.column;
+  const { precision: _precision, scale: _scale, unit: _unit, ...column } = planned.column;
   return { ...planned, column: { ...column, ...type } };
 }
 
 const sameType = (a: Inferred, b: Inferred | undefined): boolean =>
-  a.type === b?.type && a.scale === b.scale && a.precision === b.precision;
+  a.type === b?.type && a.scale === b.scale && a.precision === b.precision && a.unit === b.unit;
 
 export const sameTypes = (a: readonly PlannedColumn[], b: readonly PlannedColumn[]): boolean =>
   a.every(({ column }, i) => sameType(column, b[i]?.column));
+
+const typeLabel = ({ type, unit }: Inferred): string => (unit === undefined ? type : `${type} (${unit})`);
 
 interface Evidence {
   /** Cells of the column in rejected rows, whichever column they were rejected for. */
@@ -34,10 +36,10 @@ interface Evidence {
  */
 function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): PlannedColumn {
   const { column, basis, excluded = [] } = planned;
-  const { type, precision = 0, scale = 0 } = column;
+  const { type, precision = 0, scale = 0, unit } = column;
   const { bad, misfits, good, sample } = evidence;
   if (misfits === 0) return planned;
-  const standing = classFor(type, sample);
+  const standing = classFor(column, sample);
   const all: ClassCounts = {
     cells: { ...bad.cells, [standing]: (bad.cells[standing] ?? 0) + good },
     whole: Math.max(bad.whole, sample?.whole ?? precision - scale),
@@ -54,11 +56,12 @@ function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): Plann
   }
   if (type === 'decimal' && (bad.scale > scale || bad.whole > precision - scale)) {
     const width = decimalWidth(Math.max(bad.whole, precision - scale), all.scale) ?? decimalWidth(bad.whole, all.scale);
-    if (width && !sameType({ type, ...width }, column)) return withType(planned, { type, ...width });
+    const wider: Inferred = { type, ...width, ...(unit ? { unit } : {}) };
+    if (width && !sameType(wider, column)) return withType(planned, wider);
   }
   if (basis === 'declared' || !tooMany) return planned;
   const decided = decideType(all, column.name, [type]);
-  drift.retyped.push({ name: column.name, from: type, to: decided.type });
+  drift.retyped.push({ name: column.name, from: typeLabel(column), to: typeLabel(decided) });
   return withType(planned, decided);
 }
 

@@ -69,7 +69,7 @@ export function planColumns(input: Pick<NormalizeInput, 'columns' | 'primaryKey'
 const declaredWidth = (type: Column['type']): Partial<Column> =>
   type === 'decimal' && DECLARED_DECIMAL ? DECLARED_DECIMAL : {};
 
-function widthless({ precision: _precision, scale: _scale, ...column }: Column): Column {
+function widthless({ precision: _precision, scale: _scale, unit: _unit, ...column }: Column): Column {
   return column;
 }
 
