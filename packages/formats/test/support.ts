@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { codeOf } from '@songhua/domain';
 import { openTables, type ReadOptions, type RejectedRow, type TableReader } from '../src/index.js';
 
 /** A folder of one test file's own. */
@@ -63,6 +65,17 @@ export interface ReadResult {
 
 export async function readAll(path: string, options: ReadOptions = {}): Promise<ReadResult> {
   const [table] = (await openTables({ path, name: 'input.csv' }, options)) as [TableReader];
+  return readTable(table);
+}
+
+/** All tables of a source, in order. */
+export async function readEvery(path: string, options: ReadOptions = {}): Promise<ReadResult[]> {
+  const results: ReadResult[] = [];
+  for (const table of await openTables({ path, name: 'input' }, options)) results.push(await readTable(table));
+  return results;
+}
+
+async function readTable(table: TableReader): Promise<ReadResult> {
   const rows: string[][] = [];
   const rejected: RejectedRow[] = [];
   const runs: { row: number; line: number }[] = [];
@@ -85,4 +98,28 @@ export async function readAll(path: string, options: ReadOptions = {}): Promise<
     return run.line + row - run.row;
   });
   return { table, header: table.columns.map((c) => c.name), rows, rejected, lines, largestBatch };
+}
+
+export interface Failure {
+  code: string | undefined;
+  message: string;
+  details: Record<string, unknown>;
+}
+
+/** What a read that must fail fails with. */
+export async function failure(run: Promise<unknown>): Promise<Failure> {
+  try {
+    await run;
+  } catch (error) {
+    const { details = {}, message } = error as Failure;
+    return { code: codeOf(error), message, details };
+  }
+  throw new Error('expected an error');
+}
+
+/** Runs a read of a file in a process of its own: how it ended, its peak memory and its time. */
+export function readApart(path: string): { code: string; rows: number; megabytes: number; seconds: number } {
+  const script = join(__dirname, 'read-apart.cjs');
+  const out = execFileSync(process.execPath, [script, path], { encoding: 'utf8', maxBuffer: 1e6 });
+  return JSON.parse(out) as { code: string; rows: number; megabytes: number; seconds: number };
 }

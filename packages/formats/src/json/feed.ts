@@ -51,8 +51,8 @@ export async function* feed(text: JsonText, feeding: Feeding): AsyncGenerator<vo
 function step(text: JsonText, feeding: Feeding, window: TextWindow, last: boolean): void {
   const { tokenizer } = feeding;
   tokenizer.dirty = window.dirty;
-  if (text.lines) return runLines(text, feeding, window);
-  window.start = tokenizer.run(window.work, window.start, window.end, last);
+  if (text.lines) runLines(text, feeding, window);
+  else window.start = tokenizer.run(window.work, window.start, window.end, last);
 }
 
 function runLines({ source, limits }: JsonText, feeding: Feeding, window: TextWindow): void {

@@ -55,7 +55,8 @@ export class RecordReader implements TokenHandler {
     const level = this.depth++;
     if (this.open) {
       if (level === this.cellDepth) this.beginNested();
-      return this.add(container === 'object' ? '{' : '[', false);
+      this.add(container === 'object' ? '{' : '[', false);
+      return;
     }
     const { way } = this;
     if (level <= way.length && this.matched === level && (level === 0 || this.lastKey === way[level - 1]))
@@ -137,14 +138,15 @@ export class RecordReader implements TokenHandler {
     if (!this.open) {
       if (this.single || !this.isRecordAt(this.depth)) return;
       this.clear();
-      if (records.place.objects + records.place.arrays > 0) return writer.reject('row.json', this.line, value.text());
       this.row[0] = value.text();
-      if (!value.sound()) return writer.reject('row.encoding', this.line, this.row);
-      return writer.write(this.row, this.line);
+      if (records.place.objects + records.place.arrays > 0) writer.reject('row.json', this.line, value.text());
+      else if (!value.sound()) writer.reject('row.encoding', this.line, this.row);
+      else writer.write(this.row, this.line);
+      return;
     }
     if (!value.sound()) this.reject('row.encoding');
-    if (this.depth > this.cellDepth) return this.add(value.raw(), true);
-    this.set(this.isList ? ++this.column : this.column, value.text());
+    if (this.depth > this.cellDepth) this.add(value.raw(), true);
+    else this.set(this.isList ? ++this.column : this.column, value.text());
   }
 
   private beginNested(): void {

@@ -47,10 +47,10 @@ export class RowWriter {
       if (k > 0) text += ',';
       text += NEEDS_QUOTES.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
     }
-    if (text.includes('\0')) return this.reject('row.nul', line, cells);
-    if (HALF_PAIR.test(text)) return this.reject('row.encoding', line, cells);
+    if (text.includes('\0')) this.reject('row.nul', line, cells);
+    else if (HALF_PAIR.test(text)) this.reject('row.encoding', line, cells);
     // A row of one blank cell would otherwise be a blank line, which is no row.
-    this.append(text === '' ? '""' : text, line);
+    else this.append(text === '' ? '""' : text, line);
   }
 
   reject(code: RowProblem, line: number, cells: readonly string[] | string, field?: string): void {

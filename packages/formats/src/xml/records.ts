@@ -67,8 +67,8 @@ export class XmlRecordReader implements XmlHandler {
     }
     for (const [name, nodes] of groups) {
       const [only] = nodes as [Node];
-      if (nodes.length > 1) put(name, JSON.stringify(nodes.map(valueOf)));
-      else if (only.children.length > 0) put(name, JSON.stringify(valueOf(only)));
+      if (nodes.length > 1) put(name, JSON.stringify(nodes.map(jsonOf)));
+      else if (only.children.length > 0) put(name, JSON.stringify(jsonOf(only)));
       else {
         put(name, only.text);
         for (const [key, value] of attributesOf(only)) put(`${name}@${key}`, value);
@@ -84,13 +84,13 @@ const attributesOf = (node: Node): [string, string][] =>
 type Value = string | Record<string, unknown>;
 
 /** An element as JSON: its text, or an object of its attributes, children and text. */
-function valueOf(node: Node): Value {
+function jsonOf(node: Node): Value {
   const attributes = attributesOf(node);
   if (attributes.length === 0 && node.children.length === 0) return node.text;
   const entries = new Map<string, unknown>(attributes.map(([key, value]) => [`@${key}`, value]));
   for (const child of node.children) {
     const before = entries.get(child.name);
-    const value = valueOf(child);
+    const value = jsonOf(child);
     if (before === undefined) entries.set(child.name, value);
     else entries.set(child.name, [...(Array.isArray(before) ? (before as unknown[]) : [before]), value]);
   }
