@@ -56,28 +56,36 @@ async function inspect(files: string[], flags: InspectFlags): Promise<number> {
     import('@songhua/tables'),
   ]);
   const { out } = flags;
+  const options = readOptions(flags);
   if (out !== undefined) await makeFolder(out);
   const work = await mkdtemp(join(out ?? tmpdir(), '.songhua-inspect-'));
   const tables = createTables({ memoryMb: DUCKDB_MB, threads: 1, tempDirectory: join(work, 'spill') });
   const progress = createProgress();
   const nameOf = createOutputNames();
+  const interrupt = new AbortController();
+  // A second signal ends the process as usual.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
   const results: (InspectDocument | InspectFailure)[] = [];
   let exit: number = EXIT.done;
   try {
     for (const path of files) {
+      if (interrupt.signal.aborted) break;
       try {
-        const documents = await inspectFile(path, {
+        const documents = inspectFile(path, {
           tables,
-          options: readOptions(flags),
+          options,
           work,
+          signal: interrupt.signal,
           ...(out === undefined ? {} : { out: { folder: out, nameOf } }),
           onRows: (rows, read) => {
             if (process.stderr.isTTY) progress.update(path, `${count(rows)} rows  ${bytes(read)}`);
           },
         });
-        progress.end();
-        results.push(...documents);
-        if (!flags.json) for (const document of documents) console.log(tableReport(document));
+        for await (const document of documents) {
+          progress.end();
+          results.push(document);
+          if (!flags.json) console.log(tableReport(document));
+        }
       } catch (error) {
         progress.end();
         const { code, message, actor } = reasonOf(error);

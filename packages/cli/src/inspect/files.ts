@@ -42,9 +42,9 @@ export async function createFileSink(path: string): Promise<FileSink> {
 }
 
 /** SHA-256 of a file, lower-case hexadecimal. */
-export async function sha256Of(path: string): Promise<string> {
+export async function sha256Of(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 

@@ -8,17 +8,16 @@ import { withoutRecords } from './canonical.js';
 import { checkFile, createFileSink, sha256Of } from './files.js';
 import { documentName } from './names.js';
 import { mergeRejections, type Rejections } from './rejections.js';
-import { type OnRows, spool } from './spool.js';
+import { type SpoolContext, spool } from './spool.js';
 import type { InspectDocument, Spooled } from './types.js';
 
-export interface InspectContext {
+export interface InspectContext extends SpoolContext {
   tables: Tables;
   options: ReadOptions;
   /** A folder for files on the way; on the disk of `out` when there is one. */
   work: string;
   /** Where rows and rejected rows go, and what they are called there. */
   out?: { folder: string; nameOf(path: string, document: string): string };
-  onRows: OnRows;
 }
 
 // What a dataset allows that does not say otherwise.
@@ -28,20 +27,23 @@ const MAX_REJECTED = 0.1;
  * Reads a local file exactly as the pipeline would: one document for each of its tables. Throws SonghuaError: `usage.file`, a code of
  * FORMAT_ERRORS, or one of `@songhua/tables`.
  */
-export async function inspectFile(path: string, context: InspectContext): Promise<InspectDocument[]> {
+export async function* inspectFile(path: string, context: InspectContext): AsyncGenerator<InspectDocument> {
   await checkFile(path);
-  const hashing = sha256Of(path);
+  const stop = new AbortController();
+  const hashing = sha256Of(path, AbortSignal.any([stop.signal, context.signal]));
   // Awaited below; when reading fails first, its failure is the one to tell.
   hashing.catch(() => undefined);
-  const readers = await openOrEmpty(path, context.options);
-  const documents: InspectDocument[] = [];
-  for (const reader of readers) {
-    const file = documentName(path, reader.name, readers.length);
-    const table = await inspectTable(reader, context);
-    const written = await keep(context, path, file);
-    documents.push({ file, ...table, sha256: await hashing, ...(written ? { written } : {}) });
+  try {
+    const readers = await openOrEmpty(path, context.options);
+    for (const reader of readers) {
+      const file = documentName(path, reader.name, readers.length);
+      const table = await inspectTable(reader, context);
+      const written = await keep(context, path, file);
+      yield { file, ...table, sha256: await hashing, ...(written ? { written } : {}) };
+    }
+  } finally {
+    stop.abort();
   }
-  return documents;
 }
 
 const KEPT = 'kept.csv';
@@ -50,9 +52,9 @@ const REJECTED = 'rejected.ndjson';
 /** Leaves the rows and the rejected rows of a table in the work folder and tells what they are. */
 async function inspectTable(
   reader: TableReader,
-  { tables, work, onRows }: InspectContext,
+  { tables, work, ...reading }: InspectContext,
 ): Promise<Omit<InspectDocument, 'file' | 'sha256'>> {
-  const spooled = await spool(reader, join(work, 'read'), onRows);
+  const spooled = await spool(reader, join(work, 'read'), reading);
   const sink = await createFileSink(join(work, REJECTED));
   const rejections = mergeRejections(spooled.rejectedPath, sink);
   const dropped: number[] = [];

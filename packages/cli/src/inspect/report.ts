@@ -1,5 +1,4 @@
 import { reasonOf, type SonghuaError } from '@songhua/domain';
-import type { Decision } from '@songhua/formats';
 import pc from 'picocolors';
 import { count, table } from '../format.js';
 import type { InspectDocument, InspectFailure } from './types.js';
@@ -21,12 +20,13 @@ const TYPE_NAMES: Record<string, string> = {
   json: 'JSON json',
 };
 
-const DECISION_NAMES: Record<Decision['what'], string> = {
+const DECISION_NAMES: Record<string, string> = {
   encoding: '编码 encoding',
   container: '容器 container',
   format: '格式 format',
   dialect: '分隔符 delimiter',
   header: '表头 header',
+  records: '记录 records',
 };
 
 /** Text of a file for a terminal: control characters, which could steer it, are shown as escapes. */
@@ -69,7 +69,7 @@ const heading = (text: string): string => pc.bold(pc.cyan(text));
 function decisionTable({ decisions, dialect }: InspectDocument): string {
   const { quote, lineEnding, headerRows, preambleRows } = dialect;
   const rows = decisions.map(({ what, value, confidence, evidence }) => [
-    DECISION_NAMES[what],
+    DECISION_NAMES[what] ?? what,
     shown(value, 40),
     confidence >= 1 ? '100%' : `${Math.floor(confidence * 100)}%`,
     shown(evidence),

@@ -3,11 +3,14 @@ import { canonicalLine } from './canonical.js';
 import { createFileSink } from './files.js';
 import type { Spooled } from './types.js';
 
-/** Told how far reading has come. */
-export type OnRows = (rows: number, bytes: number) => void;
+export interface SpoolContext {
+  signal: AbortSignal;
+  /** Told how far reading has come. */
+  onRows(rows: number, bytes: number): void;
+}
 
 /** Reads a table to disk as `<base>.rows` and `<base>.rejected`. Throws what the reader throws. */
-export async function spool(reader: TableReader, base: string, onRows: OnRows): Promise<Spooled> {
+export async function spool(reader: TableReader, base: string, { signal, onRows }: SpoolContext): Promise<Spooled> {
   const rowsPath = `${base}.rows`;
   const rejectedPath = `${base}.rejected`;
   const lines: Spooled['lines'] = [];
@@ -17,7 +20,7 @@ export async function spool(reader: TableReader, base: string, onRows: OnRows): 
   const rejectedSink = await createFileSink(rejectedPath);
   try {
     if (reader.columns.length > 0) await rowsSink.write(canonicalLine(reader.columns.map(({ name }) => name)));
-    for await (const batch of reader.batches()) {
+    for await (const batch of reader.batches(signal)) {
       if (batch.type === 'rejected') {
         for (const row of batch.rows) await rejectedSink.write(`${JSON.stringify(row)}\n`);
         continue;
