@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,9 +116,17 @@ export async function failure(run: Promise<unknown>): Promise<Failure> {
   throw new Error('expected an error');
 }
 
-/** Runs a read of a file in a process of its own: how it ended, its peak memory and its time. */
-export function readApart(path: string): { code: string; rows: number; megabytes: number; seconds: number } {
-  const script = join(__dirname, 'read-apart.cjs');
-  const out = execFileSync(process.execPath, [script, path], { encoding: 'utf8', maxBuffer: 1e6 });
-  return JSON.parse(out) as { code: string; rows: number; megabytes: number; seconds: number };
+/** How much memory a run takes beyond what was there before, in MB. */
+export async function memoryOf(run: () => Promise<unknown>): Promise<number> {
+  const before = process.memoryUsage().rss;
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss);
+  }, 10);
+  try {
+    await run();
+  } finally {
+    clearInterval(timer);
+  }
+  return (Math.max(most, process.memoryUsage().rss) - before) / 1024 ** 2;
 }
