@@ -21,7 +21,7 @@ export function createTables(options: TablesOptions): Tables {
       engine.session(Math.max(input.rows, input.previous?.rows ?? 0) >= WIDE_ROWS, (session) =>
         normalize(session, input),
       ),
-    profile: (input, take) => engine.session(input.rows >= WIDE_ROWS, (session) => profile(session, input, take)),
+    profile: (input) => engine.session(input.rows >= WIDE_ROWS, (session) => profile(session, input)),
     rows: (parquet, query) => engine.session(false, (session) => readRows(session, parquet, query)),
     diff: async (from, to, primaryKey, page) =>
       engine.session((await large(from)) || (await large(to)), (session) =>

@@ -1,4 +1,4 @@
-import type { Changes, LineRun, RejectedRow, SourceColumn, SourceFile } from '@songhua/contracts';
+import type { Changes, LineRun, SourceColumn, SourceFile } from '@songhua/contracts';
 import type { Column, ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
 
 export interface DeclaredColumn {
@@ -60,16 +60,21 @@ export interface ProfileInput {
   rows: number;
 }
 
-/** A row whose cells do not fit the types of its columns; `row` is its 0-based position in the file. */
+/** A row that a refresh would reject, because cells of it do not fit their columns. */
 export interface Misfit {
+  /** 0-based position in the file. */
   row: number;
-  rejected: RejectedRow;
+  file: number;
+  line: number;
+  /** Positions of the columns that it does not fit. */
+  columns: number[];
 }
 
 export interface Profile {
-  /** As a first refresh without declarations types them; `nullable` says whether a cell has no value. */
+  /** `nullable` says whether a cell has no value. */
   columns: Column[];
-  misfits: number;
+  /** In the order of the rows. */
+  misfits: Misfit[];
 }
 
 export interface RowsQuery {
@@ -86,8 +91,8 @@ export interface RowsQuery {
  */
 export interface Tables {
   normalize(input: NormalizeInput): Promise<NormalizeResult>;
-  /** What `normalize` would make of the rows, without making a version. `take` is given the misfits in order, before this returns. */
-  profile(input: ProfileInput, take: (misfits: Misfit[]) => Promise<void>): Promise<Profile>;
+  /** What a first refresh without declarations would make of the rows, without making a version. */
+  profile(input: ProfileInput): Promise<Profile>;
   /** Rows of a local version file as JSON values (integers beyond 2^53 and decimals as text). */
   rows(parquet: string, query: RowsQuery): Promise<{ rows: Record<string, unknown>[]; total: number }>;
   /** Row-level difference of two version files, as counts and a page of rows with `_change`. */

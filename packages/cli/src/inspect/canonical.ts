@@ -10,27 +10,46 @@ export function canonicalLine(cells: readonly string[]): string {
   return `${text.join(',')}\n`;
 }
 
-/**
- * Canonical CSV under a header line, in `chunks`, without the records at the ascending positions `drop` (0 is the first below the
- * header). What is yielded are views of the chunks.
- */
-export async function* withoutRecords(chunks: AsyncIterable<Buffer>, drop: readonly number[]): AsyncGenerator<Buffer> {
+/** What becomes of canonical records: those at the ascending positions `drop` are told apart from the rest. */
+export interface Sieve {
+  /** Takes a piece of the records that stay, a view of the chunk. */
+  keep(piece: Buffer): Promise<void>;
+  /** Takes the `n`th record to drop, without its line end, cut to `DROPPED_BYTES`. */
+  drop(n: number, record: Buffer): Promise<void>;
+}
+
+/** No rejected row shows more characters than a quarter of this. */
+export const DROPPED_BYTES = 8000;
+
+/** Sifts canonical CSV under one header line; position 0 is the first record below the header, which stays. */
+export async function siftRecords(chunks: AsyncIterable<Buffer>, drop: readonly number[], sieve: Sieve): Promise<void> {
   let record = -1;
   let next = 0;
   let quoted = false;
   let dropping = false;
+  let dropped: Buffer[] = [];
   for await (const chunk of chunks) {
-    let kept = 0;
+    let from = 0;
+    const pass = async (to: number): Promise<void> => {
+      if (to > from && !dropping) await sieve.keep(chunk.subarray(from, to));
+      if (to > from && dropping) dropped.push(Buffer.from(chunk.subarray(from, Math.min(to, from + DROPPED_BYTES))));
+      from = to;
+    };
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
       if (byte === QUOTE) quoted = !quoted;
       if (byte !== LF || quoted) continue;
       const drops = drop[next] === ++record;
+      if (!drops && !dropping) continue;
+      await pass(dropping ? i : i + 1);
+      if (dropping) {
+        await sieve.drop(next - 1, Buffer.concat(dropped).subarray(0, DROPPED_BYTES));
+        dropped = [];
+        from = i + 1;
+      }
       if (drops) next++;
-      if (drops && !dropping) yield chunk.subarray(kept, i + 1);
-      if (!drops && dropping) kept = i + 1;
       dropping = drops;
     }
-    if (!dropping && kept < chunk.length) yield chunk.subarray(kept);
+    await pass(chunk.length);
   }
 }

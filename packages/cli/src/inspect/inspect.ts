@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { codeOf } from '@songhua/domain';
+import type { RejectedRow } from '@songhua/contracts';
+import { type Column, codeOf } from '@songhua/domain';
 import { openTables, type ReadOptions, type TableReader, type Warning } from '@songhua/formats';
-import type { Profile, Tables } from '@songhua/tables';
-import { withoutRecords } from './canonical.js';
+import { type Misfit, type Profile, type Tables, wrongType } from '@songhua/tables';
+import { siftRecords } from './canonical.js';
 import { checkFile, createFileSink, sha256Of } from './files.js';
 import { documentName } from './names.js';
 import { mergeRejections, type Rejections } from './rejections.js';
@@ -46,6 +47,9 @@ export async function* inspectFile(path: string, context: InspectContext): Async
   }
 }
 
+// What a rejected row shows of itself.
+const RAW_CHARS = 2000;
+const CHUNK_BYTES = 1024 * 1024;
 const KEPT = 'kept.csv';
 const REJECTED = 'rejected.ndjson';
 
@@ -55,32 +59,18 @@ async function inspectTable(
   { tables, work, ...reading }: InspectContext,
 ): Promise<Omit<InspectDocument, 'file' | 'sha256'>> {
   const spooled = await spool(reader, join(work, 'read'), reading);
-  const sink = await createFileSink(join(work, REJECTED));
-  const rejections = mergeRejections(spooled.rejectedPath, sink);
-  const dropped: number[] = [];
-  let columns: Profile['columns'] = [];
-  try {
-    if (reader.columns.length > 0) {
-      const { rowsPath: file, rows, lines } = spooled;
-      ({ columns } = await tables.profile({ path: file, columns: reader.columns, rows, lines }, async (misfits) => {
-        for (const { row } of misfits) dropped.push(row);
-        await rejections.add(misfits.map(({ rejected }) => rejected));
-      }));
-    }
-    await rejections.finish();
-  } finally {
-    await sink.close();
-  }
-  await keepRows(spooled, dropped, join(work, KEPT));
-  const rows = spooled.rows - dropped.length;
+  const profile = await profileOf(tables, reader, spooled);
+  const rejections = await sift(spooled, profile, work);
+  const rows = spooled.rows - profile.misfits.length;
   return {
     format: reader.format,
     encoding: reader.encoding,
     dialect: reader.dialect,
-    columns: columns.map(({ name, type, nullable }, i) => ({
+    columns: profile.columns.map(({ name, type, nullable, unit }, i) => ({
       name,
       type,
       nullable,
+      ...(unit === undefined ? {} : { unit }),
       source: reader.columns[i]?.source ?? '',
     })),
     rows,
@@ -92,15 +82,41 @@ async function inspectTable(
   };
 }
 
-async function keepRows({ rowsPath }: Spooled, dropped: readonly number[], path: string): Promise<void> {
-  if (dropped.length === 0) return rename(rowsPath, path);
-  const sink = await createFileSink(path);
+async function profileOf(tables: Tables, reader: TableReader, spooled: Spooled): Promise<Profile> {
+  const { columns } = reader;
+  if (columns.length === 0) return { columns: [], misfits: [] };
+  const { rowsPath: path, rows, lines } = spooled;
+  return tables.profile({ path, columns, rows, lines });
+}
+
+/** Parts the rows from those that do not fit the types, and puts the latter among the reader's rejected ones. */
+async function sift({ rowsPath, rejectedPath }: Spooled, profile: Profile, work: string): Promise<Rejections> {
+  const { columns, misfits } = profile;
+  const rejectedSink = await createFileSink(join(work, REJECTED));
+  const keptSink = misfits.length === 0 ? undefined : await createFileSink(join(work, KEPT));
+  const rejections = mergeRejections(rejectedPath, rejectedSink);
   try {
-    const chunks = createReadStream(rowsPath, { highWaterMark: 1 << 20 });
-    for await (const piece of withoutRecords(chunks, dropped)) await sink.write(piece);
+    if (keptSink) {
+      const chunks = createReadStream(rowsPath, { highWaterMark: CHUNK_BYTES });
+      const drop = misfits.map(({ row }) => row);
+      await siftRecords(chunks, drop, {
+        keep: (piece) => keptSink.write(piece),
+        drop: (n, record) => rejections.add(rejectedRow(columns, misfits[n], record)),
+      });
+    } else await rename(rowsPath, join(work, KEPT));
+    await rejections.finish();
   } finally {
-    await sink.close();
+    await rejectedSink.close();
+    await keptSink?.close();
   }
+  return rejections;
+}
+
+function rejectedRow(columns: Column[], misfit: Misfit | undefined, record: Buffer): RejectedRow[] {
+  const first = columns[misfit?.columns[0] ?? -1];
+  if (misfit === undefined || first === undefined) return [];
+  const { file, line, columns: wrong } = misfit;
+  return [{ file, line, ...wrongType(first, wrong.length), raw: record.toString('utf8').slice(0, RAW_CHARS) }];
 }
 
 async function keep({ work, out }: InspectContext, path: string, file: string): Promise<InspectDocument['written']> {

@@ -87,10 +87,10 @@ function decisionTable({ decisions, dialect }: InspectDocument): string {
 function columnTable({ columns }: InspectDocument): string {
   const rows = columns
     .slice(0, SHOWN_COLUMNS)
-    .map(({ name, type, nullable, source }, i) => [
+    .map(({ name, type, nullable, unit, source }, i) => [
       i + 1,
       shown(name, 40),
-      TYPE_NAMES[type] ?? type,
+      unit === 'percent' ? '百分数 decimal' : (TYPE_NAMES[type] ?? type),
       nullable ? '可空 yes' : '',
       source === name ? '' : shown(JSON.stringify(source), 40),
     ]);

@@ -24,7 +24,7 @@ export interface InspectDocument {
   written?: { rows: string; rejected: string };
 }
 
-export interface InspectedColumn extends Pick<Column, 'name' | 'type' | 'nullable'> {
+export interface InspectedColumn extends Pick<Column, 'name' | 'type' | 'nullable' | 'unit'> {
   /** The header as the source wrote it; '' when it had none. */
   source: string;
 }
