@@ -11,6 +11,8 @@ export interface RawEntry {
   claimed?: { size?: number; crc?: number };
 }
 
+const EMPTY = deflateRawSync('');
+
 /** Writes a ZIP archive byte by byte, with all that a well-meaning writer would refuse to write. */
 export function rawZip(entries: RawEntry[]): Buffer {
   const parts: Buffer[] = [];
@@ -19,7 +21,7 @@ export function rawZip(entries: RawEntry[]): Buffer {
   for (const { name, data = '', attributes = 0, flags = 0, claimed = {} } of entries) {
     const path = Buffer.from(name as string);
     const content = Buffer.from(data as string);
-    const packed = deflateRawSync(content);
+    const packed = content.length === 0 ? EMPTY : deflateRawSync(content);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
     common.writeUInt16LE(flags, 2);

@@ -37,7 +37,13 @@ export async function openFixedWidth(input: FormatInput): Promise<TableReader[]>
     if (sample.length >= SAMPLE_ROWS) break;
   }
   if (!sample.some((row) => row.cells.some((cell) => cell !== ''))) throw emptySource(source.name);
-  const layout = gridLayout(sample.slice(0, SAMPLE_ROWS), source.name, limits, options);
+  const layout = gridLayout({
+    rows: sample.slice(0, SAMPLE_ROWS),
+    name: source.name,
+    limits,
+    options,
+    width: options.fixedWidth?.widths.length ?? 1,
+  });
   const warnings: Warning[] = preambleWarning(layout);
   return [
     {

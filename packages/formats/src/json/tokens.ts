@@ -165,7 +165,8 @@ export class Tokenizer implements Scalar {
         }
         j += 2;
       } else if (c >= SPACE) j++;
-      else if (j < end) throw this.invalid('a string is not closed, or holds a line break or control character as it is');
+      else if (j < end)
+        throw this.invalid('a string is not closed, or holds a line break or control character as it is');
       else {
         this.seen = j - (i + 1);
         break;

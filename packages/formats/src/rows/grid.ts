@@ -31,11 +31,21 @@ const MOST_FOOTER_ROWS = 20;
 const FEWEST_COLUMNS = 3;
 const CSV = specOf({ delimiter: ',', quote: '"', escape: '"', lineEnding: 'lf' });
 
+export interface GridSample {
+  name: string;
+  rows: GridRow[];
+  limits: Limits;
+  options: ReadOptions;
+  /** How many columns there are, where that is known. */
+  width?: number;
+}
+
 /** Finds title, header and columns from the first rows, by the same rules as in delimited text. */
-export function gridLayout(rows: GridRow[], name: string, limits: Limits, options: ReadOptions): GridLayout {
+export function gridLayout({ rows, name, limits, options, width: told }: GridSample): GridLayout {
   const filled = rows.filter((row) => row.cells.some(isFilled));
-  const width = Math.max(1, ...filled.map((row) => row.cells.findLastIndex(isFilled) + 1));
-  const indent = Math.max(0, Math.min(width - 1, ...filled.map((row) => row.cells.findIndex(isFilled))));
+  const width = told ?? Math.max(1, ...filled.map((row) => row.cells.findLastIndex(isFilled) + 1));
+  const first = Math.min(width - 1, ...filled.map((row) => row.cells.findIndex(isFilled)));
+  const indent = told === undefined ? Math.max(0, first) : 0;
   const columns = width - indent;
   if (columns > limits.columns) throw tooManyColumns(name, columns, limits.columns);
   const sample = createSample(Buffer.from(asText(filled, indent, columns)), true, false);

@@ -44,7 +44,7 @@ interface SheetTable {
 
 function sheetTable(table: SheetTable, sample: GridRow[]): TableReader {
   const { input, name, warnings } = table;
-  const layout = gridLayout(sample, name, input.limits, input.options);
+  const layout = gridLayout({ rows: sample, name, limits: input.limits, options: input.options });
   warnings.push(...preambleWarning(layout));
   input.decisions.push({
     what: 'header',
