@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createBench } from './support.js';
 
@@ -151,6 +152,16 @@ const REFUSED: Record<string, { make: (name: string) => string; code: string; sa
       bench.writeLarge(name, { head: 'a,b\n1,2\n3,"', block: Buffer.from('4,5\n'.repeat(MEGABYTE / 4)), times: 200 }),
     code: 'limit.field-bytes',
     says: /line 3/,
+  },
+  'a truncated gzip file': {
+    make: (name) => bench.write(name, gzipSync('编号,值\n1,2\n'.repeat(9999)).subarray(0, 120)),
+    code: 'container.damaged',
+    says: /damaged gzip.*已损坏/,
+  },
+  'a gzip file that unpacks to a thousand times its size': {
+    make: (name) => bench.write(name, gzipSync(Buffer.alloc(400 * MEGABYTE, '1,2\n'))),
+    code: 'limit.ratio',
+    says: /more than 200 times/,
   },
   'one line of 200 MB': {
     make: (name) => bench.writeLarge(name, { head: '', block: x, times: 200 }),
