@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from '@jest/globals';
-import { createBench, parseCsv } from './support.js';
+import { createBench, parseCsv, storedZip } from './support.js';
 
 const bench = createBench();
 afterAll(() => bench.remove());
@@ -137,6 +137,29 @@ test('a packed file is read through its container, and hashed as given', async (
   const packed = gzipSync('编号,值\n1,2\n3,4\n');
   const document = await bench.document(bench.write('packed.csv.gz', packed));
   expect([document.rows, document.sha256]).toEqual([2, createHash('sha256').update(packed).digest('hex')]);
+});
+
+test('an archive of several tables is several documents, named by file and entry', async () => {
+  const archive = storedZip({
+    '一/甲.csv': '编号,值\n1,2\n',
+    'b.csv': 'x;y\n007;2\n008;3\n',
+    '一/乙.csv': 'k,v\n5,6\n',
+  });
+  const documents = await bench.documents(bench.write('city.zip', archive), '--out', 'archive');
+  expect(documents.map(({ file, rows }) => [file, rows]).sort()).toEqual(
+    [
+      ['city.zip.一/甲.csv', 1],
+      ['city.zip.一/乙.csv', 1],
+      ['city.zip.b.csv', 2],
+    ].sort(),
+  );
+  const sha256 = createHash('sha256').update(archive).digest('hex');
+  expect(new Set(documents.map((document) => document.sha256))).toEqual(new Set([sha256]));
+  expect(
+    readdirSync(join(bench.path, 'archive'))
+      .filter((name) => name.endsWith('.rows.csv'))
+      .sort(),
+  ).toEqual(['city.zip.b.csv.rows.csv', 'city.zip.一_甲.csv.rows.csv', 'city.zip.一_乙.csv.rows.csv'].sort());
 });
 
 test('a file without rows has columns and no rows; an empty one has neither, and both say so', async () => {

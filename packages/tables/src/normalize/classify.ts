@@ -56,6 +56,8 @@ const TIME = /^(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})
 
 const BLANKS: ReadonlySet<string> = new Set(BLANK_TOKENS);
 const LONGEST_BLANK = Math.max(...BLANK_TOKENS.map((token) => token.length));
+// Nothing but text is longer, blanks around it included; outlines of areas have hundreds of kilobytes.
+const LONGEST_TYPED = 256;
 const FLAGS: ReadonlySet<string> = new Set(['y', 'n']);
 const WORDS: ReadonlySet<string> = new Set([...TRUE_WORDS, ...FALSE_WORDS].filter((word) => !FLAGS.has(word)));
 
@@ -149,7 +151,8 @@ export async function classify(
 ): Promise<Map<number, ClassCounts>> {
   const counts = columns.map(noCells);
   if (columns.length > 0) {
-    for await (const chunk of session.columns(`SELECT ${columns.map(cellName).join(', ')} FROM ${relation}`)) {
+    const cells = columns.map((column) => `left(${cellName(column)}, ${LONGEST_TYPED})`);
+    for await (const chunk of session.columns(`SELECT ${cells.join(', ')} FROM ${relation}`)) {
       chunk.forEach((cells, i) => {
         const column = counts[i];
         if (column) for (const cell of cells) if (typeof cell === 'string') addCell(column, cell);
