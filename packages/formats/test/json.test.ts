@@ -84,7 +84,9 @@ test('what is not JSON is refused with its line', async () => {
       message: expect.stringMatching(message),
     });
   }
-  expect(await failure(read('[]'))).toMatchObject({ code: 'source.empty' });
+  for (const text of ['[]', '{"code":200,"data":{"total":0,"records":[]}}']) {
+    expect(await failure(read(text))).toMatchObject({ code: 'source.empty' });
+  }
 });
 
 test('in NDJSON a bad line is rejected and the others are read', async () => {

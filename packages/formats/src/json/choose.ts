@@ -1,4 +1,4 @@
-import { formatError } from '../errors.js';
+import { emptySource, formatError } from '../errors.js';
 import type { Place, Survey } from './survey.js';
 
 /** Where the records of a document are and what each of them is. */
@@ -53,6 +53,8 @@ export function chooseRecords(survey: Survey, name: string, told: string | undef
     };
   }
   if (best === undefined) {
+    // An answer whose list is empty has no records; its count and message are none either.
+    if (places.some((place) => place.kind === 'array' && isUsual(place) && count(place) === 0)) throw emptySource(name);
     return { place: root, mode: 'single', evidence: 'one object without a list', confidence: 0.5, others: [] };
   }
   return asArray(

@@ -1,7 +1,7 @@
 import { nameColumns } from '../columns.js';
 import { encodingName } from '../encoding/decode.js';
 import { detectEncoding } from '../encoding/detect.js';
-import { formatError } from '../errors.js';
+import { emptySource, formatError } from '../errors.js';
 import { noDialect } from '../rows/no-dialect.js';
 import { RowWriter } from '../rows/writer.js';
 import type { FormatInput, TableBatch, TableReader } from '../types.js';
@@ -23,6 +23,8 @@ export async function openXml(input: FormatInput): Promise<TableReader[]> {
   const records = chooseRecords(survey, options.recordPath);
   if (records === undefined) throw missing(source.name, options.recordPath ?? '');
   const { place, evidence, confidence } = records;
+  if (place.count < 2 && !place.text && place.children.size + place.attributes.size === 0)
+    throw emptySource(source.name);
   decisions.push({ what: 'records', value: pathText(place), evidence, confidence });
   const { columns, headers } = columnsOf(place);
   if (survey.overflow || headers.length > limits.columns) throw tooManyColumns(source.name, limits.columns);
