@@ -2,18 +2,24 @@
 /**
  * Scores how well polluted CSV files are read with no hints, as the Pollock benchmark does.
  *
- *   npm run build && node tests/pollock/score.mjs DIR [--json] [--worst N]
+ *   npm run build && node tests/pollock/score.mjs DIR [--through inspect|reader] [--json] [--worst N]
  *
+ * Through `inspect` (the default) the rows are those that `songhua inspect --out` writes, so that rows whose cells do not fit the types
+ * of their columns are missing; through `reader` they are those of packages/formats.
  * DIR holds `csv/` (polluted) and `clean/` (the same names, as they should be read; RFC 4180, one header row), and optionally
  * `parameters/<name>_parameters.json`, of which only `header_lines` is used: 0 means that the clean file has no header.
  * A file succeeds when it can be read; precision, recall and F1 compare multisets of header names, of records and of cells.
  * The simple score is the mean of success and those nine measures over all files, times ten: 10 is perfect.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const { openTables } = createRequire(import.meta.url)('../../packages/formats/dist/index.js');
+const songhua = fileURLToPath(new URL('../../packages/cli/bin/songhua.js', import.meta.url));
 
 /** A plain RFC 4180 reader, apart from the one that is being scored. */
 function parseCsv(text) {
@@ -63,7 +69,30 @@ function measures(expected, found) {
   return { precision, recall, f1: (2 * precision * recall) / (precision + recall) };
 }
 
-async function readPolluted(path, name) {
+/** Inspects all files in one call; the result tells of one file what was read of it. */
+async function inspectAll(dir, names) {
+  const out = await mkdtemp(join(tmpdir(), 'songhua-pollock-'));
+  try {
+    const args = [songhua, 'inspect', '--json', '--out', out, ...names.map((name) => join(dir, 'csv', name))];
+    const documents = await new Promise((resolve, reject) => {
+      execFile(process.execPath, args, { maxBuffer: 1 << 30 }, (error, stdout, stderr) => {
+        if (stdout === '') reject(error ?? new Error(stderr));
+        else resolve([JSON.parse(stdout)].flat());
+      });
+    });
+    const read = new Map();
+    for (const [i, document] of documents.entries()) {
+      const [header = [], ...rows] = document.error ? [] : parseCsv(await readFile(document.written.rows, 'utf8'));
+      const failed = document.error && `${document.error.code}: ${document.error.message}`;
+      read.set(names[i], { header, rows, rejected: document.rejectedCount, failed });
+    }
+    return (name) => read.get(name);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+async function readFromReader(path, name) {
   try {
     const [table] = await openTables({ path, name });
     const rows = [];
@@ -80,14 +109,13 @@ async function readPolluted(path, name) {
   }
 }
 
-async function scoreFile(dir, name) {
+async function scoreFile(dir, name, read) {
   const clean = parseCsv(await readFile(join(dir, 'clean', name), 'utf8'));
   const parameters = await readFile(join(dir, 'parameters', `${name}_parameters.json`), 'utf8').then(
     JSON.parse,
     () => ({}),
   );
   const [header, rows] = parameters.header_lines === 0 ? [[], clean] : [clean[0] ?? [], clean.slice(1)];
-  const read = await readPolluted(join(dir, 'csv', name), name);
   const none = { precision: 0, recall: 0, f1: 0 };
   const text = (cells) => cells.map((row) => row.join('\u0000'));
   const result = read.failed
@@ -107,12 +135,16 @@ async function scoreFile(dir, name) {
 
 const [dir, ...flags] = process.argv.slice(2);
 if (dir === undefined) {
-  console.error('usage: node tests/pollock/score.mjs DIR [--json] [--worst N]');
+  console.error('usage: node tests/pollock/score.mjs DIR [--through inspect|reader] [--json] [--worst N]');
   process.exit(2);
 }
 const names = (await readdir(join(dir, 'csv'))).sort();
 const files = [];
-for (const name of names) files.push(await scoreFile(dir, name));
+const readOf =
+  flags[flags.indexOf('--through') + 1] === 'reader'
+    ? (name) => readFromReader(join(dir, 'csv', name), name)
+    : await inspectAll(dir, names);
+for (const name of names) files.push(await scoreFile(dir, name, await readOf(name)));
 const mean = (of) => files.reduce((n, file) => n + of(file), 0) / files.length;
 const summary = {
   files: files.length,

@@ -2,6 +2,7 @@ import type { Frequency } from '@songhua/domain';
 import { type ArchetypeName, archetypes } from './archetypes/all.js';
 import { type CatalogueEntry, departments, entriesOf } from './catalogue/departments.js';
 import { planBadRows } from './dirt.js';
+import { chooseFormat } from './formats/choose.js';
 import { below, type Draws, draw, drawsFor, pick, seedOf } from './random.js';
 import { datasetSizes } from './sizes.js';
 import type { Archetype, DatasetPlan, DateStyle, Dialect, Dress, Field, Layout, Part, Period } from './types.js';
@@ -85,6 +86,9 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
   };
   plan.parts = partsOf(plan, entry.kind, rows, draws, dialectOf(seed, entry.department, draws));
   planBadRows(plan, rows);
+  // The report's own datasets stay what they were there.
+  if (!entry.special) plan.format = chooseFormat(plan, seed);
+  for (const part of plan.parts) part.path = pathOf(plan, part.period);
   return plan;
 }
 

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Fault, faulty, parseFault } from './faults.js';
+import { mediaTypes } from './formats/all.js';
 
-const MEDIA_TYPES: Record<string, string> = { '.csv': 'text/csv' };
+const MEDIA_TYPES = mediaTypes();
 const FAULTS_PATH = '/.faults';
 /** Where a supervisor asks whether this program answers. */
 const READY_PATH = '/readyz';

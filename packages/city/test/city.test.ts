@@ -23,7 +23,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 async function digests(folder: string): Promise<Record<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.csv'));
+  const files = entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith('.city'));
   const found = files.map(async (entry) => {
     const path = join(entry.parentPath, entry.name);
     return [

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { City, DatasetTruth } from '@songhua/city';
 import type { ColumnType } from '@songhua/domain';
 import { parse } from 'csv-parse/sync';
+import { jsonRecords, xlsxRecords, xmlRecords } from './read-formats.js';
 
 /** What an independent reader of the files finds, by the rules that the truth is told by. */
 export interface Found {
@@ -25,8 +26,11 @@ function decode(bytes: Buffer): string {
 }
 
 /** The records of a file, header first. */
-export function records(bytes: Buffer): string[][] {
+export function records(bytes: Buffer, file = '.csv'): string[][] {
+  if (file.endsWith('.xlsx')) return xlsxRecords(bytes);
   const text = decode(bytes);
+  if (file.endsWith('.json')) return jsonRecords(text);
+  if (file.endsWith('.xml')) return xmlRecords(text);
   const header = text.slice(0, text.search(/[\r\n]/));
   const delimiter = [',', ';', '\t'].find((d) => header.includes(d)) ?? ',';
   return parse(text, { delimiter, relax_column_count: true, skip_empty_lines: false }) as string[][];
@@ -62,7 +66,7 @@ export async function readDataset(dir: string, truth: DatasetTruth): Promise<Fou
   const found: Found = { sourceRows: 0, rejected, deduplicated: 0, rows: new Map(), published: 0 };
   const { columns, primaryKey } = truth.schema;
   for (const file of truth.files) {
-    const [header = [], ...rows] = records(await readFile(join(dir, file)));
+    const [header = [], ...rows] = records(await readFile(join(dir, file)), file);
     for (const cells of rows) {
       found.sourceRows++;
       if (cells.length !== header.length) {

@@ -3,12 +3,15 @@ import { addApplyCommand } from './commands/apply.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addDemoCommand } from './commands/demo.js';
+import { addInspectCommand } from './commands/inspect.js';
 import { addOperateCommands } from './commands/operate.js';
 import { addStackCommands } from './commands/stack.js';
 import { addSyncCommands } from './commands/sync.js';
 
 const program = new Command('songhua')
   .description("Keeps a city's open data fresh. / 让城市的开放数据保持新鲜。")
+  // Before the commands are added: they take it over from the program.
+  .exitOverride()
   .showHelpAfterError('(add --help for the options)')
   .configureOutput({ writeErr: (text) => process.stderr.write(text) });
 
@@ -18,9 +21,9 @@ addApplyCommand(program);
 addSyncCommands(program);
 addCatalogCommands(program);
 addOperateCommands(program);
+addInspectCommand(program);
 addBenchCommand(program);
 
-program.exitOverride();
 program.parseAsync().catch((error: { code?: string; exitCode?: number }) => {
   // Commander's own ends: help and version are no failure, anything else is wrong usage.
   process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -20,6 +20,15 @@ export const readingOptionsSchema = z.object({
   quote: z.string().max(1).optional(),
   headerRows: z.int().min(0).max(100).optional(),
   preambleRows: z.int().min(0).max(10_000).optional(),
+  /** Where the records of JSON or XML are, e.g. `/result/records`. */
+  recordPath: z.string().max(1000).optional(),
+  /** Widths of the columns of text that has no delimiter. */
+  fixedWidth: z
+    .object({
+      widths: z.array(z.int().min(1).max(100_000)).min(1).max(16_384),
+      unit: z.enum(['characters', 'bytes']).default('characters'),
+    })
+    .optional(),
   /** Which table of a workbook or archive, by its name. */
   table: z.string().optional(),
 });
@@ -97,7 +106,7 @@ export async function streamsOf(files: LocalFile[], reading: Reading): Promise<S
 const sourceColumns = (table: TableReader): SourceColumn[] => table.columns;
 
 async function openTable(file: LocalFile, reading: Reading): Promise<TableReader> {
-  const { table: name, encoding, delimiter, quote, headerRows, preambleRows } = reading.options;
+  const { table: name, encoding, delimiter, quote, headerRows, preambleRows, recordPath, fixedWidth } = reading.options;
   const tables = await openTables(file, {
     limits: { bytes: reading.maxBytes },
     ...(encoding === undefined ? {} : { encoding }),
@@ -105,6 +114,8 @@ async function openTable(file: LocalFile, reading: Reading): Promise<TableReader
     ...(quote === undefined ? {} : { quote }),
     ...(headerRows === undefined ? {} : { headerRows }),
     ...(preambleRows === undefined ? {} : { preambleRows }),
+    ...(recordPath === undefined ? {} : { recordPath }),
+    ...(fixedWidth === undefined ? {} : { fixedWidth }),
   });
   const wanted = name === undefined ? tables : tables.filter((table) => table.name === name);
   const [only] = wanted;

@@ -10,6 +10,7 @@ export const columnSchema = z.object({
   source: z.string().optional(),
   precision: z.int().optional(),
   scale: z.int().optional(),
+  unit: z.literal('percent').optional(),
 });
 
 export const rowCountsSchema = z.object({

@@ -11,6 +11,8 @@ export interface Column {
   /** Decimal digits in all and after the point; only for `decimal`. */
   precision?: number;
   scale?: number;
+  /** Only for `decimal`: every cell of the source is a percentage, and 12.5% is 0.125. */
+  unit?: 'percent';
 }
 
 /** The columns and key that versions of a dataset share until its schema policy lets them change. */

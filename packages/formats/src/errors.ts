@@ -8,6 +8,10 @@ export const FORMAT_ERRORS = {
   'format.unknown': 'department',
   'format.unsupported': 'department',
   'container.damaged': 'department',
+  'container.encrypted': 'department',
+  'container.path': 'department',
+  'container.symlink': 'department',
+  'container.nested': 'department',
   'encoding.unknown': 'department',
   'encoding.invalid': 'department',
   'dialect.invalid': 'department',
@@ -17,6 +21,14 @@ export const FORMAT_ERRORS = {
   'limit.columns': 'department',
   'limit.bytes': 'department',
   'limit.ratio': 'department',
+  'limit.entries': 'department',
+  'limit.depth': 'department',
+  'limit.shared-bytes': 'department',
+  'json.invalid': 'department',
+  'xml.invalid': 'department',
+  'xml.doctype': 'department',
+  'workbook.invalid': 'department',
+  'records.missing': 'department',
   'read.aborted': 'platform',
 } as const satisfies Record<string, Actor>;
 export type FormatErrorCode = keyof typeof FORMAT_ERRORS;
@@ -57,6 +69,18 @@ export const ROW_PROBLEMS = {
   'row.header-repeated': {
     zh: () => '表头重复出现，不是数据',
     en: () => 'the header again, not data',
+  },
+  'row.json': {
+    zh: () => '此行不是完整的 JSON 对象；请检查引号、逗号和括号',
+    en: () => 'is not one whole JSON object; check quotes, commas and brackets',
+  },
+  'row.key-repeated': {
+    zh: () => '同一字段名出现多次；请只保留一个',
+    en: () => 'has a key twice; keep one of them',
+  },
+  'row.formula': {
+    zh: () => '公式没有计算结果；请用 Excel 打开并保存后再发送',
+    en: () => 'has a formula without its value; open it in a spreadsheet, save it and send it again',
   },
 } as const;
 export type RowProblem = keyof typeof ROW_PROBLEMS;

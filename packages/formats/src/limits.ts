@@ -9,6 +9,12 @@ export interface Limits {
   bytes: number;
   /** Unpacked bytes for each packed byte. */
   ratio: number;
+  /** Files in an archive. */
+  entries: number;
+  /** Objects, arrays or elements inside each other. */
+  depth: number;
+  /** Distinct texts of a workbook, which are held in memory while it is read. */
+  sharedBytes: number;
 }
 
 /** Largest canonical CSV in one batch; equal to the `MAX_BATCH_BYTES` of the message contract, which is of this layer too. */
@@ -22,6 +28,11 @@ export const DEFAULT_LIMITS: Limits = {
   bytes: 64 * 1024 ** 3,
   // Deflate reaches 1,032; real tables stay below 100.
   ratio: 200,
+  // A department sends dozens of files at once, not thousands; each open one keeps its head.
+  entries: 1000,
+  // Real documents stay below 20.
+  depth: 100,
+  sharedBytes: 96 * 1024 ** 2,
 };
 
 /** The limits that hold when `given` are asked for. */

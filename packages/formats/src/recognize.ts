@@ -1,10 +1,16 @@
 import { openDelimited } from './delimited/open.js';
 import { formatError } from './errors.js';
+import { openFixedWidth } from './fixed/open.js';
+import { openJson } from './json/open.js';
 import type { Format } from './types.js';
+import { openXlsx } from './xlsx/open.js';
+import { openXml } from './xml/open.js';
 
 const HTML =
   /^\s*(<!--[\s\S]{0,2000}?-->\s*)*(<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]|<script[\s>]|<meta\s|<title[\s>])/i;
-const JSON_START = /^\s*(\{\s*("|\})|\[\s*(\{|\[|"|\]|-?\d+\s*[,\]]))/;
+const JSON_START = /^\s*(\{\s*("|\})|\[\s*(\{|\[|"|\]|(-?\d[\d.eE+-]*|null|true|false|[-+]?Infinity|NaN)\s*[,\]]))/;
+const XML_START =
+  /^\s*(<\?xml\s|(<!--[\s\S]{0,2000}?-->\s*)*<(!DOCTYPE\s+(?!html)|[A-Za-z_\x80-\xff][^\s<>/,;]*(\s[^<>]*)?\/?>(?!\s*[,;|\t])))/i;
 
 const startText = (head: Buffer): string =>
   head
@@ -53,12 +59,37 @@ const delimited: Format = {
 
 /** In the order in which they are asked; the last one takes all text. */
 export const FORMATS: Format[] = [
-  unsupported('a ZIP archive or workbook', begins(0x50, 0x4b, 0x03, 0x04)),
-  unsupported('an old Excel workbook', begins(0xd0, 0xcf, 0x11, 0xe0)),
+  unsupported('an old Excel workbook (XLS), or one with a password', begins(0xd0, 0xcf, 0x11, 0xe0)),
   unsupported('a PDF document', begins(0x25, 0x50, 0x44, 0x46)),
   unsupported('Parquet', begins(0x50, 0x41, 0x52, 0x31)),
   html,
-  unsupported('XML', (head) => (/^\s*<\?xml\s/i.test(startText(head)) ? 'begins with an XML declaration' : undefined)),
-  unsupported('JSON', (head) => (JSON_START.test(startText(head)) ? 'begins like JSON' : undefined)),
+  {
+    name: 'xml',
+    recognize: (head) => (XML_START.test(startText(head)) ? 'begins with an XML declaration or element' : undefined),
+    open: openXml,
+  },
+  {
+    name: 'json',
+    recognize: (head) => (JSON_START.test(startText(head)) ? 'begins like JSON' : undefined),
+    open: openJson,
+  },
   delimited,
 ];
+
+const xlsx: Format = { name: 'xlsx', recognize: () => undefined, open: openXlsx };
+
+/** The office document that the parts of a ZIP archive are, if any. */
+export function workbookFormat(paths: string[]): Format | undefined {
+  const has = (path: string): boolean => paths.includes(path);
+  if (has('[Content_Types].xml')) {
+    if (has('xl/workbook.bin')) return unsupported('a binary Excel workbook (XLSB)', () => undefined);
+    if (has('word/document.xml')) return unsupported('a Word document', () => undefined);
+    if (has('ppt/presentation.xml')) return unsupported('a presentation', () => undefined);
+    return paths.some((path) => /(^|\/)workbook\d*\.xml$/i.test(path)) ? xlsx : undefined;
+  }
+  if (has('content.xml') && has('mimetype')) return unsupported('an OpenDocument file', () => undefined);
+  return undefined;
+}
+
+/** Recognized by nothing but being told. */
+export const FIXED_WIDTH: Format = { name: 'fixed-width', recognize: () => undefined, open: openFixedWidth };

@@ -19,6 +19,10 @@ export interface ReadOptions {
   headerRows?: number;
   /** Physical lines before the header. */
   preambleRows?: number;
+  /** JSON and XML: where the records are, e.g. `/result/records`, `` for the root. */
+  recordPath?: string;
+  /** Reads text as columns of fixed width: how wide each one is, in characters, or in bytes of the source's encoding. */
+  fixedWidth?: { widths: number[]; unit?: 'characters' | 'bytes' };
   limits?: Partial<Limits>;
 }
 
@@ -37,7 +41,7 @@ export interface Dialect {
 
 /** One decision of detection. `evidence` is for people; `confidence` is 0 to 1, and 1 when it was told. */
 export interface Decision {
-  what: 'encoding' | 'container' | 'format' | 'dialect' | 'header';
+  what: 'encoding' | 'container' | 'format' | 'dialect' | 'header' | 'records';
   value: string;
   evidence: string;
   confidence: number;
@@ -102,6 +106,13 @@ export interface ByteSource {
   tail(bytes: number): Promise<Buffer>;
   /** The whole content in order. A chunk is valid until the next one is asked for. */
   chunks(): AsyncIterable<Buffer>;
+  /** The content as a file, for formats that are not read from front to back. The receiver releases it. */
+  local(): Promise<LocalCopy>;
+}
+
+export interface LocalCopy {
+  path: string;
+  release(): Promise<void>;
 }
 
 /** Turns bytes of one encoding into UTF-8, chunk by chunk. What cannot be decoded becomes one byte 0xFF, which no UTF-8 text has. */

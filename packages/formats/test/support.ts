@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { codeOf } from '@songhua/domain';
 import { openTables, type ReadOptions, type RejectedRow, type TableReader } from '../src/index.js';
 
 /** A folder of one test file's own. */
@@ -63,6 +64,17 @@ export interface ReadResult {
 
 export async function readAll(path: string, options: ReadOptions = {}): Promise<ReadResult> {
   const [table] = (await openTables({ path, name: 'input.csv' }, options)) as [TableReader];
+  return readTable(table);
+}
+
+/** All tables of a source, in order. */
+export async function readEvery(path: string, options: ReadOptions = {}): Promise<ReadResult[]> {
+  const results: ReadResult[] = [];
+  for (const table of await openTables({ path, name: 'input' }, options)) results.push(await readTable(table));
+  return results;
+}
+
+async function readTable(table: TableReader): Promise<ReadResult> {
   const rows: string[][] = [];
   const rejected: RejectedRow[] = [];
   const runs: { row: number; line: number }[] = [];
@@ -85,4 +97,36 @@ export async function readAll(path: string, options: ReadOptions = {}): Promise<
     return run.line + row - run.row;
   });
   return { table, header: table.columns.map((c) => c.name), rows, rejected, lines, largestBatch };
+}
+
+export interface Failure {
+  code: string | undefined;
+  message: string;
+  details: Record<string, unknown>;
+}
+
+/** What a read that must fail fails with. */
+export async function failure(run: Promise<unknown>): Promise<Failure> {
+  try {
+    await run;
+  } catch (error) {
+    const { details = {}, message } = error as Failure;
+    return { code: codeOf(error), message, details };
+  }
+  throw new Error('expected an error');
+}
+
+/** How much memory a run takes beyond what was there before, in MB. */
+export async function memoryOf(run: () => Promise<unknown>): Promise<number> {
+  const before = process.memoryUsage().rss;
+  let most = before;
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().rss);
+  }, 10);
+  try {
+    await run();
+  } finally {
+    clearInterval(timer);
+  }
+  return (Math.max(most, process.memoryUsage().rss) - before) / 1024 ** 2;
 }

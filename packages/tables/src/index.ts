@@ -1,2 +1,3 @@
+export { wrongType } from './normalize/rejects.js';
 export * from './tables.js';
 export * from './types.js';

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { createEngine } from './engine.js';
 import { normalize } from './normalize/normalize.js';
+import { profile } from './normalize/profile.js';
 import { diffFiles } from './read/diff.js';
 import { renderFile } from './read/render.js';
 import { countRows, readRows } from './read/rows.js';
@@ -20,6 +21,7 @@ export function createTables(options: TablesOptions): Tables {
       engine.session(Math.max(input.rows, input.previous?.rows ?? 0) >= WIDE_ROWS, (session) =>
         normalize(session, input),
       ),
+    profile: (input) => engine.session(input.rows >= WIDE_ROWS, (session) => profile(session, input)),
     rows: (parquet, query) => engine.session(false, (session) => readRows(session, parquet, query)),
     diff: async (from, to, primaryKey, page) =>
       engine.session((await large(from)) || (await large(to)), (session) =>

@@ -1,5 +1,5 @@
 import type { Changes, LineRun, SourceColumn, SourceFile } from '@songhua/contracts';
-import type { ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
+import type { Column, ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
 
 export interface DeclaredColumn {
   name: string;
@@ -51,6 +51,32 @@ export interface NormalizeResult {
   rejected?: { path: string; count: number; byCode: Record<string, number> };
 }
 
+export interface ProfileInput {
+  /** A local file of canonical CSV under one header line. */
+  path: string;
+  columns: SourceColumn[];
+  lines: LineRun[];
+  /** Rows in the file, without the header. */
+  rows: number;
+}
+
+/** A row that a refresh would reject, because cells of it do not fit their columns. */
+export interface Misfit {
+  /** 0-based position in the file. */
+  row: number;
+  file: number;
+  line: number;
+  /** Positions of the columns that it does not fit. */
+  columns: number[];
+}
+
+export interface Profile {
+  /** `nullable` says whether a cell has no value. */
+  columns: Column[];
+  /** In the order of the rows. */
+  misfits: Misfit[];
+}
+
 export interface RowsQuery {
   limit: number;
   offset: number;
@@ -65,6 +91,8 @@ export interface RowsQuery {
  */
 export interface Tables {
   normalize(input: NormalizeInput): Promise<NormalizeResult>;
+  /** What a first refresh without declarations would make of the rows, without making a version. */
+  profile(input: ProfileInput): Promise<Profile>;
   /** Rows of a local version file as JSON values (integers beyond 2^53 and decimals as text). */
   rows(parquet: string, query: RowsQuery): Promise<{ rows: Record<string, unknown>[]; total: number }>;
   /** Row-level difference of two version files, as counts and a page of rows with `_change`. */

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -95,6 +95,54 @@ test('dirt that a sample cannot see still decides the type', async () => {
     many(400, (i) => [i % 2 ? '2017-02-30' : '2017-02-01']),
   );
   expect(typesOf(impossible)).toBe('string');
+});
+
+test('percentages are the numbers that they are, and a number without the sign among them is rejected', async () => {
+  const rows = many(300, (i) => [`${i}`, i === 250 ? '12' : `${i}.5%`, ['1,234％', '-0.25 %', '-'][i % 3] ?? '']);
+  const result = await b.refresh(['id', '增长率', 'share'], rows);
+  expect(result.schema.columns.map(({ type, scale, unit }) => [type, scale, unit])).toEqual([
+    ['integer', undefined, undefined],
+    ['decimal', 3, 'percent'],
+    ['decimal', 4, 'percent'],
+  ]);
+  expect((await b.csv(result)).split('\n').slice(1, 4)).toEqual(['0,0.005,12.3400', '1,0.015,-0.0025', '2,0.025,']);
+  expect(rejectedRows(result)).toMatchObject([{ line: 252, field: '增长率', code: 'cell.type' }]);
+
+  const numbers = many(300, (i) => [`${i}`, i === 250 ? '12%' : `${i}.25`]);
+  const plain = await b.refresh(['id', 'v'], numbers);
+  expect([typesOf(plain), plain.counts.rejected]).toEqual(['integer decimal.2', 1]);
+  const mixed = await b.refresh(
+    ['v'],
+    many(300, (i) => [i % 5 ? `${i}%` : `${i}`]),
+  );
+  expect(typesOf(mixed)).toBe('string');
+});
+
+test('percentages stay percentages in later versions, grow with longer fractions, and do not turn into numbers silently', async () => {
+  const percent = (fraction: string) => many(200, (i) => [`${i}`, `${i}${fraction}%`]);
+  const first = await b.refresh(['id', 'v'], percent('.5'));
+  const longer = await b.refresh(['id', 'v'], percent('.125'), { previous: b.after(first) });
+  expect(longer.schema.columns[1]).toMatchObject({ type: 'decimal', scale: 5, unit: 'percent' });
+  expect(longer.counts.rejected).toBe(0);
+  await expect(
+    b.refresh(
+      ['id', 'v'],
+      many(200, (i) => [`${i}`, `${i}.5`]),
+      { previous: b.after(first) },
+    ),
+  ).rejects.toEqual(code('schema.changed'));
+});
+
+test('an empty cell is the same with quotes and without', async () => {
+  const out = join(b.root, 'quoted');
+  mkdirSync(out);
+  const part = join(out, 'part.csv.gz');
+  const csv = Array.from({ length: 400 }, (_, i) => (i % 2 ? `${i},"",""\n` : `${i},,\n`)).join('');
+  writeFileSync(part, gzipSync(`${csv}400,5,x\n`));
+  const columns = ['id', 'n', 'text'].map((name) => ({ name, source: name }));
+  const result = await b.refresh([], [], { columns, parts: [part], rows: 401 });
+  expect([typesOf(result), result.counts.rejected]).toEqual(['integer integer string', 0]);
+  expect((await b.csv(result)).split('\n').slice(0, 3)).toEqual(['id,n,text', '0,,', '1,,']);
 });
 
 test('tiny columns reject nothing on a guess', async () => {

@@ -92,6 +92,26 @@ test('decimals are exact or refused, never rounded', () =>
     { numRuns: 40 },
   ));
 
+test('percentages are exact or refused, and mean a hundredth of their number', () =>
+  fc.assert(
+    fc.asyncProperty(batch(numberLike), fc.integer({ min: 2, max: 6 }), async (cells, scale) => {
+      const shape: Shape = { type: 'decimal', precision: 18, scale, unit: 'percent' };
+      const bare = cells.map((cell) => cell.replaceAll('%', ''));
+      expect(await parsed(shape, bare)).toEqual(cells.map(() => null));
+      const hundredths = cells.map((cell) => decimalReference(cell, scale - 2));
+      const values = await parsed(
+        shape,
+        cells.map((cell) => `${cell}%`),
+      );
+      const shifted = (value: string): bigint => BigInt(value.replace('.', ''));
+      values.forEach((value, i) => {
+        const expected = hundredths[i] ?? null;
+        expect(value === null ? null : shifted(value)).toBe(expected === null ? null : shifted(expected));
+      });
+    }),
+    { numRuns: 40 },
+  ));
+
 const dateLike = fc
   .tuple(
     fc.integer({ min: 1899, max: 2101 }),

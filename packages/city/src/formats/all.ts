@@ -1,7 +1,10 @@
 import { csv } from './csv.js';
+import { json } from './json.js';
 import type { SourceFormat } from './types.js';
+import { xlsx } from './xlsx.js';
+import { xml } from './xml.js';
 
-const formats = new Map<string, SourceFormat>([csv].map((format) => [format.name, format]));
+const formats = new Map<string, SourceFormat>([csv, json, xml, xlsx].map((format) => [format.name, format]));
 
 /** The format that a dataset names. */
 export function formatOf(name: string): SourceFormat {
@@ -9,3 +12,7 @@ export function formatOf(name: string): SourceFormat {
   if (format === undefined) throw new Error(`no format named ${name}: add it to formats/all.ts`);
   return format;
 }
+
+/** Media type by file extension. */
+export const mediaTypes = (): Record<string, string> =>
+  Object.fromEntries([...formats.values()].map(({ name, mediaType }) => [`.${name}`, mediaType]));

@@ -1,6 +1,7 @@
 import iconv from 'iconv-lite';
 import { rowsOf } from '../rows.js';
-import type { DatasetPlan, Dialect } from '../types.js';
+import type { Dialect } from '../types.js';
+import { arrangerOf, headersOf } from './headers.js';
 import type { SourceFormat } from './types.js';
 
 // Long enough that encoding and writing a piece costs little beside making it, short enough to keep memory flat.
@@ -31,13 +32,6 @@ function encoderFor(dialect: Dialect): (text: string) => Buffer {
   return (text) => Buffer.from(text, 'utf8');
 }
 
-/** The headers as they stand; a renamed column shows here and nowhere else. */
-function headersOf(plan: DatasetPlan): string[] {
-  const headers = plan.fields.map((f) => f.header);
-  if (plan.state === 'renamed-column') headers[headers.length - 1] = `${headers.at(-1)}_新`;
-  return headers;
-}
-
 export const csv: SourceFormat = {
   name: 'csv',
   mediaType: 'text/csv',
@@ -45,10 +39,7 @@ export const csv: SourceFormat = {
     const { dialect } = part;
     const encode = encoderFor(dialect);
     const free = plan.fields.map((_, at) => plan.fields[part.order?.[at] ?? at]?.free === true);
-    const { order } = part;
-    // Ragged rows stay as they are: which of their cells is which cannot be told.
-    const arranged = (cells: readonly string[]): readonly string[] =>
-      order && cells.length === order.length ? order.map((k) => cells[k] as string) : cells;
+    const arranged = arrangerOf(part);
     let text = (dialect.encoding === 'utf-8-bom' ? BOM : '') + lineOf(arranged(headersOf(plan)), dialect, free);
     if (plan.state !== 'empty') {
       for (const cells of rowsOf(plan, part)) {

@@ -23,6 +23,7 @@ export async function fileSource({ path, name }: TableSource): Promise<ByteSourc
     head: (bytes) => slice(0, Math.min(bytes, size)),
     tail: (bytes) => slice(Math.max(0, size - bytes), size),
     chunks: () => (size <= start.length ? once(start) : fileChunks(path, name)),
+    local: async () => ({ path, release: async () => undefined }),
   };
 }
 

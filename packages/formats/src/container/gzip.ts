@@ -5,9 +5,7 @@ import { codeOf } from '@songhua/domain';
 import { formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { ByteSource } from '../types.js';
-
-// Below this a high ratio is a small file of blanks, not a bomb.
-const HARMLESS_BYTES = 64 * 1024 * 1024;
+import { HARMLESS_BYTES, spool, take, unpacksTooFar } from './spool.js';
 
 export const isGzip = (head: Buffer): boolean => head[0] === 0x1f && head[1] === 0x8b && head[2] === 8;
 
@@ -27,18 +25,8 @@ export async function gunzipSource(packed: ByteSource, limits: Limits, headBytes
         : take(unpack(packed, limits), bytes),
     tail: (bytes) => Promise.resolve(size === undefined ? Buffer.alloc(0) : start.subarray(Math.max(0, size - bytes))),
     chunks: () => unpack(packed, limits),
+    local: () => spool(unpack(packed, limits), packed.name, limits),
   };
-}
-
-async function take(chunks: AsyncIterable<Buffer>, bytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of chunks) {
-    parts.push(chunk);
-    length += chunk.length;
-    if (length >= bytes) break;
-  }
-  return Buffer.concat(parts).subarray(0, bytes);
 }
 
 async function* unpack(packed: ByteSource, limits: Limits): AsyncGenerator<Buffer> {
@@ -60,11 +48,7 @@ async function* unpack(packed: ByteSource, limits: Limits): AsyncGenerator<Buffe
     for await (const chunk of out as AsyncIterable<Buffer>) {
       written += chunk.length;
       if (written > HARMLESS_BYTES && written > read * limits.ratio) {
-        throw formatError(
-          'limit.ratio',
-          `${packed.name} unpacks to more than ${limits.ratio} times its size: it was not read on; send it in plain form. 压缩比异常`,
-          { file: packed.name, limit: limits.ratio },
-        );
+        throw unpacksTooFar(packed.name, limits.ratio);
       }
       yield chunk;
     }

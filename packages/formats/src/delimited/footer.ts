@@ -76,7 +76,12 @@ function lineKind(line: Buffer, spec: Spec, columns: number): 'row' | 'blank' | 
   const fields = createFields();
   const status = parseRecord(guarded, 0, { end: line.length, last: true }, spec, fields);
   if (status !== 'complete') return 'row';
-  const cells = cellsOf(guarded, fields, spec).map((cell) => cell.trim());
+  return rowKind(cellsOf(guarded, fields, spec), columns);
+}
+
+/** Whether the cells of a row at the end of a table are a row, or a blank, note or total. */
+export function rowKind(row: string[], columns: number): 'row' | 'blank' | 'note' | 'total' {
+  const cells = row.map((cell) => cell.trim());
   const filled = cells.filter((cell) => cell !== '');
   if (filled.length === 0) return 'blank';
   const [cell] = filled as [string];

@@ -1,3 +1,4 @@
+import { tooLarge } from '../container/spool.js';
 import { decodeEnd } from '../encoding/decode.js';
 import type { LineOffsets } from '../encoding/lines.js';
 import { formatError } from '../errors.js';
@@ -65,14 +66,6 @@ function checkEncoding({ input, decoder, scanner, offsets }: ReadPlan, last: boo
       `${offset === undefined ? '' : ` at byte ${offset}`}; export it in one encoding, or name its encoding. ` +
       `文件编码不一致，首处在第 ${firstBadLine} 行`,
     { file: name, line: firstBadLine, encoding: decoder.encoding, ...(offset === undefined ? {} : { offset }) },
-  );
-}
-
-function tooLarge(name: string, limit: number): Error {
-  return formatError(
-    'limit.bytes',
-    `${name} is larger than ${limit} bytes: split it or raise the limit. 文件超过 ${limit} 字节`,
-    { file: name, limit },
   );
 }
 

@@ -1,13 +1,13 @@
 import { SonghuaError } from '@songhua/domain';
 import type { Session } from '../engine.js';
-import { literal } from '../sql.js';
-import type { NormalizeInput } from '../types.js';
+import { ident, literal } from '../sql.js';
+import { decimalWidth } from '../values/decimal.js';
 import { type ClassCounts, classify } from './classify.js';
 import { decideType, surelyText } from './infer.js';
 import { badRows, type Forms, goodRows, type PlannedColumn } from './plan.js';
 import { reviseTypes, sameTypes, withType } from './revise.js';
 import type { Drift } from './schema.js';
-import { firstRows, landedRows, numbered } from './source.js';
+import { firstRows, type Landed, landedRows, numbered } from './source.js';
 
 // A sample must hold more than the hundredth of all rows that may be misfits, or it can never prove a column to be text.
 const SAMPLE_ROWS = 128;
@@ -17,9 +17,16 @@ const MAX_TRIES = 5;
 // Up to here binding a long statement costs more than running it twice.
 const SMALL_ROWS = 50_000;
 
-/** The file of good rows, and how many rows are in the table `bad` (`_row`, `_fields`, cells). */
+/** Where the rows that parse go. */
+export interface GoodRows {
+  /** Takes the rows of `select` in place of those taken before; returns their number. */
+  take(select: string, plan: readonly PlannedColumn[]): Promise<number>;
+  /** Values that are not NULL in each column of the rows taken last. */
+  filled(plan: readonly PlannedColumn[]): Promise<number[]>;
+}
+
+/** How many rows parsed, and how many are in the table `bad` (`_row`, `_fields`, cells). */
 export interface Candidate {
-  path: string;
   plan: PlannedColumn[];
   /** What was read: a relation of cells. */
   relation: string;
@@ -35,29 +42,44 @@ interface Sample {
 const cellsToInfer = (plan: readonly PlannedColumn[]): number[] =>
   plan.flatMap(({ basis, cell }) => (basis === 'inferred' && cell !== undefined ? [cell] : []));
 
+/** Declared decimals whose width no version has fixed yet: the sample tells it, as DECIMAL(38) costs six times DECIMAL(18). */
+const cellsToMeasure = (plan: readonly PlannedColumn[]): number[] =>
+  plan.flatMap(({ basis, cell, column }) =>
+    basis === 'declared' && column.type === 'decimal' && cell !== undefined ? [cell] : [],
+  );
+
+/** The type that the sample gives a column which is not fixed. */
+function guess(planned: PlannedColumn, seen: ClassCounts | undefined): PlannedColumn {
+  const { basis, column } = planned;
+  if (!seen || basis === 'fixed') return planned;
+  if (basis === 'inferred') return withType(planned, decideType(seen, column.name));
+  const width = column.type === 'decimal' ? decimalWidth(seen.whole, seen.scale) : undefined;
+  return width ? withType(planned, { type: 'decimal', ...width }) : planned;
+}
+
 /** Classifies a sample, and all of what a sample cannot settle. The sample stands for the files when it holds every row. */
-async function sampleRows(session: Session, input: NormalizeInput, plan: PlannedColumn[]): Promise<Sample> {
-  const landed = landedRows(input.parts, input.columns.length);
+async function sampleRows(session: Session, landed: Landed, plan: PlannedColumn[]): Promise<Sample> {
+  const relation = landedRows(landed);
   const inferred = cellsToInfer(plan);
-  const size = SAMPLE_ROWS + Math.ceil(input.rows * SAMPLE_SHARE);
-  const whole = input.rows <= size;
-  if (!whole && inferred.length === 0) return { relation: landed, counts: new Map() };
+  const sampled = [...inferred, ...cellsToMeasure(plan)];
+  const size = SAMPLE_ROWS + Math.ceil(landed.rows * SAMPLE_SHARE);
+  const whole = landed.rows <= size;
+  if (!whole && sampled.length === 0) return { relation, counts: new Map() };
   // One more than announced, so that a surplus shows.
-  const limit = whole ? input.rows + 1 : size;
-  const head = firstRows(input.parts, input.columns.length);
-  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${head} LIMIT ${limit}`);
-  const counts = await classify(session, 'sample', inferred);
+  const limit = whole ? landed.rows + 1 : size;
+  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${firstRows(landed)} LIMIT ${limit}`);
+  const counts = await classify(session, 'sample', sampled);
   if (whole) return { relation: 'sample', counts };
   const open = inferred.filter((cell) => {
     const seen = counts.get(cell);
-    return seen !== undefined && decideType(seen, '').type === 'string' && !surelyText(seen, input.rows);
+    return seen !== undefined && decideType(seen, '').type === 'string' && !surelyText(seen, landed.rows);
   });
-  for (const [cell, exact] of await classify(session, landed, open)) counts.set(cell, exact);
-  return { relation: landed, counts };
+  for (const [cell, exact] of await classify(session, relation, open)) counts.set(cell, exact);
+  return { relation, counts };
 }
 
-function formsFor(input: NormalizeInput, plan: readonly PlannedColumn[], sample: Sample): Forms {
-  if (input.rows > SMALL_ROWS) return 'every';
+function formsFor(landed: Landed, plan: readonly PlannedColumn[], sample: Sample): Forms {
+  if (landed.rows > SMALL_ROWS) return 'every';
   const usual = plan.every(
     ({ cell, column }) =>
       cell === undefined || column.type === 'string' || (sample.counts.get(cell)?.unusual ?? 0) === 0,
@@ -65,47 +87,47 @@ function formsFor(input: NormalizeInput, plan: readonly PlannedColumn[], sample:
   return usual ? 'plain' : 'every';
 }
 
-function corrupt(input: NormalizeInput, found: number): SonghuaError {
+function corrupt(landed: Landed, found: number): SonghuaError {
   return new SonghuaError(
     'landing.corrupt',
-    `The landed files hold ${found} rows, the sync announced ${input.rows}; sync the dataset again`,
-    { details: { expected: input.rows, found } },
+    `The landed files hold ${found} rows, the sync announced ${landed.rows}; sync the dataset again`,
+    { details: { expected: landed.rows, found } },
   );
 }
 
 /**
- * Parses every landed row into `path` (Parquet, in source order) or the table `bad`. Types are decided over all rows: guessed from a
+ * Parses every landed row into `good`, in source order, or the table `bad`. Types are decided over all rows: guessed from a
  * sample, then proved by the full pass, whose misfits are exactly what the guess must answer for; a guess that fails is decided again.
  * Retyped fixed columns are added to `drift`.
  */
 export async function buildCandidate(
   session: Session,
-  input: NormalizeInput,
-  start: { plan: PlannedColumn[]; drift: Drift; path: string },
+  landed: Landed,
+  start: { plan: PlannedColumn[]; drift: Drift; good: GoodRows },
 ): Promise<Candidate> {
-  const sample = await sampleRows(session, input, start.plan);
+  const sample = await sampleRows(session, landed, start.plan);
   const { relation, counts } = sample;
-  let plan = start.plan.map((planned) => {
-    const seen = planned.basis === 'inferred' && planned.cell !== undefined ? counts.get(planned.cell) : undefined;
-    return seen ? withType(planned, decideType(seen, planned.column.name)) : planned;
-  });
-  if (formsFor(input, plan, sample) === 'plain') {
-    const good = await writeParquet(session, goodRows(plan, relation, 'plain'), start.path);
-    if (good === input.rows) return { path: start.path, plan, relation, good, bad: 0 };
+  let plan = start.plan.map((planned) =>
+    guess(planned, planned.cell === undefined ? undefined : counts.get(planned.cell)),
+  );
+  if (formsFor(landed, plan, sample) === 'plain') {
+    const good = await start.good.take(goodRows(plan, relation, 'plain'), plan);
+    if (good === landed.rows) return { plan, relation, good, bad: 0 };
   }
   for (let tries = 1; ; tries++) {
-    const good = await writeParquet(session, goodRows(plan, relation, 'every'), start.path);
-    if (good > input.rows) throw corrupt(input, good);
-    if (good === input.rows) {
+    const good = await start.good.take(goodRows(plan, relation, 'every'), plan);
+    if (good > landed.rows) throw corrupt(landed, good);
+    if (good === landed.rows) {
       // What an earlier, stricter try refused is good now.
       await session.run('DROP TABLE IF EXISTS bad');
-      return { path: start.path, plan, relation, good, bad: 0 };
+      return { plan, relation, good, bad: 0 };
     }
     await session.runNarrow(`CREATE OR REPLACE TEMP TABLE bad AS ${badRows(plan, numbered(relation))}`);
     const bad = Number((await session.one('SELECT count(*) AS n FROM bad')).n);
-    if (good + bad !== input.rows) throw corrupt(input, good + bad);
-    const revised = await reviseTypes(session, { plan, counts, drift: start.drift, path: start.path });
-    if (sameTypes(plan, revised) || tries === MAX_TRIES) return { path: start.path, plan, relation, good, bad };
+    if (good + bad !== landed.rows) throw corrupt(landed, good + bad);
+    const filled = await start.good.filled(plan);
+    const revised = await reviseTypes(session, { plan, counts, drift: start.drift, filled });
+    if (sameTypes(plan, revised) || tries === MAX_TRIES) return { plan, relation, good, bad };
     plan = revised;
   }
 }
@@ -117,4 +139,30 @@ const PARQUET = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROU
 export async function writeParquet(session: Session, select: string, path: string): Promise<number> {
   const { Count } = await session.one(`COPY (${select}) TO ${literal(path)} (${PARQUET})`);
   return Number(Count);
+}
+
+const countEach = (plan: readonly PlannedColumn[]): string =>
+  plan.map(({ column }, i) => `count(${ident(column.name)}) AS n${i}`).join(', ');
+
+const countsOf = (plan: readonly PlannedColumn[], row: Record<string, unknown>): number[] =>
+  plan.map((_, i) => Number(row[`n${i}`]));
+
+/** Good rows as a Parquet file at `path`. */
+export const parquetRows = (session: Session, path: string): GoodRows => ({
+  take: (select) => writeParquet(session, select, path),
+  filled: async (plan) =>
+    countsOf(plan, await session.one(`SELECT ${countEach(plan)} FROM read_parquet(${literal(path)})`)),
+});
+
+/** Good rows counted and not kept. */
+export function countedRows(session: Session): GoodRows {
+  let counts: number[] = [];
+  return {
+    async take(select, plan) {
+      const row = await session.one(`SELECT count(*) AS n, ${countEach(plan)} FROM (${select})`);
+      counts = countsOf(plan, row);
+      return Number(row.n);
+    },
+    filled: () => Promise.resolve(counts),
+  };
 }

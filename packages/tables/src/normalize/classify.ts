@@ -2,7 +2,7 @@ import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
 import { BLANK_TOKENS, plainText } from '../values/blank.js';
 import { FALSE_WORDS, TRUE_WORDS } from '../values/boolean.js';
-import { MAX_PRECISION } from '../values/decimal.js';
+import { MAX_PRECISION, PERCENT_DIGITS } from '../values/decimal.js';
 
 /**
  * What a cell that is not blank looks like; each cell has exactly one class. `identifier`: digits that are no quantity (leading
@@ -13,6 +13,7 @@ export type CellClass =
   | 'compact'
   | 'integer'
   | 'decimal'
+  | 'percent'
   | 'date'
   | 'datetime'
   | 'time'
@@ -44,6 +45,7 @@ export const noCells = (): ClassCounts => ({
 const IDENTIFIER_DIGITS = 15;
 const INTEGER = /^[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)$/;
 const DECIMAL = /^[+-]?(?:(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]*|\.[0-9]+)$/;
+const PERCENT = /^[+-]?((?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)?)(?:\.([0-9]*))? ?[%％]$/;
 const DATE =
   /^([0-9]{4})(?:-([0-9]{1,2})-([0-9]{1,2})|\/([0-9]{1,2})\/([0-9]{1,2})|\.([0-9]{1,2})\.([0-9]{1,2})|年([0-9]{1,2})月([0-9]{1,2})日)$/;
 const DATETIME =
@@ -54,6 +56,8 @@ const TIME = /^(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})
 
 const BLANKS: ReadonlySet<string> = new Set(BLANK_TOKENS);
 const LONGEST_BLANK = Math.max(...BLANK_TOKENS.map((token) => token.length));
+// Nothing but text is longer, blanks around it included; outlines of areas have hundreds of kilobytes.
+const LONGEST_TYPED = 256;
 const FLAGS: ReadonlySet<string> = new Set(['y', 'n']);
 const WORDS: ReadonlySet<string> = new Set([...TRUE_WORDS, ...FALSE_WORDS].filter((word) => !FLAGS.has(word)));
 
@@ -84,6 +88,12 @@ function isDatetime(text: string): boolean {
   return (
     isDay(Number(year), Number(month), Number(day)) && Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60
   );
+}
+
+function isPercent(text: string): boolean {
+  if (!/[%％]$/.test(text)) return false;
+  const [, whole = '', fraction = ''] = PERCENT.exec(text) ?? [];
+  return whole.length + fraction.length > 0 && whole.length + fraction.length + PERCENT_DIGITS <= MAX_PRECISION;
 }
 
 /** Adds a cell that is not null to `counts`. */
@@ -122,6 +132,11 @@ export function addCell(counts: ClassCounts, cell: string): void {
       counts.scale = Math.max(counts.scale, fraction.length);
       add('decimal', whole !== '' && !/[+,]/.test(text));
     }
+  } else if (isPercent(text)) {
+    const [, whole = '', fraction = ''] = PERCENT.exec(text) ?? [];
+    counts.whole = Math.max(counts.whole, whole.replaceAll(',', '').length - PERCENT_DIGITS);
+    counts.scale = Math.max(counts.scale, fraction.length + PERCENT_DIGITS);
+    add('percent', true);
   } else if (isDate(text)) add('date', text.length === 10 && text[4] === '-' && text[7] === '-');
   else if (isDatetime(text)) add('datetime', PLAIN_DATETIME.test(text));
   else if (TIME.test(text) && Number(text.split(':', 1)[0]) < 24) add('time', true);
@@ -136,7 +151,8 @@ export async function classify(
 ): Promise<Map<number, ClassCounts>> {
   const counts = columns.map(noCells);
   if (columns.length > 0) {
-    for await (const chunk of session.columns(`SELECT ${columns.map(cellName).join(', ')} FROM ${relation}`)) {
+    const cells = columns.map((column) => `left(${cellName(column)}, ${LONGEST_TYPED})`);
+    for await (const chunk of session.columns(`SELECT ${cells.join(', ')} FROM ${relation}`)) {
       chunk.forEach((cells, i) => {
         const column = counts[i];
         if (column) for (const cell of cells) if (typeof cell === 'string') addCell(column, cell);

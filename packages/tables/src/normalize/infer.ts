@@ -11,7 +11,7 @@ const FITS_FOR_ONE_MISFIT = 20;
 const COMPACT_DATES = 20;
 const DATE_NAME = /日期|时间|日$|date|time|day|rq$/i;
 
-export type Inferred = Pick<Column, 'type' | 'precision' | 'scale'>;
+export type Inferred = Pick<Column, 'type' | 'precision' | 'scale' | 'unit'>;
 
 /** Misfits that `cells` cells may have before a type is wrong for them. */
 export function misfitsAllowed(cells: number): number {
@@ -35,10 +35,23 @@ export function decideType(counts: ClassCounts, name: string, excluded: readonly
   if (cells === 0) return string;
   const enough = (type: ColumnType, ...classes: CellClass[]): boolean =>
     !excluded.includes(type) && cells - sum(counts, ...classes) <= misfitsAllowed(cells);
-  const { identifier = 0, decimal = 0, date = 0, datetime = 0, compact = 0, flag = 0, boolean = 0 } = counts.cells;
+  const {
+    identifier = 0,
+    decimal = 0,
+    percent = 0,
+    date = 0,
+    datetime = 0,
+    compact = 0,
+    flag = 0,
+    boolean = 0,
+  } = counts.cells;
 
   const compactDates = compact === cells && (cells >= COMPACT_DATES || DATE_NAME.test(name));
   if (compactDates && enough('date', 'compact')) return { type: 'date' };
+  if (percent > 0 && enough('decimal', 'percent')) {
+    const width = decimalWidth(counts.whole, counts.scale);
+    return width ? { type: 'decimal', ...width, unit: 'percent' } : string;
+  }
   if (decimal > 0 && enough('decimal', 'integer', 'compact', 'decimal')) {
     const width = decimalWidth(counts.whole, counts.scale);
     return width ? { type: 'decimal', ...width } : string;
@@ -53,6 +66,7 @@ export function decideType(counts: ClassCounts, name: string, excluded: readonly
 
 const FAMILIES: CellClass[][] = [
   ['integer', 'compact', 'decimal'],
+  ['percent'],
   ['date', 'datetime', 'compact'],
   ['time'],
   ['boolean', 'flag'],
@@ -64,8 +78,9 @@ export function surelyText(counts: ClassCounts, rows: number): boolean {
   return FAMILIES.every((family) => cells - sum(counts, ...family) > misfitsAllowed(rows));
 }
 
-/** The class that stands for cells known to fit `type`, given what the sample showed. */
-export function classFor(type: ColumnType, sample: ClassCounts | undefined): CellClass {
+/** The class that stands for cells known to fit a type, given what the sample showed. */
+export function classFor({ type, unit }: Inferred, sample: ClassCounts | undefined): CellClass {
+  if (unit === 'percent') return 'percent';
   if (type === 'json') return 'string';
   if (type === 'date' && (sample?.cells.date ?? 0) === 0 && (sample?.cells.compact ?? 0) > 0) return 'compact';
   if (type === 'boolean' && (sample?.cells.boolean ?? 0) === 0 && (sample?.cells.flag ?? 0) > 0) return 'flag';

@@ -5,7 +5,7 @@ import { differingRows, findDifference, type TableFile } from '../difference.js'
 import type { Session } from '../engine.js';
 import { digestOfFile } from '../identity.js';
 import type { NormalizeInput, NormalizeResult, OutputFile } from '../types.js';
-import { buildCandidate, type Candidate, writeParquet } from './candidate.js';
+import { buildCandidate, type Candidate, parquetRows, writeParquet } from './candidate.js';
 import { guardRejected, guardShrink } from './guards.js';
 import { findKeyConflicts, type KeyConflicts, keptRows, mergedRows } from './keys.js';
 import { addDuplicates, writeRejected } from './rejects.js';
@@ -24,7 +24,7 @@ export async function normalize(session: Session, input: NormalizeInput): Promis
   checkKey(input, plan);
   enforcePolicy(input, drift);
   const path = join(input.out, 'data.parquet');
-  const candidate = await buildCandidate(session, input, { plan, drift, path });
+  const candidate = await buildCandidate(session, input, { plan, drift, good: parquetRows(session, path) });
   enforcePolicy(input, drift);
 
   const schema: TableSchema = { columns: candidate.plan.map(({ column }) => column), primaryKey: input.primaryKey };

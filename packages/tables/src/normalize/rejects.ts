@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { LineRun, RejectedRow } from '@songhua/contracts';
-import type { ColumnType } from '@songhua/domain';
+import type { Column, ColumnType } from '@songhua/domain';
 import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
 import type { NormalizeInput } from '../types.js';
@@ -51,6 +51,19 @@ interface Blame {
   message: string;
 }
 
+const othersOf = (wrong: number): string =>
+  wrong > 1 ? `；另有 ${wrong - 1} 列有误 and ${wrong - 1} more columns are wrong` : '';
+
+/** The reason of a row of which `wrong` cells do not fit their columns, `column` the first. */
+export function wrongType({ name, type, unit }: Column, wrong: number): Required<Blame> {
+  const expected = unit === 'percent' ? '百分数 a percentage' : TYPE_NAMES[type];
+  return {
+    code: 'cell.type',
+    field: name,
+    message: `列「${name}」应为 the column "${name}" should hold ${expected}，此单元格不是，请更正 and this cell does not; correct it${othersOf(wrong)}`,
+  };
+}
+
 function blame(
   plan: readonly PlannedColumn[],
   fields: readonly number[],
@@ -64,9 +77,8 @@ function blame(
       message: `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行 this row's key is already used by an earlier row with other content; keep one of them`,
     };
   }
-  const { name, type } = first.column;
-  const others =
-    fields.length > 1 ? `；另有 ${fields.length - 1} 列有误 and ${fields.length - 1} more columns are wrong` : '';
+  const { name } = first.column;
+  const others = othersOf(fields.length);
   const empty = first.cell === undefined || cells[first.cell] === null;
   if (empty && key.includes(name)) {
     return {
@@ -82,11 +94,7 @@ function blame(
       message: `必填列「${name}」为空，请填写 the required column "${name}" is empty; fill it in${others}`,
     };
   }
-  return {
-    code: 'cell.type',
-    field: name,
-    message: `列「${name}」应为 the column "${name}" should hold ${TYPE_NAMES[type]}，此单元格不是，请更正 and this cell does not; correct it${others}`,
-  };
+  return wrongType(first.column, fields.length);
 }
 
 /** Puts rows of the source, by ascending position, beside the rows that did not parse. */
@@ -102,6 +110,32 @@ export async function addDuplicates(session: Session, relation: string, rows: re
   await session.runNarrow(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
 }
 
+/** The rows of the table `bad` with what is wrong with each, in source order, in chunks. */
+async function* rejects(
+  session: Session,
+  input: NormalizeInput,
+  plan: readonly PlannedColumn[],
+): AsyncGenerator<RejectedRow[]> {
+  // Quarantine shows no more of a row, and a chunk of the longest cells would not fit in memory.
+  const cells = input.columns.map((_, i) => `left(${cellName(i)}, ${MAX_RAW})`);
+  const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cells.join(', ')} FROM bad ORDER BY _row`;
+  for await (const [positions = [], fields = [], ...columns] of session.columns(sql)) {
+    yield positions.map((position, i) => {
+      const cells = columns.map((column) => (column[i] ?? null) as string | null);
+      const at = String(fields[i] ?? '');
+      const blamed = blame(plan, at === '' ? [] : at.split(',').map(Number), input.primaryKey, cells);
+      const { field, code, message } = blamed;
+      return {
+        ...placeOf(input.lines, Number(position)),
+        ...(field === undefined ? {} : { field }),
+        code,
+        message,
+        raw: rawText(cells),
+      };
+    });
+  }
+}
+
 /** Writes every row of the table `bad` as one line of NDJSON.gz, in source order, and counts them by code. */
 export async function writeRejected(
   session: Session,
@@ -111,33 +145,11 @@ export async function writeRejected(
 ): Promise<{ path: string; count: number; byCode: Record<string, number> }> {
   const byCode: Record<string, number> = {};
   let count = 0;
-  const cellNames = input.columns.map((_, i) => cellName(i));
   async function* lines(): AsyncGenerator<string> {
-    const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cellNames.join(', ')} FROM bad ORDER BY _row`;
-    for await (const chunk of session.columns(sql)) {
-      const [positions = [], fields = [], ...columns] = chunk;
-      let text = '';
-      for (let i = 0; i < positions.length; i++) {
-        const cells = columns.map((column) => (column[i] ?? null) as string | null);
-        const at = String(fields[i] ?? '');
-        const { code, field, message } = blame(
-          plan,
-          at === '' ? [] : at.split(',').map(Number),
-          input.primaryKey,
-          cells,
-        );
-        const row: RejectedRow = {
-          ...placeOf(input.lines, Number(positions[i])),
-          ...(field === undefined ? {} : { field }),
-          code,
-          message,
-          raw: rawText(cells),
-        };
-        byCode[code] = (byCode[code] ?? 0) + 1;
-        count++;
-        text += `${JSON.stringify(row)}\n`;
-      }
-      yield text;
+    for await (const chunk of rejects(session, input, plan)) {
+      for (const { code } of chunk) byCode[code] = (byCode[code] ?? 0) + 1;
+      count += chunk.length;
+      yield chunk.map((row) => `${JSON.stringify(row)}\n`).join('');
     }
   }
   await pipeline(Readable.from(lines()), createGzip({ level: 6 }), createWriteStream(path));

@@ -1,5 +1,5 @@
 import type { Session } from '../engine.js';
-import { cellName, ident, literal } from '../sql.js';
+import { cellName } from '../sql.js';
 import { decimalWidth } from '../values/decimal.js';
 import { addCell, type ClassCounts, noCells } from './classify.js';
 import { cellsOf, classFor, decideType, type Inferred, misfitsAllowed } from './infer.js';
@@ -8,15 +8,17 @@ import type { Drift } from './schema.js';
 
 /** `planned` with another type (and width). */
 export function withType(planned: PlannedColumn, type: Inferred): PlannedColumn {
-  const { precision: _precision, scale: _scale, ...column } = planned.column;
+  const { precision: _precision, scale: _scale, unit: _unit, ...column } = planned.column;
   return { ...planned, column: { ...column, ...type } };
 }
 
 const sameType = (a: Inferred, b: Inferred | undefined): boolean =>
-  a.type === b?.type && a.scale === b.scale && a.precision === b.precision;
+  a.type === b?.type && a.scale === b.scale && a.precision === b.precision && a.unit === b.unit;
 
 export const sameTypes = (a: readonly PlannedColumn[], b: readonly PlannedColumn[]): boolean =>
   a.every(({ column }, i) => sameType(column, b[i]?.column));
+
+const typeLabel = ({ type, unit }: Inferred): string => (unit === undefined ? type : `${type} (${unit})`);
 
 interface Evidence {
   /** Cells of the column in rejected rows, whichever column they were rejected for. */
@@ -34,10 +36,10 @@ interface Evidence {
  */
 function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): PlannedColumn {
   const { column, basis, excluded = [] } = planned;
-  const { type, precision = 0, scale = 0 } = column;
+  const { type, precision = 0, scale = 0, unit } = column;
   const { bad, misfits, good, sample } = evidence;
   if (misfits === 0) return planned;
-  const standing = classFor(type, sample);
+  const standing = classFor(column, sample);
   const all: ClassCounts = {
     cells: { ...bad.cells, [standing]: (bad.cells[standing] ?? 0) + good },
     whole: Math.max(bad.whole, sample?.whole ?? precision - scale),
@@ -53,21 +55,24 @@ function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): Plann
     return { ...withType(planned, decideType(all, column.name, tried)), excluded: tried };
   }
   if (type === 'decimal' && (bad.scale > scale || bad.whole > precision - scale)) {
-    const width = decimalWidth(Math.max(bad.whole, precision - scale), all.scale) ?? decimalWidth(bad.whole, all.scale);
-    if (width && !sameType({ type, ...width }, column)) return withType(planned, { type, ...width });
+    // What a version has fixed must go on holding its values; a declared width is only as wide as what was seen.
+    const held = basis === 'fixed' || bad.whole > precision - scale ? precision - scale : (sample?.whole ?? 0);
+    const width = decimalWidth(Math.max(bad.whole, held), all.scale) ?? decimalWidth(bad.whole, all.scale);
+    const wider: Inferred = { type, ...width, ...(unit ? { unit } : {}) };
+    if (width && !sameType(wider, column)) return withType(planned, wider);
   }
   if (basis === 'declared' || !tooMany) return planned;
   const decided = decideType(all, column.name, [type]);
-  drift.retyped.push({ name: column.name, from: type, to: decided.type });
+  drift.retyped.push({ name: column.name, from: typeLabel(column), to: typeLabel(decided) });
   return withType(planned, decided);
 }
 
-/** The plan as it should be, from the rows in the table `bad` and the good ones in the Parquet file at `path`. */
+/** The plan as it should be, from the rows in the table `bad` and how many values each column has in the good ones. */
 export async function reviseTypes(
   session: Session,
-  state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; path: string },
+  state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; filled: readonly number[] },
 ): Promise<PlannedColumn[]> {
-  const { plan, counts, drift, path } = state;
+  const { plan, counts, drift, filled } = state;
   const typed = plan.flatMap(({ cell, column }, field) =>
     cell === undefined || column.type === 'string' || column.type === 'json' ? [] : [{ cell, field }],
   );
@@ -84,17 +89,13 @@ export async function reviseTypes(
       if (counted) for (const cell of chunk[i] ?? []) if (typeof cell === 'string') addCell(counted.bad, cell);
     });
   }
-  const filled = await session.one(
-    `SELECT ${plan.map(({ column }, i) => `count(${ident(column.name)}) AS n${i}`).join(', ')}
-     FROM read_parquet(${literal(path)})`,
-  );
   return plan.map((planned, field) => {
     const counted = found.get(field);
     if (!counted || planned.cell === undefined) return planned;
     const evidence = {
       bad: counted.bad,
       misfits: Number(blamed[`m${field}`]),
-      good: Number(filled[`n${field}`]),
+      good: filled[field] ?? 0,
       sample: counts.get(planned.cell),
     };
     return revise(planned, evidence, drift);

@@ -17,7 +17,10 @@ export const noDrift = (drift: Drift): boolean =>
 const DECLARED_DECIMAL = decimalWidth(15, 0);
 
 /** The columns of the version to be, before types are inferred, and what is different from before. */
-export function planColumns(input: NormalizeInput): { plan: PlannedColumn[]; drift: Drift } {
+export function planColumns(input: Pick<NormalizeInput, 'columns' | 'primaryKey' | 'declared' | 'previous'>): {
+  plan: PlannedColumn[];
+  drift: Drift;
+} {
   const sourceIndex = new Map(input.columns.map((column, i) => [column.name, i]));
   const declared = new Map((input.declared ?? []).map((column) => [column.name, column]));
   const key = new Set(input.primaryKey);
@@ -66,7 +69,7 @@ export function planColumns(input: NormalizeInput): { plan: PlannedColumn[]; dri
 const declaredWidth = (type: Column['type']): Partial<Column> =>
   type === 'decimal' && DECLARED_DECIMAL ? DECLARED_DECIMAL : {};
 
-function widthless({ precision: _precision, scale: _scale, ...column }: Column): Column {
+function widthless({ precision: _precision, scale: _scale, unit: _unit, ...column }: Column): Column {
   return column;
 }
 

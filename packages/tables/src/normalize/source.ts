@@ -1,4 +1,18 @@
+import type { SourceColumn } from '@songhua/contracts';
 import { cellName, list, literal } from '../sql.js';
+
+/** Rows as a reader left them. */
+export interface Landed {
+  /** Local files of canonical CSV, in order. */
+  parts: string[];
+  columns: SourceColumn[];
+  /** Rows in `parts`. */
+  rows: number;
+  /** `gzip`: as landed, without a header. `plain`: one header line, not packed. */
+  form?: 'gzip' | 'plain';
+  /** The columns to read, by position; every one when left out. */
+  cells?: readonly number[];
+}
 
 // Batches hold whole rows of at most 512 KiB, so no row is longer; the rest is slack.
 const MAX_LINE_BYTES = 1024 * 1024;
@@ -8,20 +22,21 @@ const BUFFER_BYTES = 4 * MAX_LINE_BYTES;
  * The landed rows as a relation of VARCHAR cells `c0…`, in order. An empty cell, quoted or not, is NULL, and nothing else is.
  * Everything is told and nothing sniffed: sniffing costs 52 ms a file and guesses. A row with another number of cells is an error.
  */
-export function landedRows(parts: readonly string[], columns: number, bufferBytes = BUFFER_BYTES): string {
-  const names = Array.from({ length: columns }, (_, i) => `${literal(cellName(i))}: 'VARCHAR'`).join(', ');
+export function landedRows({ parts, columns, form = 'gzip', cells }: Landed, bufferBytes = BUFFER_BYTES): string {
+  const names = columns.map((_, i) => `${literal(cellName(i))}: 'VARCHAR'`).join(', ');
   if (parts.length === 0) {
-    const none = Array.from({ length: columns }, (_, i) => `NULL::VARCHAR AS ${cellName(i)}`).join(', ');
+    const none = columns.map((_, i) => `NULL::VARCHAR AS ${cellName(i)}`).join(', ');
     return `(SELECT ${none} LIMIT 0)`;
   }
-  return `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
-    escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = true, compression = 'gzip', strict_mode = true,
+  const packing = form === 'gzip' ? `compression = 'gzip'` : `compression = 'none', skip = 1`;
+  const relation = `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
+    escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = true, ${packing}, strict_mode = true,
     null_padding = false, ignore_errors = false, max_line_size = ${MAX_LINE_BYTES}, buffer_size = ${bufferBytes})`;
+  return cells === undefined ? relation : `(SELECT ${cells.map(cellName).join(', ')} FROM ${relation})`;
 }
 
 /** As `landedRows`, for a query that stops after few rows: unpacks no more than it must. */
-export const firstRows = (parts: readonly string[], columns: number): string =>
-  landedRows(parts, columns, MAX_LINE_BYTES);
+export const firstRows = (landed: Landed): string => landedRows(landed, MAX_LINE_BYTES);
 
 /** `relation` with the 0-based position of each row as `_row`. Costs one thread, so only where positions are needed. */
 export const numbered = (relation: string): string => `(SELECT *, row_number() OVER () - 1 AS _row FROM ${relation})`;

@@ -7,6 +7,8 @@ export const MAX_PRECISION = 38;
 const NARROW_PRECISION = 18;
 // Whole digits left free, so that growing values do not outgrow the column.
 const SPARE_DIGITS = 3;
+/** Places by which a percent sign moves the point. */
+export const PERCENT_DIGITS = 2;
 
 const WHOLE = '(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)';
 
@@ -30,7 +32,21 @@ const pattern = (scale: number): string =>
 const roundTrips = (cell: Sql, shape: Shape): Sql =>
   `starts_with(CAST(TRY_CAST(${cell} AS ${sqlType(shape)}) AS VARCHAR), ${cell})`;
 
+/**
+ * A percentage as the number it is. The cast shifts the point exactly, because the pattern lets no more digits through than fit; a
+ * number without the sign is refused, since it may be a hundred times what it seems.
+ */
+function parsePercent(cell: Sql, shape: Shape): Sql {
+  const text = plain(cell);
+  const shifted = `rtrim(replace(${text}, ',', ''), ' %％') || 'e-${PERCENT_DIGITS}'`;
+  // The widest first: before it shifts, DuckDB's cast needs room for the digits as they are written.
+  const widest = sqlType({ ...shape, precision: MAX_PRECISION });
+  return `CASE WHEN regexp_full_match(${text}, '${pattern((shape.scale ?? 0) - PERCENT_DIGITS)} ?[%％]')
+    THEN TRY_CAST(TRY_CAST(${shifted} AS ${widest}) AS ${sqlType(shape)}) END`;
+}
+
 function parse(cell: Sql, shape: Shape): Sql {
+  if (shape.unit === 'percent') return parsePercent(cell, shape);
   const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
   const text = plain(cell);
   return `CASE WHEN ${roundTrips(cell, shape)} THEN ${value}
@@ -43,6 +59,7 @@ export const decimalRule: ValueRule = {
   sqlType,
   parse,
   parsePlain: (cell, shape) => {
+    if (shape.unit === 'percent') return parsePercent(cell, shape);
     const value = `TRY_CAST(${cell} AS ${sqlType(shape)})`;
     return `CASE WHEN ${roundTrips(cell, shape)} THEN ${value} END`;
   },

@@ -13,7 +13,7 @@ function parse(cell: Sql): Sql {
     WHEN regexp_full_match(${text}, '${WHOLE}') THEN TRY_CAST(replace(${text}, ',', '') AS BIGINT) END`;
 }
 
-/** Whole numbers of 64 bits. 1,234 and ＋１２ are read; 12% and 3万 are not numbers, because reading them would change them. */
+/** Whole numbers of 64 bits. 1,234 and ＋１２ are read; 3万 is no number, because reading it would change it. */
 export const integerRule: ValueRule = {
   sqlType: () => 'BIGINT',
   parse,

@@ -3,8 +3,8 @@ import type { Column } from '@songhua/domain';
 /** SQL text of an expression. */
 export type Sql = string;
 
-/** What a column needs to be parsed: decimals also need their width. */
-export type Shape = Pick<Column, 'type' | 'precision' | 'scale'>;
+/** What a column needs to be parsed: decimals also need their width and unit. */
+export type Shape = Pick<Column, 'type' | 'precision' | 'scale' | 'unit'>;
 
 /** How one column type is read, stored, compared and shown. Every function maps SQL expressions, never values. */
 export interface ValueRule {

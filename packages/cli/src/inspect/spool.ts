@@ -1,0 +1,39 @@
+import type { TableReader } from '@songhua/formats';
+import { canonicalLine } from './canonical.js';
+import { createFileSink } from './files.js';
+import type { Spooled } from './types.js';
+
+export interface SpoolContext {
+  signal: AbortSignal;
+  /** Told how far reading has come. */
+  onRows(rows: number, bytes: number): void;
+}
+
+/** Reads a table to disk as `<base>.rows` and `<base>.rejected`. Throws what the reader throws. */
+export async function spool(reader: TableReader, base: string, { signal, onRows }: SpoolContext): Promise<Spooled> {
+  const rowsPath = `${base}.rows`;
+  const rejectedPath = `${base}.rejected`;
+  const lines: Spooled['lines'] = [];
+  let rows = 0;
+  let bytes = 0;
+  const rowsSink = await createFileSink(rowsPath);
+  const rejectedSink = await createFileSink(rejectedPath);
+  try {
+    if (reader.columns.length > 0) await rowsSink.write(canonicalLine(reader.columns.map(({ name }) => name)));
+    for await (const batch of reader.batches(signal)) {
+      if (batch.type === 'rejected') {
+        for (const row of batch.rows) await rejectedSink.write(`${JSON.stringify(row)}\n`);
+        continue;
+      }
+      for (const run of batch.lines) lines.push(run);
+      await rowsSink.write(batch.csv);
+      rows += batch.rows;
+      bytes += batch.csv.length;
+      onRows(rows, bytes);
+    }
+  } finally {
+    await rowsSink.close();
+    await rejectedSink.close();
+  }
+  return { rowsPath, rows, rejectedPath, lines };
+}

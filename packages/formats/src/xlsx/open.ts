@@ -1,0 +1,154 @@
+import { listZip } from '../container/zip.js';
+import { emptySource, formatError } from '../errors.js';
+import { throwIfAborted } from '../rows/aborted.js';
+import { type GridLayout, type GridRow, gridLayout, preambleWarning, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
+import { noDialect } from '../rows/no-dialect.js';
+import type { ByteSource, FormatInput, TableBatch, TableReader, Warning } from '../types.js';
+import { type Package, streamPart } from './parts.js';
+import { SheetReader } from './sheet.js';
+import { readSharedStrings } from './strings.js';
+import { readStyles } from './styles.js';
+import { readWorkbook, type Sheet, type Workbook } from './workbook.js';
+
+/**
+ * Opens an XLSX workbook: every visible sheet that has text is a table, named `<workbook>.<sheet>` where there are several. Cells are
+ * what the sheet shows of them: texts, the results of formulas, dates and times in ISO form, numbers with the digits stored.
+ */
+export async function openXlsx(input: FormatInput): Promise<TableReader[]> {
+  const { source, decisions } = input;
+  return withPackage(input, async (file) => {
+    const workbook = await readWorkbook(file);
+    const visible = workbook.sheets.filter((sheet) => !sheet.hidden);
+    const hidden = hiddenWarning(workbook.sheets.filter((sheet) => sheet.hidden));
+    if (visible.length === 0) throw allHidden(source.name);
+    const found: { sheet: Sheet; sample: GridRow[] }[] = [];
+    const open = await createSheets(file, workbook);
+    for (const sheet of visible) {
+      const sample = await firstRows(open(sheet));
+      if (sample.length > 0) found.push({ sheet, sample });
+    }
+    if (found.length === 0) throw emptySource(source.name);
+    return found.map(({ sheet, sample }) => {
+      const name = found.length === 1 ? source.name : `${source.name}.${sheet.name}`;
+      return sheetTable({ input: { ...input, decisions: [...decisions] }, sheet, name, warnings: [...hidden] }, sample);
+    });
+  });
+}
+
+interface SheetTable {
+  input: FormatInput;
+  sheet: Sheet;
+  name: string;
+  warnings: Warning[];
+}
+
+function sheetTable(table: SheetTable, sample: GridRow[]): TableReader {
+  const { input, name, warnings } = table;
+  const layout = gridLayout({ rows: sample, name, limits: input.limits, options: input.options });
+  warnings.push(...preambleWarning(layout));
+  input.decisions.push({
+    what: 'header',
+    value: `${layout.headerRows} row(s) after ${layout.preambleRows} line(s)`,
+    evidence: layout.evidence,
+    confidence: layout.confidence,
+  });
+  return {
+    name,
+    format: 'xlsx',
+    encoding: 'utf-8',
+    dialect: noDialect(layout.headerRows, layout.preambleRows),
+    columns: layout.columnNames,
+    decisions: input.decisions,
+    warnings,
+    batches: (signal) => readSheet(table, layout, signal),
+  };
+}
+
+async function* readSheet(
+  { input, sheet, name, warnings }: SheetTable,
+  layout: GridLayout,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TableBatch> {
+  const copy = await input.source.local();
+  try {
+    const file = await packageAt(copy.path, input.source, input);
+    const open = await createSheets(file, await readWorkbook(file));
+    throwIfAborted(name, signal);
+    const rows = open(sheet, signal);
+    yield* readGrid(rows.steps, { name, layout, limits: input.limits, encoding: 'utf-8', warnings });
+    warnings.push(...precisionWarning(rows.reader.imprecise));
+  } finally {
+    await copy.release();
+  }
+}
+
+interface SheetRows {
+  reader: SheetReader;
+  steps: AsyncGenerator<GridRow[]>;
+}
+
+/** How the sheets of a workbook are read, with its texts and styles at hand. */
+async function createSheets(
+  file: Package,
+  workbook: Workbook,
+): Promise<(sheet: Sheet, signal?: AbortSignal) => SheetRows> {
+  const strings = await readSharedStrings(file, workbook.sharedStrings);
+  const styles = await readStyles(file, workbook.styles);
+  const context = { strings, styles, date1904: workbook.date1904, columns: file.limits.columns };
+  return (sheet, signal) => {
+    const reader = new SheetReader({ ...context, name: `${file.name} (${sheet.name})` });
+    async function* steps(): AsyncGenerator<GridRow[]> {
+      for await (const _ of streamPart(file, sheet.part, reader, signal)) {
+        const rows = reader.take();
+        if (rows.length > 0) yield rows;
+      }
+    }
+    return { reader, steps: steps() };
+  };
+}
+
+async function firstRows({ steps }: SheetRows): Promise<GridRow[]> {
+  const rows: GridRow[] = [];
+  for await (const more of steps) {
+    rows.push(...more.filter((row) => row.cells.some((cell) => /\S/.test(cell))));
+    if (rows.length >= SAMPLE_ROWS) break;
+  }
+  return rows.slice(0, SAMPLE_ROWS);
+}
+
+async function withPackage<T>(input: FormatInput, use: (file: Package) => Promise<T>): Promise<T> {
+  const copy = await input.source.local();
+  try {
+    return await use(await packageAt(copy.path, input.source, input));
+  } finally {
+    await copy.release();
+  }
+}
+
+const packageAt = async (path: string, { name }: ByteSource, { limits }: FormatInput): Promise<Package> => ({
+  name,
+  path,
+  limits,
+  listing: await listZip(path, name, limits),
+});
+
+const hiddenWarning = (sheets: Sheet[]): Warning[] =>
+  sheets.map(({ name }) => ({
+    code: 'sheet.hidden',
+    message: `sheet ${JSON.stringify(name)} is hidden and was not read`,
+  }));
+
+const precisionWarning = (count: number): Warning[] =>
+  count === 0
+    ? []
+    : [
+        {
+          code: 'cells.precision',
+          message: `${count} number(s) have 16 digits or more, of which a spreadsheet keeps 15: store identifiers as text`,
+        },
+      ];
+
+const allHidden = (name: string): Error =>
+  formatError('source.empty', `${name} has no visible sheet: show the sheet with the data. 工作表全部隐藏`, {
+    file: name,
+  });
