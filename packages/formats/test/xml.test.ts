@@ -84,6 +84,7 @@ test('XML is read in the encoding that it declares, or that its bytes show', asy
     wide,
     Buffer.from(`\ufeff${body}`),
     Buffer.from(`<?xml version="1.0" encoding="gbk"?>${body}`),
+    Buffer.from(`<?xml version="1.0" encoding="GB-X"?>${body}`),
   ]) {
     expect((await read(bytes)).rows).toEqual([['哈尔滨'], ['甲']]);
   }

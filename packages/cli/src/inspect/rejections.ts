@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { RejectedRow } from '@songhua/contracts';
 import type { FileSink } from './files.js';
 
 // As many as a person or a form looks through; the file has them all.
 const SHOWN_ROWS = 1000;
+const WRITTEN_CHARS = 64 * 1024;
 
 /** Rejected rows of the reader and of the types, in the order of their lines. */
 export interface Rejections {
@@ -20,46 +20,71 @@ export interface Rejections {
 
 /** Merges what the reader left in `readerPath` (NDJSON) with what is added, into `out`. */
 export function mergeRejections(readerPath: string, out: FileSink): Rejections {
-  const input = createReadStream(readerPath);
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
-  let waiting: RejectedRow | undefined;
+  const pieces = rowsOf(readerPath);
+  let piece: RejectedRow[] = [];
+  let at = 0;
   let ended = false;
+  // A call to the sink for each row would cost more than the row.
+  let text = '';
   let count = 0;
   const byCode: Record<string, number> = {};
   const first: Rejections['first'] = [];
 
-  const write = async (row: RejectedRow): Promise<void> => {
+  const write = (row: RejectedRow): void => {
     const { file: _file, ...shown } = row;
     const { line, field, code, message } = row;
     count++;
     byCode[code] = (byCode[code] ?? 0) + 1;
     if (first.length < SHOWN_ROWS) first.push({ line, ...(field === undefined ? {} : { field }), code, message });
-    await out.write(`${JSON.stringify(shown)}\n`);
+    text += `${JSON.stringify(shown)}\n`;
+  };
+  const flush = async (): Promise<void> => {
+    const written = text;
+    text = '';
+    await out.write(written);
   };
   const writeBefore = async (line: number): Promise<void> => {
     while (!ended) {
-      if (waiting === undefined) {
-        const next = await lines.next();
-        if (next.done) ended = true;
-        else waiting = JSON.parse(next.value) as RejectedRow;
+      const row = piece[at];
+      if (row === undefined) {
+        const next = await pieces.next();
+        ended = next.done === true;
+        piece = next.done ? [] : next.value;
+        at = 0;
+        if (text.length >= WRITTEN_CHARS) await flush();
+      } else if (row.line > line) return;
+      else {
+        write(row);
+        at++;
       }
-      if (waiting === undefined || waiting.line > line) return;
-      await write(waiting);
-      waiting = undefined;
     }
   };
   return {
     async add(rows) {
       for (const row of rows) {
         await writeBefore(row.line);
-        await write(row);
+        write(row);
       }
+      if (text.length >= WRITTEN_CHARS) await flush();
     },
-    finish: () => writeBefore(Number.POSITIVE_INFINITY),
+    async finish() {
+      await writeBefore(Number.POSITIVE_INFINITY);
+      await flush();
+    },
     get count() {
       return count;
     },
     byCode,
     first,
   };
+}
+
+/** The rows of an NDJSON file, in pieces. */
+async function* rowsOf(path: string): AsyncGenerator<RejectedRow[]> {
+  let rest = '';
+  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: WRITTEN_CHARS })) {
+    const lines = `${rest}${chunk as string}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield lines.map((line) => JSON.parse(line) as RejectedRow);
+  }
 }

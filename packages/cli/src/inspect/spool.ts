@@ -22,7 +22,7 @@ export async function spool(reader: TableReader, base: string, { signal, onRows 
     if (reader.columns.length > 0) await rowsSink.write(canonicalLine(reader.columns.map(({ name }) => name)));
     for await (const batch of reader.batches(signal)) {
       if (batch.type === 'rejected') {
-        for (const row of batch.rows) await rejectedSink.write(`${JSON.stringify(row)}\n`);
+        await rejectedSink.write(batch.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
         continue;
       }
       for (const run of batch.lines) lines.push(run);

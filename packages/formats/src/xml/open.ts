@@ -91,14 +91,14 @@ function chooseEncoding({ head, options, source, decisions }: FormatInput): stri
     return value;
   }
   const found = detectEncoding(head, source.size !== undefined && head.length >= source.size);
-  const declared = DECLARED.exec(head.subarray(0, 1024).toString('latin1').replaceAll('\0', ''))?.[1];
+  const declared = declaredEncoding(head);
   const wide = found.value.startsWith('utf-16');
   // Exports that were converted later still declare what they once were: valid UTF-8 beyond ASCII is never something else.
   const believed =
     declared !== undefined &&
     !wide &&
     (found.undecided || found.value !== 'utf-8' || found.evidence.startsWith('only ASCII'));
-  const value = believed ? encodingName(declared) : found.value;
+  const value = believed ? declared : found.value;
   const chosen = value.startsWith('utf-16') && !wide ? 'utf-8' : value;
   decisions.push({
     what: 'encoding',
@@ -107,6 +107,16 @@ function chooseEncoding({ head, options, source, decisions }: FormatInput): stri
     confidence: believed ? 0.95 : found.confidence,
   });
   return chosen;
+}
+
+/** The encoding that the declaration names, where it is one. */
+function declaredEncoding(head: Buffer): string | undefined {
+  const label = DECLARED.exec(head.subarray(0, 1024).toString('latin1').replaceAll('\0', ''))?.[1];
+  try {
+    return label === undefined ? undefined : encodingName(label);
+  } catch {
+    return undefined;
+  }
 }
 
 const missing = (name: string, told: string): Error =>
