@@ -41,7 +41,7 @@ function parsePercent(cell: Sql, shape: Shape): Sql {
   const shifted = `rtrim(replace(${text}, ',', ''), ' %％') || 'e-${PERCENT_DIGITS}'`;
   // The widest first: before it shifts, DuckDB's cast needs room for the digits as they are written.
   const widest = sqlType({ ...shape, precision: MAX_PRECISION });
-  return `CASE WHEN regexp_full_match(${text}, '${pattern((shape.scale ?? 0) - PERCENT_DIGITS)} ?[%％]')
+  return `CASE WHEN regexp_full_match(${text}, '${pattern((shape.scale ?? 0) - PERCENT_DIGITS)} *[%％]')
     THEN TRY_CAST(TRY_CAST(${shifted} AS ${widest}) AS ${sqlType(shape)}) END`;
 }
 
