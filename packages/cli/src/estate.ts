@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Resource } from '@songhua/contracts';
 import { deriveId, isName, SonghuaError } from '@songhua/domain';
@@ -15,6 +15,9 @@ export interface Estate {
 // "One changed file" is judged on a file of about this many rows.
 const CHANGED_ROWS = 5_000;
 const SAMPLE_BYTES = 64 * 1024;
+const LINE_FEED = 0x0a;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
 
 /** Describes `dir`; the changeable copy goes to `copies`. Throws `usage.dir` when there is no CSV file. */
 export async function readEstate(dir: string, copies: string): Promise<Estate> {
@@ -100,37 +103,50 @@ function datasetName(file: string): string {
 }
 
 async function nearestTo<F extends { path: string; bytes: number }>(rows: number, files: F[]): Promise<F> {
-  const guessed = await Promise.all(
-    files.map(async (file) => {
-      const handle = await open(file.path);
-      try {
-        const { bytesRead, buffer } = await handle.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, 0);
-        const lines = buffer.subarray(0, bytesRead).toString('latin1').split('\n').length;
-        return { file, rows: (file.bytes / Math.max(bytesRead, 1)) * lines };
-      } finally {
-        await handle.close();
-      }
-    }),
-  );
-  guessed.sort((a, b) => Math.abs(a.rows - rows) - Math.abs(b.rows - rows));
-  const [nearest] = guessed;
+  const sample = Buffer.alloc(SAMPLE_BYTES);
+  let nearest: { file: F; distance: number } | undefined;
+  for (const file of files) {
+    const handle = await open(file.path);
+    try {
+      const { bytesRead } = await handle.read(sample, 0, SAMPLE_BYTES, 0);
+      const guessed = (file.bytes / Math.max(bytesRead, 1)) * linesIn(sample.subarray(0, bytesRead));
+      const distance = Math.abs(guessed - rows);
+      if (!nearest || distance < nearest.distance) nearest = { file, distance };
+    } finally {
+      await handle.close();
+    }
+  }
   if (!nearest) throw new Error('an estate has at least one file');
   return nearest.file;
 }
 
+function linesIn(text: Buffer): number {
+  let lines = 1;
+  for (let at = text.indexOf(LINE_FEED); at >= 0; at = text.indexOf(LINE_FEED, at + 1)) lines++;
+  return lines;
+}
+
 /**
- * Changes one row in the middle of the file: a digit or letter of its first cell becomes another. Lines stay lines and quotes stay
- * quotes, whatever the dialect, so the only difference a reader sees is that cell.
+ * Changes one row in the middle of the file, in place: a digit becomes the next one. Lines stay lines and quotes stay quotes, whatever
+ * the dialect, so the only difference a reader sees is that cell.
  */
 export async function changeOneRow(path: string): Promise<void> {
-  const content = await readFile(path);
-  for (let at = content.indexOf(0x0a, Math.floor(content.length / 2)) + 1; at < content.length; at++) {
-    const byte = content[at] ?? 0;
-    const digit = byte >= 0x30 && byte <= 0x39;
-    if (!digit) continue;
-    content[at] = byte === 0x39 ? 0x38 : byte + 1;
-    await writeFile(path, content);
-    return;
+  const handle = await open(path, 'r+');
+  try {
+    const { size } = await handle.stat();
+    const sample = Buffer.alloc(SAMPLE_BYTES);
+    for (let from = Math.floor(size / 2); from < size; from += SAMPLE_BYTES) {
+      const { bytesRead } = await handle.read(sample, 0, SAMPLE_BYTES, from);
+      // Past the first line end, so that a header is never touched.
+      const start = from === Math.floor(size / 2) ? sample.indexOf(LINE_FEED) + 1 : 0;
+      const at = sample.subarray(0, bytesRead).findIndex((byte, i) => i >= start && byte >= DIGIT_0 && byte <= DIGIT_9);
+      if (at < 0) continue;
+      const digit = sample[at] ?? DIGIT_0;
+      await handle.write(Buffer.from([digit === DIGIT_9 ? DIGIT_9 - 1 : digit + 1]), 0, 1, from + at);
+      return;
+    }
+  } finally {
+    await handle.close();
   }
   throw new SonghuaError(
     'usage.dir',
