@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { LineRun, SourceColumn } from '@songhua/contracts';
-import { openTables, type TableReader } from '@songhua/formats';
+import { type Limits, openTables, type TableReader } from '@songhua/formats';
 import { z } from 'zod';
 import { shiftRuns, unifyColumns } from './columns.js';
 import { sourceError, throwIfAborted } from './errors.js';
+import { readingLimits, readingLimitsSchema } from './reading-limits.js';
 import { remapCsv } from './remap.js';
 import type { ReadContext, SourceMessage, StreamInfo } from './types.js';
 
@@ -31,21 +32,23 @@ export const readingOptionsSchema = z.object({
     .optional(),
   /** Which table of a workbook or archive, by its name. */
   table: z.string().optional(),
+  /** How large the source may be in each dimension, within what the operator allows. */
+  limits: readingLimitsSchema.optional(),
 });
 export type ReadingOptions = z.infer<typeof readingOptionsSchema>;
 
 export interface Reading {
   options: ReadingOptions;
   signal: AbortSignal;
-  /** Bytes of one file, unpacked. */
-  maxBytes: number;
+  /** Of each file. */
+  limits: Partial<Limits>;
 }
 
 /** The reading that a context asks for. */
 export const readingFor = (context: ReadContext<ReadingOptions>): Reading => ({
   options: context.config,
   signal: context.signal,
-  maxBytes: context.limits.maxBytes,
+  limits: readingLimits(context.config.limits ?? {}, context.limits),
 });
 
 // Raised when the same bytes would be read as other rows than before, so that nothing counts as unchanged across it.
@@ -108,7 +111,7 @@ const sourceColumns = (table: TableReader): SourceColumn[] => table.columns;
 async function openTable(file: LocalFile, reading: Reading): Promise<TableReader> {
   const { table: name, encoding, delimiter, quote, headerRows, preambleRows, recordPath, fixedWidth } = reading.options;
   const tables = await openTables(file, {
-    limits: { bytes: reading.maxBytes },
+    limits: reading.limits,
     ...(encoding === undefined ? {} : { encoding }),
     ...(delimiter === undefined ? {} : { delimiter }),
     ...(quote === undefined ? {} : { quote }),

@@ -24,6 +24,7 @@ export const FORMAT_ERRORS = {
   'limit.entries': 'department',
   'limit.depth': 'department',
   'limit.shared-bytes': 'department',
+  'limit.time': 'department',
   'json.invalid': 'department',
   'xml.invalid': 'department',
   'xml.doctype': 'department',

@@ -1,6 +1,7 @@
 export { cleanName, nameColumns, unnamedColumns } from './columns.js';
+export { ONLY_ASCII } from './encoding/detect.js';
 export { FORMAT_ERRORS, type FormatErrorCode, ROW_PROBLEMS, type RowProblem } from './errors.js';
-export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export { DEFAULT_LIMITS, LARGEST_LIMITS, type Limits } from './limits.js';
 export { openTables } from './open.js';
 export type {
   Decision,

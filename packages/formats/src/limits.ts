@@ -15,6 +15,8 @@ export interface Limits {
   depth: number;
   /** Distinct texts of a workbook, which are held in memory while it is read. */
   sharedBytes: number;
+  /** Milliseconds that finding out and reading take together, without what the receiver of the rows takes. */
+  timeMs: number;
 }
 
 /** Largest canonical CSV in one batch; equal to the `MAX_BATCH_BYTES` of the message contract, which is of this layer too. */
@@ -33,6 +35,25 @@ export const DEFAULT_LIMITS: Limits = {
   // Real documents stay below 20.
   depth: 100,
   sharedBytes: 96 * 1024 ** 2,
+  // The largest source allowed passes in a quarter of it.
+  timeMs: 60 * 60 * 1000,
+};
+
+/**
+ * How far a limit may be raised by who does not run the machine: what a row in memory, a table in DuckDB or a worker among others
+ * bears. `bytes` and `timeMs` have no bound of their own.
+ */
+export const LARGEST_LIMITS: Limits = {
+  fieldBytes: BATCH_BYTES,
+  rowBytes: BATCH_BYTES,
+  columns: 16_384,
+  bytes: Number.MAX_SAFE_INTEGER,
+  // Deflate cannot do more, so the limit is off.
+  ratio: 1032,
+  entries: 100_000,
+  depth: 1000,
+  sharedBytes: 256 * 1024 ** 2,
+  timeMs: Number.MAX_SAFE_INTEGER,
 };
 
 /** The limits that hold when `given` are asked for. */

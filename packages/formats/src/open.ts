@@ -1,3 +1,4 @@
+import { type Clock, createClock, timedSource, timedTable } from './clock.js';
 import { nestedArchive, openArchive } from './container/archive.js';
 import { fileSource } from './container/file.js';
 import { gunzipSource, isGzip } from './container/gzip.js';
@@ -15,6 +16,7 @@ const DEEPEST = 1;
 interface Opening {
   options: ReadOptions;
   limits: Limits;
+  clock: Clock;
   decisions: Decision[];
   depth: number;
 }
@@ -25,18 +27,23 @@ interface Opening {
  * Throws SonghuaError with a code of FORMAT_ERRORS.
  */
 export async function openTables(source: TableSource, options: ReadOptions = {}): Promise<TableReader[]> {
-  return open(await fileSource(source), { options, limits: limitsOf(options.limits), decisions: [], depth: 0 });
+  const limits = limitsOf(options.limits);
+  const clock = createClock(source.name, limits.timeMs);
+  const tables = await clock.during(async () =>
+    open(timedSource(await fileSource(source), clock), { options, limits, clock, decisions: [], depth: 0 }),
+  );
+  return tables.map((table) => timedTable(table, clock));
 }
 
 async function open(packed: ByteSource, opening: Opening): Promise<TableReader[]> {
-  const { options, limits, decisions } = opening;
+  const { options, limits, clock, decisions } = opening;
   const source = await unpacked(packed, limits, decisions);
   const head = await source.head(HEAD_BYTES);
   if (head.length === 0) throw emptySource(source.name);
   if (isZip(head)) return openZip(source, head, opening);
   if (options.fixedWidth !== undefined) {
     decisions.push({ what: 'format', value: FIXED_WIDTH.name, evidence: 'told', confidence: 1 });
-    return FIXED_WIDTH.open({ source, head, options, limits, decisions });
+    return FIXED_WIDTH.open({ source, head, options, limits, clock, decisions });
   }
   for (const format of FORMATS) {
     const evidence = format.recognize(head);
@@ -50,10 +57,10 @@ function openAs(
   evidence: string,
   source: ByteSource,
   head: Buffer,
-  { options, limits, decisions }: Opening,
+  { options, limits, clock, decisions }: Opening,
 ): Promise<TableReader[]> {
   decisions.push({ what: 'format', value: format.name, evidence, confidence: 0.9 });
-  return format.open({ source, head, options, limits, decisions });
+  return format.open({ source, head, options, limits, clock, decisions });
 }
 
 /** Looks through a compressed file by its content, whatever its name says. */
@@ -65,7 +72,7 @@ async function unpacked(source: ByteSource, limits: Limits, decisions: Decision[
 
 /** A ZIP is a workbook, another office document, or an archive of files; its directory tells. */
 async function openZip(source: ByteSource, head: Buffer, opening: Opening): Promise<TableReader[]> {
-  const { limits, decisions, depth } = opening;
+  const { limits, clock, decisions, depth } = opening;
   const copy = await source.local();
   try {
     const listing = await listZip(copy.path, source.name, limits);
@@ -79,7 +86,7 @@ async function openZip(source: ByteSource, head: Buffer, opening: Opening): Prom
       evidence: 'begins with its signature',
       confidence: 1,
     };
-    return await openArchive({ source, path: copy.path, listing, limits }, (entry) =>
+    return await openArchive({ source, path: copy.path, listing, limits, clock }, (entry) =>
       open(entry, { ...opening, decisions: [...decisions, container, listing.names], depth: depth + 1 }),
     );
   } finally {

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import type { Limits } from './limits.js';
 
 /** A local (spooled) file to read as tables. */
@@ -127,6 +128,7 @@ export interface FormatInput {
   head: Buffer;
   options: ReadOptions;
   limits: Limits;
+  clock: Clock;
   decisions: Decision[];
 }
 

@@ -19,7 +19,13 @@ interface InspectFlags {
   quote?: string;
   headerRows?: number;
   preambleRows?: number;
+  limit?: string[];
 }
+
+// Written out, because asking the reader for its limits would load it for every command; a test compares them.
+export const LIMITS_HELP =
+  'fieldBytes, rowBytes, columns, bytes (unpacked), ratio (unpacked bytes for each packed one), entries (files in an archive), ' +
+  'depth (of JSON and XML), sharedBytes (texts of a workbook), timeMs (reading one file).';
 
 // Half of what a hostile file may make the whole process take; larger tables spill to disk.
 const DUCKDB_MB = 128;
@@ -37,9 +43,15 @@ export function addInspectCommand(program: Command): void {
     .option('--quote <text>', "one character, or '' for none")
     .option('--header-rows <n>', '0 when there is no header', wholeNumber)
     .option('--preamble-rows <n>', 'lines before the header', wholeNumber)
+    .option(
+      '--limit <name=value>',
+      'how large the source may be in one dimension, repeatable; the names are below',
+      (text, told: string[] = []) => [...told, text],
+    )
     .addHelpText(
       'after',
-      '\nExit code: 0 every file was read, 2 a file cannot be read (why and where is told), 1 something else failed.',
+      `\nLimits: ${LIMITS_HELP}` +
+        '\nExit code: 0 every file was read, 2 a file cannot be read (why and where is told), 1 something else failed.',
     )
     .action(action(inspect));
 }
@@ -51,12 +63,13 @@ function wholeNumber(text: string): number {
 
 async function inspect(files: string[], flags: InspectFlags): Promise<number> {
   // Loaded late: no other command needs the native library.
-  const [{ inspectFile }, { createTables }] = await Promise.all([
+  const [{ inspectFile }, { parseLimits }, { createTables }] = await Promise.all([
     import('../inspect/inspect.js'),
+    import('../inspect/limits.js'),
     import('@songhua/tables'),
   ]);
   const { out } = flags;
-  const options = readOptions(flags);
+  const options = { ...readOptions(flags), limits: parseLimits(flags.limit ?? []) };
   if (out !== undefined) await makeFolder(out);
   const work = await mkdtemp(join(out ?? tmpdir(), '.songhua-inspect-'));
   const tables = createTables({ memoryMb: DUCKDB_MB, threads: 1, tempDirectory: join(work, 'spill') });

@@ -1,4 +1,5 @@
 import { codeOf } from '@songhua/domain';
+import type { Clock } from '../clock.js';
 import { emptySource, formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { ByteSource, TableReader, Warning } from '../types.js';
@@ -17,6 +18,7 @@ export interface OpenArchive {
   path: string;
   listing: ZipListing;
   limits: Limits;
+  clock: Clock;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface OpenArchive {
  * out with a warning; when none does, throws what the first one threw.
  */
 export async function openArchive(
-  { source, path, listing, limits }: OpenArchive,
+  { source, path, listing, limits, clock }: OpenArchive,
   openEntry: (entry: ByteSource) => Promise<TableReader[]>,
 ): Promise<TableReader[]> {
   const skipped: Warning[] = [];
@@ -39,7 +41,7 @@ export async function openArchive(
   for (const entry of candidates) {
     const name = candidates.length === 1 ? source.name : `${source.name}.${entry.path}`;
     try {
-      tables.push(...(await openEntry(zipEntrySource({ path, name: source.name }, entry, name, limits))));
+      tables.push(...(await openEntry(zipEntrySource({ path, name: source.name, clock }, entry, name, limits))));
     } catch (error) {
       if (!NO_TABLE.has(codeOf(error) ?? '')) throw error;
       first ??= error;

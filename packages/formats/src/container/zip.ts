@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { codeOf } from '@songhua/domain';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Clock } from '../clock.js';
 import { detectEncoding } from '../encoding/detect.js';
 import { type FormatErrorCode, formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
@@ -12,6 +13,13 @@ export interface ZipEntry {
   path: string;
   size: number;
   entry: Entry;
+}
+
+/** Where entries are unpacked from, and the time that it may take. */
+export interface PackedArchive {
+  path: string;
+  name: string;
+  clock: Clock;
 }
 
 export interface ZipListing {
@@ -61,7 +69,7 @@ export async function listZip(path: string, name: string, limits: Limits): Promi
 
 /** Bytes of one entry. Throws `container.damaged` when size or checksum are not what the directory says. */
 export function zipEntrySource(
-  archive: { path: string; name: string },
+  archive: PackedArchive,
   { path, size, entry }: ZipEntry,
   name: string,
   limits: Limits,
@@ -82,16 +90,13 @@ export function zipEntrySource(
   };
 }
 
-async function* unpackEntry(
-  archive: { path: string; name: string },
-  entry: Entry,
-  path: string,
-): AsyncGenerator<Buffer> {
+async function* unpackEntry(archive: PackedArchive, entry: Entry, path: string): AsyncGenerator<Buffer> {
   const zip = await openZip(archive.path, archive.name);
   try {
     const stream = await zip.openReadStreamPromise(entry);
     let sum = 0;
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      archive.clock.check();
       sum = crc32(chunk, sum);
       yield chunk;
     }

@@ -125,10 +125,11 @@ async function withPackage<T>(input: FormatInput, use: (file: Package) => Promis
   }
 }
 
-const packageAt = async (path: string, { name }: ByteSource, { limits }: FormatInput): Promise<Package> => ({
+const packageAt = async (path: string, { name }: ByteSource, { limits, clock }: FormatInput): Promise<Package> => ({
   name,
   path,
   limits,
+  clock,
   listing: await listZip(path, name, limits),
 });
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { type ZipListing, zipEntrySource } from '../container/zip.js';
 import { formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
@@ -9,6 +10,7 @@ export interface Package {
   path: string;
   listing: ZipListing;
   limits: Limits;
+  clock: Clock;
 }
 
 // Long cells hold line breaks as entities, and a shared text may be larger than one cell of a table.
