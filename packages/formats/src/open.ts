@@ -49,7 +49,11 @@ async function open(packed: ByteSource, opening: Opening): Promise<TableReader[]
     const evidence = format.recognize(head);
     if (evidence !== undefined) return openAs(format, evidence, source, head, opening);
   }
-  throw formatError('format.unknown', `${source.name} is of no known format: export it as CSV`, { file: source.name });
+  throw formatError(
+    'format.unknown',
+    `${source.name} is of no known format: export it as CSV. 无法识别文件格式，请导出为 CSV`,
+    { file: source.name },
+  );
 }
 
 function openAs(

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { emptySource, formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { ByteSource, TableReader, Warning } from '../types.js';
+import { warning } from '../warnings.js';
 import { type ZipEntry, type ZipListing, zipEntrySource } from './zip.js';
 
 // What operating systems leave in archives.
@@ -33,7 +34,8 @@ export async function openArchive(
   const candidates: ZipEntry[] = [];
   for (const entry of listing.entries) {
     if (JUNK.test(entry.path)) continue;
-    if (ABOUT.test(entry.path)) skipped.push(skip(entry.path, 'it seems to describe the data'));
+    if (ABOUT.test(entry.path))
+      skipped.push(skip(entry.path, { zh: '它像是对数据的说明', en: 'it seems to describe the data' }));
     else candidates.push(entry);
   }
   const tables: TableReader[] = [];
@@ -45,7 +47,7 @@ export async function openArchive(
     } catch (error) {
       if (!NO_TABLE.has(codeOf(error) ?? '')) throw error;
       first ??= error;
-      skipped.push(skip(entry.path, (error as Error).message));
+      skipped.push(skip(entry.path, { zh: '其中没有可读的表格', en: (error as Error).message }));
     }
   }
   if (tables.length === 0) throw first ?? emptySource(source.name);
@@ -53,10 +55,14 @@ export async function openArchive(
   return tables;
 }
 
-const skip = (path: string, reason: string): Warning => ({
-  code: 'archive.skipped',
-  message: `${JSON.stringify(path)} in the archive was not read: ${reason}`,
-});
+const skip = (path: string, reason: { zh: string; en: string }): Warning => {
+  const quoted = JSON.stringify(path);
+  return warning(
+    'archive.skipped',
+    `压缩包中的 ${quoted} 未读取：${reason.zh}`,
+    `${quoted} in the archive was not read: ${reason.en}`,
+  );
+};
 
 export const nestedArchive = (name: string): Error =>
   formatError(

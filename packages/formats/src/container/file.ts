@@ -65,6 +65,11 @@ async function openFile(path: string, name: string): Promise<FileHandle> {
     return await open(path, 'r');
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    throw formatError('source.missing', `${name} is not there: check the path of the source`, { file: name }, error);
+    throw formatError(
+      'source.missing',
+      `${name} is not there: check the path of the source. 文件不存在，请检查路径`,
+      { file: name },
+      error,
+    );
   }
 }

@@ -4,6 +4,7 @@ import { detectEncoding, markLength } from '../encoding/detect.js';
 import { LineOffsets } from '../encoding/lines.js';
 import { emptySource, formatError } from '../errors.js';
 import type { Decoder, Dialect, FormatInput, TableReader, Warning } from '../types.js';
+import { preambleWarning, warning } from '../warnings.js';
 import { type DetectedDialect, detectDialect, detectLineEnding } from './detect.js';
 import { findFooter } from './footer.js';
 import { findLayout, type Layout } from './header.js';
@@ -193,18 +194,15 @@ function endlessLine({ source, limits }: FormatInput): Error {
 }
 
 function layoutWarnings({ preambleRows, mismatch }: Layout): Warning[] {
-  const warnings: Warning[] = [];
-  if (preambleRows > 0) {
-    warnings.push({
-      code: 'table.preamble',
-      message: `lines 1 to ${preambleRows} stand before the header and were not read as rows`,
-    });
-  }
+  const warnings: Warning[] = preambleWarning(preambleRows);
   if (mismatch !== undefined) {
-    warnings.push({
-      code: 'header.fields',
-      message: `the header has ${mismatch.header} names, the rows have ${mismatch.rows} fields: check that names and columns agree`,
-    });
+    warnings.push(
+      warning(
+        'header.fields',
+        `表头有 ${mismatch.header} 个名称，数据行有 ${mismatch.rows} 个字段；请核对名称与各列是否对应`,
+        `the header has ${mismatch.header} names, the rows have ${mismatch.rows} fields: check that names and columns agree`,
+      ),
+    );
   }
   return warnings;
 }

@@ -3,6 +3,7 @@ import { decodeEnd } from '../encoding/decode.js';
 import type { LineOffsets } from '../encoding/lines.js';
 import { formatError } from '../errors.js';
 import type { Decoder, FormatInput, TableBatch, Warning } from '../types.js';
+import { footerWarning, warning } from '../warnings.js';
 import type { Footer } from './footer.js';
 import type { Scanner } from './scan.js';
 
@@ -72,22 +73,23 @@ function checkEncoding({ input, decoder, scanner, offsets }: ReadPlan, last: boo
 function scanWarnings({ counts, line }: Scanner, footer: Footer | undefined): Warning[] {
   const warnings: Warning[] = [];
   if (counts.repairedQuotes > 0) {
-    warnings.push({
-      code: 'rows.quotes',
-      message: `${counts.repairedQuotes} row(s), the first on line ${counts.firstRepair}, have quotes that do not pair; they were read as text where that gives the right number of fields`,
-    });
+    warnings.push(
+      warning(
+        'rows.quotes',
+        `${counts.repairedQuotes} 行的引号不成对（首处在第 ${counts.firstRepair} 行），已在字段数相符时按普通文字读取`,
+        `${counts.repairedQuotes} row(s), the first on line ${counts.firstRepair}, have quotes that do not pair; they were read as text where that gives the right number of fields`,
+      ),
+    );
   }
   if (counts.repairedDelimiters > 0) {
-    warnings.push({
-      code: 'rows.delimiter',
-      message: `${counts.repairedDelimiters} row(s) use another delimiter than the rest`,
-    });
+    warnings.push(
+      warning(
+        'rows.delimiter',
+        `${counts.repairedDelimiters} 行使用了与其他行不同的分隔符`,
+        `${counts.repairedDelimiters} row(s) use another delimiter than the rest`,
+      ),
+    );
   }
-  if (footer !== undefined) {
-    warnings.push({
-      code: 'table.footer',
-      message: `from line ${line} on ${footer.notes} note(s) and ${footer.totals} total(s) were not read as rows`,
-    });
-  }
+  if (footer !== undefined) warnings.push(footerWarning(line, footer.notes + footer.totals));
   return warnings;
 }

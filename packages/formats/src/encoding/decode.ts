@@ -15,7 +15,7 @@ export function encodingName(label: string): string {
   } catch (error) {
     throw formatError(
       'encoding.unknown',
-      `encoding ${JSON.stringify(label)} is not known: use utf-8, gb18030, big5, utf-16le, utf-16be or another WHATWG label`,
+      `encoding ${JSON.stringify(label)} is not known: use utf-8, gb18030, big5, utf-16le, utf-16be or another WHATWG label. 无法识别的编码名称`,
       { encoding: label },
       error,
     );

@@ -5,9 +5,10 @@ import { encodingName } from '../encoding/decode.js';
 import { detectEncoding, markLength } from '../encoding/detect.js';
 import { emptySource, formatError } from '../errors.js';
 import { throwIfAborted } from '../rows/aborted.js';
-import { type GridRow, gridLayout, preambleWarning, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
+import { type GridRow, gridLayout, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
 import { noDialect } from '../rows/no-dialect.js';
 import type { FormatInput, TableReader, Warning } from '../types.js';
+import { preambleWarning } from '../warnings.js';
 
 /** Cuts one line, without its end, into the texts of its columns. */
 type Cut = (line: Buffer) => string[];
@@ -44,7 +45,7 @@ export async function openFixedWidth(input: FormatInput): Promise<TableReader[]>
     options,
     width: options.fixedWidth?.widths.length ?? 1,
   });
-  const warnings: Warning[] = preambleWarning(layout);
+  const warnings: Warning[] = preambleWarning(layout.preambleRows);
   return [
     {
       name: source.name,
@@ -64,7 +65,7 @@ function cutterOf(told: FormatInput['options']['fixedWidth'], encoding: string, 
   if (widths.length === 0 || widths.some((width) => !Number.isInteger(width) || width < 1)) {
     throw formatError(
       'dialect.invalid',
-      `${name}: fixedWidth needs widths of 1 or more, found ${JSON.stringify(widths)}`,
+      `${name}: fixedWidth needs widths of 1 or more, found ${JSON.stringify(widths)}. 请填写每列的宽度`,
       {
         file: name,
       },
@@ -133,7 +134,7 @@ async function* lines(
 const wideText = (name: string, encoding: string): Error =>
   formatError(
     'format.unsupported',
-    `${name} is fixed width in ${encoding}, which cannot be read: export it in UTF-8 or GB 18030`,
+    `${name} is fixed width in ${encoding}, which cannot be read: export it in UTF-8 or GB 18030. 定宽文本不支持此编码`,
     {
       file: name,
     },

@@ -6,6 +6,7 @@ import { emptySource, formatError } from '../errors.js';
 import { noDialect } from '../rows/no-dialect.js';
 import { RowWriter } from '../rows/writer.js';
 import type { FormatInput, SourceColumn, TableBatch, TableReader, Warning } from '../types.js';
+import { othersWarning } from '../warnings.js';
 import { chooseRecords, pathText, type Records } from './choose.js';
 import { feed, type JsonText } from './feed.js';
 import { RecordReader } from './records.js';
@@ -41,7 +42,7 @@ export async function openJson(input: FormatInput): Promise<TableReader[]> {
     confidence: records.confidence,
   });
   const found = columnsOf(records, input);
-  const warnings: Warning[] = othersWarning(records);
+  const warnings: Warning[] = unreadWarning(records);
   return [
     {
       name: source.name,
@@ -151,13 +152,8 @@ function isJson(line: string): boolean {
   }
 }
 
-function othersWarning({ others }: Records): Warning[] {
+function unreadWarning({ others }: Records): Warning[] {
   if (others.length === 0) return [];
   const paths = others.slice(0, MOST_OTHERS).map((place) => `${pathText(place.path)} (${place.objects})`);
-  return [
-    {
-      code: 'records.others',
-      message: `lists of records elsewhere were not read: ${paths.join(', ')}; name one in recordPath to read it`,
-    },
-  ];
+  return [othersWarning(paths)];
 }

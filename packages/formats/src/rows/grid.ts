@@ -6,6 +6,7 @@ import { specOf } from '../delimited/spec.js';
 import { formatError, type RowProblem } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { ReadOptions, SourceColumn, TableBatch, Warning } from '../types.js';
+import { footerWarning } from '../warnings.js';
 import { RowWriter } from './writer.js';
 
 /** A row of a sheet, or of a text of fixed width, where nothing says yet which rows are data. */
@@ -113,10 +114,7 @@ export async function* readGrid(
   const [first] = held;
   if (first !== undefined && writer.rows === 0) release();
   else if (first !== undefined) {
-    warnings.push({
-      code: 'table.footer',
-      message: `from line ${first.line} on ${held.length} note(s) or total(s) were not read as rows`,
-    });
+    warnings.push(footerWarning(first.line, held.length));
   }
   yield* writer.finish();
 }
@@ -130,13 +128,3 @@ const tooManyColumns = (name: string, columns: number, limit: number): Error =>
     `${name} has ${columns} columns, more than ${limit}: check that it is one table, or raise the limit. 共 ${columns} 列，超过上限 ${limit}`,
     { file: name, columns, limit },
   );
-
-export function preambleWarning(layout: Layout): Warning[] {
-  if (layout.preambleRows === 0) return [];
-  return [
-    {
-      code: 'table.preamble',
-      message: `lines 1 to ${layout.preambleRows} stand before the header and were not read as rows`,
-    },
-  ];
-}

@@ -1,9 +1,10 @@
 import { listZip } from '../container/zip.js';
 import { emptySource, formatError } from '../errors.js';
 import { throwIfAborted } from '../rows/aborted.js';
-import { type GridLayout, type GridRow, gridLayout, preambleWarning, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
+import { type GridLayout, type GridRow, gridLayout, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
 import { noDialect } from '../rows/no-dialect.js';
 import type { ByteSource, FormatInput, TableBatch, TableReader, Warning } from '../types.js';
+import { preambleWarning, warning } from '../warnings.js';
 import { type Package, streamPart } from './parts.js';
 import { SheetReader } from './sheet.js';
 import { readSharedStrings } from './strings.js';
@@ -45,7 +46,7 @@ interface SheetTable {
 function sheetTable(table: SheetTable, sample: GridRow[]): TableReader {
   const { input, name, warnings } = table;
   const layout = gridLayout({ rows: sample, name, limits: input.limits, options: input.options });
-  warnings.push(...preambleWarning(layout));
+  warnings.push(...preambleWarning(layout.preambleRows));
   input.decisions.push({
     what: 'header',
     value: `${layout.headerRows} row(s) after ${layout.preambleRows} line(s)`,
@@ -134,19 +135,24 @@ const packageAt = async (path: string, { name }: ByteSource, { limits, clock }: 
 });
 
 const hiddenWarning = (sheets: Sheet[]): Warning[] =>
-  sheets.map(({ name }) => ({
-    code: 'sheet.hidden',
-    message: `sheet ${JSON.stringify(name)} is hidden and was not read`,
-  }));
+  sheets.map(({ name }) => {
+    const quoted = JSON.stringify(name);
+    return warning(
+      'sheet.hidden',
+      `工作表 ${quoted} 已隐藏，未读取；如需读取，请取消隐藏`,
+      `sheet ${quoted} is hidden and was not read; show it to have it read`,
+    );
+  });
 
 const precisionWarning = (count: number): Warning[] =>
   count === 0
     ? []
     : [
-        {
-          code: 'cells.precision',
-          message: `${count} number(s) have 16 digits or more, of which a spreadsheet keeps 15: store identifiers as text`,
-        },
+        warning(
+          'cells.precision',
+          `${count} 个数字达到 16 位以上，电子表格只保留前 15 位；证件号等编号请存为文本`,
+          `${count} number(s) have 16 digits or more, of which a spreadsheet keeps 15: store identifiers as text`,
+        ),
       ];
 
 const allHidden = (name: string): Error =>
