@@ -1,10 +1,11 @@
 import { nameColumns } from '../columns.js';
 import { encodingName } from '../encoding/decode.js';
-import { detectEncoding } from '../encoding/detect.js';
+import { detectEncoding, ONLY_ASCII } from '../encoding/detect.js';
 import { emptySource, formatError } from '../errors.js';
 import { noDialect } from '../rows/no-dialect.js';
 import { RowWriter } from '../rows/writer.js';
-import type { FormatInput, TableBatch, TableReader } from '../types.js';
+import type { FormatInput, TableBatch, TableReader, Warning } from '../types.js';
+import { othersWarning } from '../warnings.js';
 import { feedXml, type XmlText } from './feed.js';
 import { type Columns, XmlRecordReader } from './records.js';
 import { chooseRecords, type Place, pathText, type XmlRecords, XmlSurvey } from './survey.js';
@@ -40,7 +41,7 @@ export async function openXml(input: FormatInput): Promise<TableReader[]> {
       dialect: noDialect(),
       columns: named,
       decisions,
-      warnings: othersWarning(records),
+      warnings: unreadWarning(records),
       batches: (signal) => readRecords(text, place, columns, source.size, signal),
     },
   ];
@@ -95,9 +96,7 @@ function chooseEncoding({ head, options, source, decisions }: FormatInput): stri
   const wide = found.value.startsWith('utf-16');
   // Exports that were converted later still declare what they once were: valid UTF-8 beyond ASCII is never something else.
   const believed =
-    declared !== undefined &&
-    !wide &&
-    (found.undecided || found.value !== 'utf-8' || found.evidence.startsWith('only ASCII'));
+    declared !== undefined && !wide && (found.undecided || found.value !== 'utf-8' || found.evidence === ONLY_ASCII);
   const value = believed ? declared : found.value;
   const chosen = value.startsWith('utf-16') && !wide ? 'utf-8' : value;
   decisions.push({
@@ -131,13 +130,8 @@ const tooManyColumns = (name: string, limit: number): Error =>
     { file: name, limit },
   );
 
-function othersWarning({ others }: XmlRecords): { code: string; message: string }[] {
+function unreadWarning({ others }: XmlRecords): Warning[] {
   if (others.length === 0) return [];
   const paths = others.slice(0, MOST_OTHERS).map((place) => `${pathText(place)} (${place.count})`);
-  return [
-    {
-      code: 'records.others',
-      message: `elements that repeat elsewhere were not read: ${paths.join(', ')}; name one in recordPath to read it`,
-    },
-  ];
+  return [othersWarning(paths)];
 }
