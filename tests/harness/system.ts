@@ -52,7 +52,7 @@ export async function startSystem(options: {
     SONGHUA_TEMP_DIR: join(home, 'tmp'),
     SONGHUA_FILE_ROOTS: options.fileRoots.join(':'),
     // The tests' departments answer on loopback.
-    SONGHUA_HTTP_ALLOW: '127.0.0.1/32',
+    SONGHUA_NETWORK_ALLOW: '127.0.0.1/32',
     // A killed replica's syncs are taken over after seconds, not half a minute.
     SONGHUA_SYNC_LEASE_SECONDS: '3',
     SONGHUA_LOG_LEVEL: 'debug',

@@ -14,10 +14,12 @@ interface ConnectorRow {
   spec: ConnectorSpec;
   paused: boolean;
   revision: number;
+  primary_key: string[];
 }
 
 const SELECT = `SELECT c.id, c.name::text AS name, d.name::text AS dataset, c.dataset_id, d.department::text AS department,
-  c.kind, c.mode, c.spec, c.paused, c.revision FROM connector c JOIN dataset d ON d.id = c.dataset_id AND c.deleted_at IS NULL`;
+  c.kind, c.mode, c.spec, c.paused, c.revision,
+  coalesce(d.spec -> 'primaryKey', '[]') AS primary_key FROM connector c JOIN dataset d ON d.id = c.dataset_id AND c.deleted_at IS NULL`;
 
 // Nothing is written when one of them is wrong: `wrong` says which, and the INSERT selects nothing.
 const APPLY = `WITH asked AS (
@@ -46,7 +48,11 @@ const DELETED: Reason = {
   retryable: false,
 };
 
-const toConnector = ({ dataset_id, ...row }: ConnectorRow): ConnectorRecord => ({ ...row, datasetId: dataset_id });
+const toConnector = ({ dataset_id, primary_key, ...row }: ConnectorRow): ConnectorRecord => ({
+  ...row,
+  datasetId: dataset_id,
+  primaryKey: primary_key,
+});
 
 export function createConnectorRepository(database: Database): ConnectorRepository {
   const { query } = database;
@@ -82,6 +88,15 @@ export function createConnectorRepository(database: Database): ConnectorReposito
     async get(name) {
       const [row] = await query<ConnectorRow>('connector_get', `${SELECT} WHERE c.name = $1`, [name]);
       return row && toConnector(row);
+    },
+
+    async dataset(name) {
+      const [row] = await query<{ department: string; primaryKey: string[] }>(
+        'connector_dataset_get',
+        `SELECT department::text AS department, coalesce(spec -> 'primaryKey', '[]') AS "primaryKey" FROM dataset WHERE name = $1`,
+        [name],
+      );
+      return row;
     },
 
     async setPaused(name, paused) {

@@ -25,6 +25,8 @@ export interface ConnectorRecord {
   spec: ConnectorSpec;
   paused: boolean;
   revision: number;
+  /** The dataset's. */
+  primaryKey: string[];
 }
 
 export interface SyncRecord {
@@ -113,6 +115,8 @@ export interface ConnectorRepository {
     resources: Extract<Resource, { kind: 'Connector' }>[],
   ): Promise<{ created: number; changed: number; unchanged: number }>;
   get(name: string): Promise<ConnectorRecord | undefined>;
+  /** What a connector takes from the dataset that it names; undefined when there is no such dataset. */
+  dataset(name: string): Promise<Pick<ConnectorRecord, 'department' | 'primaryKey'> | undefined>;
   /** A paused connector is in `list`, but starts by no schedule. False when there is no such connector. */
   setPaused(name: string, paused: boolean): Promise<boolean>;
   /** Removes the connector and fails its queued syncs with `connector.deleted`; versions and the history of its dataset stay. False when there is no such connector. */

@@ -45,7 +45,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     env: {
       SONGHUA_FILE_ROOTS: settings.fileRoots.join(delimiter),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
-      ...(settings.cityDir && { SONGHUA_HTTP_ALLOW: LOOPBACK }),
+      ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: LOOPBACK }),
     },
     onProgress: ({ name, phase, detail, seconds }) => {
       options.progress.update('start', `${name} ${phase}${detail ? ` ${detail}` : ''} ${seconds.toFixed(0)} s`);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Cursor, MAX_BATCH_BYTES, type RejectedRow } from '@songhua/contracts';
 import { cellsOf } from './remap.js';
-import type { Connector, SourceMessage } from './types.js';
+import type { Connector, Network, SourceMessage } from './types.js';
 
 /** A source that the suite can change, and the connector that reads it. */
 export interface ConnectorFixture {
@@ -13,6 +13,8 @@ export interface ConnectorFixture {
   /** As a person writes it; the suite parses it with the connector's schema. */
   config: unknown;
   secrets?: Record<string, string>;
+  /** The network of the suite, which reaches loopback. */
+  network: Network;
   /** Makes the source hold exactly this CSV. */
   write(csv: string): Promise<void>;
   /** Makes the source be gone. */
@@ -54,6 +56,9 @@ export function testConnector(create: () => Promise<ConnectorFixture>): void {
       signal,
       tempDir,
       limits: LIMITS,
+      mode: 'full' as const,
+      primaryKey: [],
+      network: fixture.network,
     };
   };
   const read = async (cursor?: Cursor): Promise<SourceMessage[]> => {

@@ -1,4 +1,5 @@
 export * from './columns.js';
+export * from './detection.js';
 export * from './errors.js';
 export * from './read-tables.js';
 export * from './remap.js';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { LineRun, SourceColumn } from '@songhua/contracts';
-import { type Limits, openTables, type TableReader } from '@songhua/formats';
+import { type Decision, type Limits, openTables, type TableReader } from '@songhua/formats';
 import { z } from 'zod';
 import { shiftRuns, unifyColumns } from './columns.js';
+import { type DetectionMemory, detectionOf, headOf, holds, rememberedHints } from './detection.js';
 import { sourceError, throwIfAborted } from './errors.js';
 import { readingLimits, readingLimitsSchema } from './reading-limits.js';
 import { remapCsv } from './remap.js';
@@ -40,6 +41,8 @@ export type ReadingOptions = z.infer<typeof readingOptionsSchema>;
 export interface Reading {
   options: ReadingOptions;
   signal: AbortSignal;
+  /** How the files were read before; takes how they are read now. */
+  memory?: DetectionMemory;
   /** Of each file. */
   limits: Partial<Limits>;
 }
@@ -69,14 +72,14 @@ export function readingOf(config: unknown): string {
 export async function* readTables(files: LocalFile[], reading: Reading): AsyncGenerator<SourceMessage, LineRun[]> {
   const { signal } = reading;
   throwIfAborted(signal);
-  const opened: { file: number; table: TableReader }[] = [];
-  for (const [file, source] of files.entries()) opened.push({ file, table: await openTable(source, reading) });
+  const opened: OpenedFile[] = [];
+  for (const [file, source] of files.entries()) opened.push({ file, ...(await openAgain(source, reading)) });
   const { columns, mappings } = unifyColumns(opened.map(({ table }) => sourceColumns(table)));
-  yield { type: 'start', columns };
+  yield { type: 'start', columns, decisions: decisionsOf(files, opened) };
 
   const lines: LineRun[] = [];
   let rows = 0;
-  for (const [index, { file, table }] of opened.entries()) {
+  for (const [index, { file, table, head }] of opened.entries()) {
     const mapping = mappings[index];
     const firstRow = rows;
     for await (const batch of table.batches(signal)) {
@@ -89,6 +92,8 @@ export async function* readTables(files: LocalFile[], reading: Reading): AsyncGe
       rows += batch.rows;
       yield { type: 'rows', csv: mapping ? remapCsv(batch.csv, mapping) : batch.csv, rows: batch.rows };
     }
+    const name = files[file]?.name ?? table.name;
+    if (head !== undefined) reading.memory?.keep(detectionOf(name, head, table), table.decisions);
   }
   throwIfAborted(signal);
   return lines;
@@ -96,17 +101,54 @@ export async function* readTables(files: LocalFile[], reading: Reading): AsyncGe
 
 /** The streams of `files`: one, with the columns of all of them. */
 export async function streamsOf(files: LocalFile[], reading: Reading): Promise<StreamInfo[]> {
-  const tables: TableReader[] = [];
-  for (const file of files) {
+  const opened: OpenedFile[] = [];
+  for (const [file, source] of files.entries()) {
     throwIfAborted(reading.signal);
-    tables.push(await openTable(file, reading));
+    opened.push({ file, table: await openTable(source, reading) });
   }
   const [first] = files;
   if (first === undefined) return [];
-  return [{ name: first.name, columns: unifyColumns(tables.map(sourceColumns)).columns }];
+  const { columns } = unifyColumns(opened.map(({ table }) => sourceColumns(table)));
+  return [{ name: first.name, columns, decisions: decisionsOf(files, opened) }];
 }
 
 const sourceColumns = (table: TableReader): SourceColumn[] => table.columns;
+
+interface OpenedFile {
+  /** Index into the files. */
+  file: number;
+  table: TableReader;
+  /** Fingerprint of its head, where that is to be remembered. */
+  head?: string;
+}
+
+/** The decisions on the first file, and those on others that are not the same. */
+function decisionsOf(files: LocalFile[], opened: OpenedFile[]): Decision[] {
+  const first = opened[0]?.table.decisions ?? [];
+  const same = (a: Decision) => first.some((b) => a.what === b.what && a.value === b.value);
+  const others = opened
+    .slice(1)
+    .flatMap(({ file, table }) =>
+      table.decisions
+        .filter((decision) => !same(decision))
+        .map((decision) => ({ ...decision, evidence: `${files[file]?.name}: ${decision.evidence}` })),
+    );
+  return [...first, ...others];
+}
+
+/** Opens a file as it was read before when its head is the same; otherwise, and when that no longer holds, finds out afresh. */
+async function openAgain(file: LocalFile, reading: Reading): Promise<Omit<OpenedFile, 'file'>> {
+  const { memory, options } = reading;
+  if (memory === undefined) return { table: await openTable(file, reading) };
+  const head = await headOf(file.path);
+  const before = memory.recall(file.name);
+  const hints = rememberedHints(before, head);
+  if (before !== undefined && hints !== undefined) {
+    const table = await openTable(file, { ...reading, options: { ...hints, ...options } });
+    if (holds(before, table)) return { table, head };
+  }
+  return { table: await openTable(file, reading), head };
+}
 
 async function openTable(file: LocalFile, reading: Reading): Promise<TableReader> {
   const { table: name, encoding, delimiter, quote, headerRows, preambleRows, recordPath, fixedWidth } = reading.options;

@@ -1,14 +1,32 @@
-import type { Cursor, LineRun, RejectedRow, SourceColumn, SourceFile } from '@songhua/contracts';
+import type { LookupFunction, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type {
+  Cursor,
+  LineRun,
+  RejectedRow,
+  SourceColumn,
+  SourceFile,
+  SyncRange,
+  SyncScope,
+  SyncWarning,
+} from '@songhua/contracts';
+import type { ColumnType, SyncMode } from '@songhua/domain';
+import type { Decision } from '@songhua/formats';
 import type { z } from 'zod';
 
 /** What a connector yields while it reads, in this order: `unchanged` alone; or `start`, any `rows`/`rejected`, then `end`. */
 export type SourceMessage =
   | { type: 'unchanged'; validators?: Cursor }
-  | { type: 'start'; columns: SourceColumn[] }
+  /**
+   * `scope`: whether the rows are the whole source or what came since the cursor; when absent, all of it in mode `full`, else a part.
+   * `operations`: the first cell of every row says what the row does (see contracts/records.ts); it is not among `columns`.
+   * `decisions`: how the source is read, where that was found out.
+   */
+  | { type: 'start'; columns: SourceColumn[]; scope?: SyncScope; operations?: true; decisions?: Decision[] }
   /** Canonical CSV (see contracts/records.ts) of whole rows, at most MAX_BATCH_BYTES. */
   | { type: 'rows'; csv: Buffer; rows: number }
   | { type: 'rejected'; rows: RejectedRow[] }
-  | { type: 'end'; files: SourceFile[]; lines: LineRun[]; cursor: Cursor };
+  | { type: 'end'; files: SourceFile[]; lines: LineRun[]; cursor: Cursor; warnings?: SyncWarning[] };
 
 export interface ReadContext<Config> {
   config: Config;
@@ -20,6 +38,33 @@ export interface ReadContext<Config> {
   /** A folder of this read's own, removed afterwards, for spooling. */
   tempDir: string;
   limits: SourceLimits;
+  mode: SyncMode;
+  /** The dataset's, by column name; empty when it has none. */
+  primaryKey: string[];
+  /** Read only rows whose cursor value lies in it, and leave the cursor where it is; a kind without cursors refuses. */
+  range?: SyncRange;
+  /** The only way to other machines. */
+  network: Network;
+}
+
+/** Where a connector may connect to. Errors are `connector.address-refused`, `source.unreachable`, `source.timeout`, `source.refused` (TLS). */
+export interface Network {
+  /** Throws `connector.address-refused` for a host that is written as an address that may not be reached, in any notation. */
+  check(host: string): void;
+  /** For libraries that resolve names themselves: fails when any answer may not be reached, so rebinding finds no gap. */
+  lookup: LookupFunction;
+  /** A connected socket; the address that was checked is the one connected to. */
+  connect(target: Target): Promise<Socket>;
+  /** The same with TLS 1.2 or newer, the certificate verified against `ca` or the public roots, for `serverName` or the host. */
+  connectTls(target: Target & { serverName?: string; ca?: string }): Promise<TLSSocket>;
+}
+
+export interface Target {
+  host: string;
+  port: number;
+  /** 10 s when absent. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
 }
 
 export interface SourceLimits {
@@ -32,6 +77,13 @@ export interface StreamInfo {
   name: string;
   columns: SourceColumn[];
   rowsEstimate?: number;
+  /** Types by column name, where the source knows them. */
+  types?: Record<string, ColumnType>;
+  /** What the source has as key, and what looks like a cursor: columns that only grow, the best first. */
+  key?: string[];
+  cursors?: string[];
+  /** How it is read, where that was found out. */
+  decisions?: Decision[];
 }
 
 /**

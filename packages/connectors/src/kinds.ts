@@ -5,8 +5,6 @@ import { createHttpConnector } from './http/index.js';
 export interface ConnectorKindsOptions {
   /** Absolute folders that the kind `file` may read. */
   fileRoots: string[];
-  /** Internal addresses or CIDR ranges that the kind `http` may reach. */
-  allowedAddresses: string[];
 }
 
 export interface ConnectorKinds {
@@ -17,7 +15,7 @@ export interface ConnectorKinds {
 
 /** The registry of kinds; adding a kind is adding a folder and a line here. */
 export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
-  const http = createHttpConnector({ allowedAddresses: options.allowedAddresses });
+  const http = createHttpConnector();
   const kinds = new Map<string, Connector>();
   for (const kind of [createFileConnector({ roots: options.fileRoots }), http]) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };

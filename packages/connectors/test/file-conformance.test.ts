@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connector } from '@songhua/connector-sdk';
 import { testConnector } from '@songhua/connector-sdk/conformance';
-import { createFileConnector } from '../src/index.js';
+import { createFileConnector, createNetwork } from '../src/index.js';
 
 testConnector(async () => {
   const root = await mkdtemp(join(tmpdir(), 'songhua-file-'));
@@ -11,6 +11,7 @@ testConnector(async () => {
   return {
     connector: createFileConnector({ roots: [root] }) as Connector,
     config: { path: 'source.csv' },
+    network: createNetwork({ allowed: [] }),
     write: (csv) => writeFile(path, csv),
     remove: () => rm(path),
     close: () => rm(root, { recursive: true, force: true }),

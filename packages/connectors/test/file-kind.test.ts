@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Connector } from '@songhua/connector-sdk';
 import { createFileConnector, type FileConfig } from '../src/index.js';
-import { endOf, readOnce, rowsOf, typesOf } from './reading.js';
+import { endOf, LOOPBACK, readOnce, rowsOf, typesOf } from './reading.js';
 
 let base: string;
 let root: string;
@@ -103,6 +103,9 @@ describe('a file that changes while it is read', () => {
         signal: new AbortController().signal,
         tempDir: base,
         limits: { maxBytes: 1e9, timeoutMs: 30_000 },
+        mode: 'full' as const,
+        primaryKey: [],
+        network: LOOPBACK,
       };
       for await (const message of connector.read(context))
         if (message.type === 'rows') await appendFile(join(root, 'a.csv'), '3,"');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Connector } from '@songhua/connector-sdk';
 import { testConnector } from '@songhua/connector-sdk/conformance';
-import { createHttpConnector } from '../src/index.js';
+import { createHttpConnector, createNetwork } from '../src/index.js';
 import { startServer } from './http-server.js';
 
 testConnector(async () => {
@@ -12,10 +12,11 @@ testConnector(async () => {
     if (request.headers['if-none-match'] === etag) return void response.writeHead(304).end();
     return void response.writeHead(200, { etag, 'content-type': 'text/csv' }).end(content);
   });
-  const connector = createHttpConnector({ allowedAddresses: ['127.0.0.1'] });
+  const connector = createHttpConnector();
   return {
     connector: connector as Connector,
     config: { url: `${server.url}/source.csv` },
+    network: createNetwork({ allowed: ['127.0.0.1'] }),
     async write(csv) {
       content = csv;
     },

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createHttpConnector, type HttpConnector } from '../src/index.js';
+import { createHttpConnector, createNetwork, type HttpConnector } from '../src/index.js';
 import { startServer, type TestServer } from './http-server.js';
 import { endOf, readOnce, rowsOf, typesOf } from './reading.js';
 
@@ -10,7 +10,7 @@ let server: TestServer;
 let connector: HttpConnector;
 beforeEach(async () => {
   server = await startServer();
-  connector = createHttpConnector({ allowedAddresses: ['127.0.0.1'] });
+  connector = createHttpConnector();
 });
 afterEach(async () => {
   await connector.close();
@@ -143,11 +143,13 @@ describe('addresses', () => {
     'http://[::ffff:127.0.0.1]/',
     'http://0.0.0.0/',
   ])('%s is not reached unless the operator allows it', async (address) => {
-    const strict = createHttpConnector({ allowedAddresses: [] });
-    await expect(readOnce(strict, { url: address })).rejects.toMatchObject({
-      code: 'connector.address-refused',
-      retryable: false,
-    });
+    const strict = createHttpConnector();
+    await expect(readOnce(strict, { url: address }, { network: createNetwork({ allowed: [] }) })).rejects.toMatchObject(
+      {
+        code: 'connector.address-refused',
+        retryable: false,
+      },
+    );
     await strict.close();
   });
 });

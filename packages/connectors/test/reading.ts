@@ -1,14 +1,24 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Connector, cellsOf, type ReadContext, type SourceMessage } from '@songhua/connector-sdk';
-import type { Cursor } from '@songhua/contracts';
+import { type Connector, cellsOf, type Network, type ReadContext, type SourceMessage } from '@songhua/connector-sdk';
+import type { Cursor, SyncRange } from '@songhua/contracts';
+import type { SyncMode } from '@songhua/domain';
+import { createNetwork } from '../src/index.js';
+
+export const LOOPBACK = createNetwork({ allowed: ['127.0.0.1', '::1'] });
 
 export interface ReadOnceOptions {
   cursor?: Cursor | undefined;
   secrets?: Record<string, string>;
   maxBytes?: number;
   timeoutMs?: number;
+  mode?: SyncMode;
+  primaryKey?: string[];
+  range?: SyncRange;
+  /** Reaches loopback when absent. */
+  network?: Network;
+  signal?: AbortSignal;
 }
 
 /** Reads `config` to the end with `connector`, in a folder that is gone afterwards. */
@@ -22,9 +32,13 @@ export async function readOnce<Config>(
     config: connector.configSchema.parse(config),
     secrets: options.secrets ?? {},
     cursor: options.cursor,
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     tempDir,
     limits: { maxBytes: options.maxBytes ?? 64 * 1024 * 1024, timeoutMs: options.timeoutMs ?? 30_000 },
+    mode: options.mode ?? 'full',
+    primaryKey: options.primaryKey ?? [],
+    ...(options.range ? { range: options.range } : {}),
+    network: options.network ?? LOOPBACK,
   };
   try {
     const messages: SourceMessage[] = [];

@@ -1,6 +1,6 @@
 import { COLUMN_TYPES } from '@songhua/domain';
 import { z } from 'zod';
-import { cursorSchema, sourceFileSchema } from './records.js';
+import { cursorSchema, sourceFileSchema, syncWarningSchema } from './records.js';
 
 export const columnSchema = z.object({
   name: z.string(),
@@ -57,6 +57,8 @@ export const manifestSchema = z.object({
     files: z.array(sourceFileSchema),
     /** The source's own statement of its last change, ISO 8601, when it made one. */
     changedAt: z.string().nullable(),
+    /** What its sync warned of. */
+    warnings: z.array(syncWarningSchema).optional(),
   }),
   cursor: cursorSchema,
   createdAt: z.string(),

@@ -83,8 +83,28 @@ export const sourceFileSchema = z.object({
 });
 export type SourceFile = z.infer<typeof sourceFileSchema>;
 
+/** What an operator should know of a sync that went well. Never cells of the source (I6). */
+export const syncWarningSchema = z.object({ code: z.string(), message: z.string() });
+export type SyncWarning = z.infer<typeof syncWarningSchema>;
+
+/** `all`: the rows are the whole source; `part`: what changed or came since the cursor. */
+export const syncScopeSchema = z.enum(['all', 'part']);
+export type SyncScope = z.infer<typeof syncScopeSchema>;
+
+/** Bounds of cursor values, both included, as the source writes them. */
+export const syncRangeSchema = z.strictObject({ from: z.string().optional(), to: z.string().optional() });
+export type SyncRange = z.infer<typeof syncRangeSchema>;
+
+/**
+ * First cell of a row when `SyncCompleted.operations` is set: put the row in place of the one with its key, delete the row with its key
+ * (the other cells mean nothing), or delete every row that came before (all other cells are empty). In order; the last one wins.
+ */
+export const OPERATIONS = { put: '+', delete: '-', truncate: '0' } as const;
+
 export const syncCompletedSchema = z.object({
   mode: z.enum(SYNC_MODES),
+  scope: syncScopeSchema.default('part'),
+  operations: z.boolean().default(false),
   /** Order of syncs of one connector, from 1: a refresh never goes back in it. */
   number: z.int().positive(),
   columns: z.array(sourceColumnSchema),
@@ -100,6 +120,7 @@ export const syncCompletedSchema = z.object({
   /** SHA-256 over the canonical CSV of all record batches in order. */
   sha256: z.string(),
   cursor: cursorSchema,
+  warnings: z.array(syncWarningSchema).optional(),
   startedAt: z.string(),
   completedAt: z.string(),
 });

@@ -20,8 +20,11 @@ export const serviceConfig = z.object({
   ...sections.files.shape,
   /** Folders that the kind `file` may read, separated as in PATH. */
   SONGHUA_FILE_ROOTS: list(delimiter).refine((roots) => roots.every(isAbsolute), 'every folder must be absolute'),
-  /** Internal addresses or CIDR ranges that the kind `http` may reach, separated by commas. */
-  SONGHUA_HTTP_ALLOW: list(','),
+  /**
+   * Internal addresses or CIDR ranges that connectors may reach, separated by commas; `department=address` allows it to the connectors of
+   * one department only.
+   */
+  SONGHUA_NETWORK_ALLOW: list(','),
   /** Folder whose files secrets may name; unset: none. */
   SONGHUA_SECRETS_DIR: z.string().optional(),
   /** Syncs that one replica reads at the same time. */

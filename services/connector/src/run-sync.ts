@@ -2,12 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectorRecord, SyncRecord, SyncResult } from '@songhua/catalog';
-import { type Connector, type SourceLimits, sourceError, throwIfAborted } from '@songhua/connector-sdk';
+import {
+  type Connector,
+  type SourceLimits,
+  type SourceMessage,
+  sourceError,
+  throwIfAborted,
+} from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
-import type { Cursor, SourceColumn } from '@songhua/contracts';
+import type { Cursor } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
+import type { NetworkOf } from './networks.js';
 import type { ResolveSecrets } from './secrets.js';
 import { createSender } from './sender.js';
 
@@ -16,6 +23,7 @@ export interface RunDeps {
   topic: string;
   kinds: ConnectorKinds;
   secrets: ResolveSecrets;
+  networkOf: NetworkOf;
   tempDir: string;
   limits: SourceLimits;
   logger: Logger;
@@ -89,6 +97,9 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     signal: AbortSignal.any([job.signal, limit]),
     tempDir,
     limits: deps.limits,
+    mode: connector.mode,
+    primaryKey: connector.primaryKey,
+    network: deps.networkOf(connector.department),
   };
   const sender = createSender(
     deps,
@@ -101,7 +112,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     },
     MAX_BYTES_IN_MEMORY,
   );
-  let columns: SourceColumn[] = [];
+  let start: Omit<Extract<SourceMessage, { type: 'start' }>, 'type'> = { columns: [] };
   const result = { id: sync.id, attempt: sync.attempt };
   try {
     for await (const message of kind.read(context)) {
@@ -109,21 +120,26 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
         const { validators } = message;
         return { ...result, state: 'unchanged', rows: 0, rejected: 0, bytes: 0, ...(validators ? { validators } : {}) };
       }
-      if (message.type === 'start') columns = message.columns;
+      if (message.type === 'start') start = message;
       else if (message.type === 'rows') await sender.rows(message.csv, message.rows);
       else if (message.type === 'rejected') await sender.rejected(message.rows);
       else {
-        const { files, lines, cursor } = message;
+        const { files, lines, cursor, warnings = [] } = message;
         throwIfAborted(job.signal);
+        if (warnings.length > 0)
+          deps.logger.warn({ sync: sync.id, dataset: sync.dataset, warnings }, 'read with warnings');
         const { rows, rejected, bytes } = await sender.complete(
           (totals) => ({
             ...totals,
             mode: connector.mode,
             number: sync.number,
-            columns,
+            columns: start.columns,
+            scope: start.scope ?? (connector.mode === 'full' ? 'all' : 'part'),
+            operations: start.operations ?? false,
             files,
             lines,
             cursor,
+            ...(warnings.length > 0 ? { warnings } : {}),
             startedAt,
             completedAt: new Date().toISOString(),
           }),

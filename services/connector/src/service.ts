@@ -10,6 +10,7 @@ import type { RunningService, ServiceContext } from '@songhua/runtime';
 import type { ServiceConfig } from './config.js';
 import { createHttp } from './http.js';
 import { createMeters } from './meters.js';
+import { createNetworks } from './networks.js';
 import { claimSlots } from './requests.js';
 import { createResultWriter } from './results.js';
 import { runSync } from './run-sync.js';
@@ -44,14 +45,15 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const owner = `${hostname()}-${process.pid}-${unique}`;
   const tempDir = await openTempDir(config.SONGHUA_TEMP_DIR, unique);
 
-  const kinds = connectorKinds({ fileRoots: config.SONGHUA_FILE_ROOTS, allowedAddresses: config.SONGHUA_HTTP_ALLOW });
+  const kinds = connectorKinds({ fileRoots: config.SONGHUA_FILE_ROOTS });
+  const networkOf = createNetworks(config.SONGHUA_NETWORK_ALLOW);
   const secrets = createSecretResolver(config.SONGHUA_SECRETS_DIR);
   const limits = {
     maxBytes: config.SONGHUA_SOURCE_MAX_BYTES,
     timeoutMs: config.SONGHUA_SOURCE_TIMEOUT_SECONDS * 1000,
   };
   const meters = createMeters(metrics);
-  const run = { producer, topic: parts.topic ?? RECORDS_TOPIC, kinds, secrets, tempDir, limits, logger };
+  const run = { producer, topic: parts.topic ?? RECORDS_TOPIC, kinds, secrets, networkOf, tempDir, limits, logger };
   const worker = startWorker({
     owner,
     syncs: catalog.syncs,
@@ -78,7 +80,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const http = createHttp({
     catalog,
     kinds,
-    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, tempDir, limits }),
+    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, networkOf, tempDir, limits }),
     metrics,
     logger,
     ready: () => catalog.ping(),

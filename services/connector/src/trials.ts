@@ -1,9 +1,10 @@
-import type { ConnectorRepository } from '@songhua/catalog';
+import type { ConnectorRecord, ConnectorRepository } from '@songhua/catalog';
 import { cellsOf, type ReadContext, type SourceLimits, type StreamInfo } from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
-import { type ConnectorSpec, connectorSpec, type RejectedRow, type SourceColumn } from '@songhua/contracts';
+import { connectorSpec, type RejectedRow, type SourceColumn } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
+import type { NetworkOf } from './networks.js';
 import { kindOf, parseConfig, withTempDir } from './run-sync.js';
 import type { ResolveSecrets } from './secrets.js';
 
@@ -22,6 +23,8 @@ export interface Preview {
   /** Cells as the source wrote them. */
   rows: string[][];
   rejected: RejectedRow[];
+  /** How the source is read: what was found, on which evidence, how surely. */
+  decisions: NonNullable<StreamInfo['decisions']>;
 }
 
 export interface Trials {
@@ -30,10 +33,13 @@ export interface Trials {
   preview(trial: Trial): Promise<Preview>;
 }
 
+type Tried = Pick<ConnectorRecord, 'spec'> & Partial<Pick<ConnectorRecord, 'department' | 'primaryKey'>>;
+
 export interface TrialDeps {
   connectors: ConnectorRepository;
   kinds: ConnectorKinds;
   secrets: ResolveSecrets;
+  networkOf: NetworkOf;
   tempDir: string;
   limits: SourceLimits;
 }
@@ -43,10 +49,13 @@ const TRIAL_TIMEOUT_MS = 60_000;
 
 /** Tries connectors without a sync and without a trace: nothing is stored or sent. */
 export function createTrials(deps: TrialDeps): Trials {
-  const specOf = async (trial: Trial): Promise<ConnectorSpec> => {
-    if ('resource' in trial) return trial.resource.spec;
+  const tried = async (trial: Trial): Promise<Tried> => {
+    if ('resource' in trial) {
+      const { spec } = trial.resource;
+      return { spec, ...(await deps.connectors.dataset(spec.dataset)) };
+    }
     const connector = await deps.connectors.get(trial.name);
-    if (connector) return connector.spec;
+    if (connector) return connector;
     throw new SonghuaError('connector.unknown', `no connector is named ${trial.name}; apply it first`, {
       actor: 'department',
     });
@@ -56,14 +65,24 @@ export function createTrials(deps: TrialDeps): Trials {
     trial: Trial,
     work: (kind: ReturnType<typeof kindOf>, context: ReadContext<unknown>) => Promise<T>,
   ): Promise<T> => {
-    const spec = await specOf(trial);
+    const { spec, department, primaryKey } = await tried(trial);
     const kind = kindOf(deps.kinds, spec.kind);
     const config = parseConfig(kind, spec.config);
     const secrets = await deps.secrets(spec.secrets);
     const limits = { ...deps.limits, timeoutMs: TRIAL_TIMEOUT_MS };
     const signal = AbortSignal.timeout(TRIAL_TIMEOUT_MS);
     return withTempDir(deps.tempDir, (tempDir) =>
-      work(kind, { config, secrets, cursor: undefined, signal, tempDir, limits }),
+      work(kind, {
+        config,
+        secrets,
+        cursor: undefined,
+        signal,
+        tempDir,
+        limits,
+        mode: spec.mode,
+        primaryKey: primaryKey ?? [],
+        network: deps.networkOf(department ?? ''),
+      }),
     );
   };
 
@@ -72,10 +91,12 @@ export function createTrials(deps: TrialDeps): Trials {
     discover: (trial) => attempt(trial, async (kind, context) => ({ streams: await kind.discover(context) })),
     preview: (trial) =>
       attempt(trial, async (kind, context) => {
-        const preview: Preview = { columns: [], rows: [], rejected: [] };
+        const preview: Preview = { columns: [], rows: [], rejected: [], decisions: [] };
         for await (const message of kind.read(context)) {
-          if (message.type === 'start') preview.columns = message.columns;
-          else if (message.type === 'rows')
+          if (message.type === 'start') {
+            preview.columns = message.columns;
+            preview.decisions = message.decisions ?? [];
+          } else if (message.type === 'rows')
             preview.rows.push(...cellsOf(message.csv, trial.rows - preview.rows.length));
           else if (message.type === 'rejected')
             preview.rejected.push(...message.rows.slice(0, trial.rows - preview.rejected.length));

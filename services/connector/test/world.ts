@@ -95,7 +95,7 @@ export async function createWorld(): Promise<World> {
         SONGHUA_DATABASE_URL: database.url,
         SONGHUA_TEMP_DIR: join(root, '.temp'),
         SONGHUA_FILE_ROOTS: root,
-        SONGHUA_HTTP_ALLOW: '127.0.0.1',
+        SONGHUA_NETWORK_ALLOW: '127.0.0.1',
         SONGHUA_SCHEDULE_JITTER_SECONDS: '0',
         SONGHUA_SYNC_LEASE_SECONDS: '3',
         ...overrides,

@@ -40,6 +40,8 @@ function syncOf(
     batches.filter((b) => b.rejected === rejected).reduce((n, b) => n + b.rows, 0);
   const completed: SyncCompleted = {
     mode: 'full',
+    scope: 'all',
+    operations: false,
     number: 1,
     columns: [],
     files: [],

@@ -1,5 +1,6 @@
 import {
   type Connector,
+  createDetectionMemory,
   hashFile,
   type ReadContext,
   readingFor,
@@ -62,9 +63,10 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
     seen.push({ name: file.name, ...validators, sha256: await hash(file, signal) });
   }
   const cursor = { version: 1, reading, files: seen } satisfies FileCursor;
+  const memory = createDetectionMemory(known?.detections);
   if (known && hasSameContent(known, seen)) {
     await assertUnchanged(files, seen, signal);
-    yield { type: 'unchanged', validators: cursor };
+    yield { type: 'unchanged', validators: { ...cursor, detections: known.detections } };
     return;
   }
 
@@ -76,14 +78,20 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
   }));
   let lines: LineRun[];
   try {
-    lines = yield* readTables(files, readingFor(context));
+    lines = yield* readTables(files, { ...readingFor(context), memory });
   } catch (error) {
     // A file that is being rewritten looks broken; say what is really the matter.
     if (!signal.aborted) await assertUnchanged(files, seen, signal);
     throw error;
   }
   await assertUnchanged(files, seen, signal);
-  yield { type: 'end', files: sources, lines, cursor };
+  yield {
+    type: 'end',
+    files: sources,
+    lines,
+    cursor: { ...cursor, detections: memory.kept },
+    warnings: memory.warnings,
+  };
 }
 
 const at = <T>(items: T[], index: number): T => items[index] as T;

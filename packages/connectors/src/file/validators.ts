@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { sourceError } from '@songhua/connector-sdk';
+import { detectionSchema, sourceError } from '@songhua/connector-sdk';
 import type { Cursor } from '@songhua/contracts';
 import { z } from 'zod';
 import { type FoundFile, fileError } from './roots.js';
@@ -21,7 +21,12 @@ const fileCursorSchema = z.object({
   sha256: z.string(),
   racy: z.boolean(),
 });
-const cursorSchema = z.object({ version: z.literal(1), reading: z.string(), files: z.array(fileCursorSchema) });
+const cursorSchema = z.object({
+  version: z.literal(1),
+  reading: z.string(),
+  files: z.array(fileCursorSchema),
+  detections: z.array(detectionSchema).optional().catch(undefined),
+});
 export type FileCursor = z.infer<typeof cursorSchema>;
 export type SeenFile = z.infer<typeof fileCursorSchema>;
 

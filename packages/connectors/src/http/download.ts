@@ -1,9 +1,8 @@
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
-import { type Spooled, sourceError, spool, throwIfAborted, tooLarge } from '@songhua/connector-sdk';
+import { type Network, type Spooled, sourceError, spool, throwIfAborted, tooLarge } from '@songhua/connector-sdk';
 import { codeOf } from '@songhua/domain';
 import { Agent, type Dispatcher, request } from 'undici';
-import type { AddressGuard } from './addresses.js';
 
 export interface Download extends Spooled {
   /** The address that answered, after redirects. */
@@ -35,9 +34,9 @@ export interface Downloader {
   close(): Promise<void>;
 }
 
-export function createDownloader(guard: AddressGuard): Downloader {
+export function createDownloader(network: Network): Downloader {
   const agent = new Agent({
-    connect: { lookup: guard.lookup, timeout: 10_000 },
+    connect: { lookup: network.lookup, timeout: 10_000 },
     headersTimeout: IDLE_MS,
     bodyTimeout: IDLE_MS,
     connections: 8,
@@ -50,7 +49,7 @@ export function createDownloader(guard: AddressGuard): Downloader {
       let url = new URL(start);
       try {
         for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-          checkHop(url, guard);
+          checkHop(url, network);
           const sameOrigin = url.origin === new URL(start).origin;
           const response = await request(url.href, {
             dispatcher: agent,
@@ -78,10 +77,10 @@ export function createDownloader(guard: AddressGuard): Downloader {
 /** Address without credentials, query and fragment, for messages: those parts carry tokens. */
 export const shown = (url: URL): string => `${url.origin}${url.pathname}`;
 
-function checkHop(url: URL, guard: AddressGuard): void {
+function checkHop(url: URL, network: Network): void {
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw sourceError('connector.address-refused', `${url.protocol} addresses are not read; use http or https`);
-  guard.checkUrl(url);
+  network.check(url.hostname);
 }
 
 const header = (response: Dispatcher.ResponseData, name: string): string | undefined => {

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import {
   type Connector,
+  createDetectionMemory,
+  detectionSchema,
+  type Network,
   type ReadContext,
   readingFor,
   readingOf,
@@ -12,7 +15,6 @@ import {
 } from '@songhua/connector-sdk';
 import type { Cursor, SourceFile } from '@songhua/contracts';
 import { z } from 'zod';
-import { createAddressGuard } from './addresses.js';
 import { createDownloader, type Download, type Downloader, shown } from './download.js';
 
 const configSchema = z.strictObject({
@@ -29,6 +31,7 @@ const httpCursorSchema = z.object({
   etag: z.string().optional(),
   lastModified: z.string().optional(),
   sha256: z.string(),
+  detections: z.array(detectionSchema).optional().catch(undefined),
 });
 type HttpCursor = z.infer<typeof httpCursorSchema>;
 
@@ -36,12 +39,17 @@ export type HttpConnector = Connector<HttpConfig> & { close(): Promise<void> };
 
 /**
  * Downloads one file by HTTP. Secrets: `token` (Bearer), or `username` and `password` (Basic).
- * `allowedAddresses` are the internal addresses or CIDR ranges that may be reached.
  */
-export function createHttpConnector(options: { allowedAddresses: string[] }): HttpConnector {
-  const downloader = createDownloader(createAddressGuard(options.allowedAddresses));
+export function createHttpConnector(): HttpConnector {
+  // One a network, so that connections are kept between reads.
+  const downloaders = new Map<Network, Downloader>();
+  const downloaderOf = ({ network }: ReadContext<HttpConfig>): Downloader => {
+    const known = downloaders.get(network) ?? createDownloader(network);
+    downloaders.set(network, known);
+    return known;
+  };
   const fetched = async (context: ReadContext<HttpConfig>) => {
-    const { path, download } = await fetchSource(downloader, context, undefined);
+    const { path, download } = await fetchSource(downloaderOf(context), context, undefined);
     return download === undefined ? [] : [{ name: nameOf(download), path }];
   };
   return {
@@ -55,8 +63,10 @@ export function createHttpConnector(options: { allowedAddresses: string[] }): Ht
     async discover(context) {
       return streamsOf(await fetched(context), readingFor(context));
     },
-    read: (context) => read(context, downloader),
-    close: () => downloader.close(),
+    read: (context) => read(context, downloaderOf(context)),
+    close: async () => {
+      await Promise.all([...downloaders.values()].map((downloader) => downloader.close()));
+    },
   };
 }
 
@@ -72,7 +82,7 @@ async function* read(context: ReadContext<HttpConfig>, downloader: Downloader): 
   }
   const cursor = { version: 1, reading, sha256: download.sha256, ...validatorsOf(download) } satisfies HttpCursor;
   if (known?.sha256 === download.sha256) {
-    yield { type: 'unchanged', validators: cursor };
+    yield { type: 'unchanged', validators: { ...cursor, detections: known.detections } };
     return;
   }
   const file: SourceFile = {
@@ -81,8 +91,15 @@ async function* read(context: ReadContext<HttpConfig>, downloader: Downloader): 
     sha256: download.sha256,
     ...modifiedAt(download.lastModified),
   };
-  const lines = yield* readTables([{ name: file.name, path }], readingFor(context));
-  yield { type: 'end', files: [file], lines, cursor };
+  const memory = createDetectionMemory(known?.detections);
+  const lines = yield* readTables([{ name: file.name, path }], { ...readingFor(context), memory });
+  yield {
+    type: 'end',
+    files: [file],
+    lines,
+    cursor: { ...cursor, detections: memory.kept },
+    warnings: memory.warnings,
+  };
 }
 
 async function fetchSource(downloader: Downloader, context: ReadContext<HttpConfig>, known: HttpCursor | undefined) {

@@ -30,8 +30,8 @@ const INTERNAL: [string, number, 'ipv4' | 'ipv6'][] = [
 ];
 
 export interface AddressGuard {
-  /** Throws `connector.address-refused` for a URL whose host is written as an address that may not be reached. */
-  checkUrl(url: URL): void;
+  /** Throws `connector.address-refused` for a host that is written as an address that may not be reached. */
+  check(host: string): void;
   /** DNS lookup that fails when any answer may not be reached, so that rebinding between check and connect is impossible. */
   lookup: LookupFunction;
 }
@@ -61,14 +61,14 @@ export function createAddressGuard(allowed: string[]): AddressGuard {
     if (permitted.check(address, family) || !internal.check(address, family)) return undefined;
     return sourceError(
       'connector.address-refused',
-      `${host} is an internal address (${address}), which connectors may not reach; the operator can allow it in SONGHUA_HTTP_ALLOW`,
+      `${host} is an internal address (${address}), which connectors may not reach; the operator can allow it in SONGHUA_NETWORK_ALLOW`,
     );
   };
 
   return {
-    checkUrl(url) {
-      const host = url.hostname.replace(/^\[|\]$/g, '');
-      const problem = isIP(host) === 0 ? undefined : refusal(host, url.host);
+    check(host) {
+      const address = host.replace(/^\[|\]$/g, '');
+      const problem = isIP(address) === 0 ? undefined : refusal(address, host);
       if (problem) throw problem;
     },
     lookup: (hostname, options, callback) => {
