@@ -133,6 +133,7 @@ async function publish(
         number: completed.number,
         files: completed.files,
         changedAt: sourceChangedAt(landing),
+        ...(completed.warnings && { warnings: completed.warnings }),
       },
       cursor: completed.cursor,
       createdAt: new Date().toISOString(),

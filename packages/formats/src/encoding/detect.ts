@@ -9,6 +9,9 @@ export interface EncodingGuess extends Decision {
   undecided: boolean;
 }
 
+/** Evidence of an encoding that nothing beyond ASCII has put to the test. */
+export const ONLY_ASCII = 'only ASCII so far';
+
 const guess = (
   value: string,
   evidence: string,
@@ -47,7 +50,7 @@ export function detectEncoding(sample: Buffer, whole: boolean): EncodingGuess {
   }
   const wide = utf16Pattern(sample);
   if (wide !== undefined) return wide;
-  if (isAscii(sample)) return guess('utf-8', 'only ASCII so far', 0.9, { undecided: !whole });
+  if (isAscii(sample)) return guess('utf-8', ONLY_ASCII, 0.9, { undecided: !whole });
   if (isUtf8(whole ? sample : withoutPartial(sample))) return guess('utf-8', 'valid UTF-8 beyond ASCII', 0.99);
   const { share, mixed } = utf8Share(sample);
   if (mixed || share > 0.5) {

@@ -20,7 +20,7 @@ export async function openXml(input: FormatInput): Promise<TableReader[]> {
   const { source, limits, options, decisions } = input;
   const text: XmlText = { name: source.name, chunks: () => source.chunks(), encoding: chooseEncoding(input), limits };
   const survey = new XmlSurvey(limits);
-  for await (const _ of feedXml(text, survey));
+  for await (const _ of feedXml(text, survey)) if (survey.overflow) throw tooManyColumns(source.name, limits.columns);
   const records = chooseRecords(survey, options.recordPath);
   if (records === undefined) throw missing(source.name, options.recordPath ?? '');
   const { place, evidence, confidence } = records;
@@ -28,7 +28,7 @@ export async function openXml(input: FormatInput): Promise<TableReader[]> {
     throw emptySource(source.name);
   decisions.push({ what: 'records', value: pathText(place), evidence, confidence });
   const { columns, headers } = columnsOf(place);
-  if (survey.overflow || headers.length > limits.columns) throw tooManyColumns(source.name, limits.columns);
+  if (headers.length > limits.columns) throw tooManyColumns(source.name, limits.columns);
   const named = nameColumns(headers.map((header) => header.label)).map(({ name }, k) => ({
     name,
     source: headers[k]?.source ?? '',
