@@ -9,6 +9,9 @@ const frequency = z.enum(Object.keys(FREQUENCIES) as [Frequency, ...Frequency[]]
 export const departmentSpec = z.strictObject({ title: z.string(), titleEn: z.string().optional() });
 export const domainSpec = z.strictObject({ title: z.string(), titleEn: z.string().optional() });
 
+// Longer ones are values, and each is compared with every cell.
+const blanks = z.array(z.string().max(100)).max(100);
+
 export const datasetSpec = z.strictObject({
   title: z.string(),
   description: z.string().optional(),
@@ -23,9 +26,13 @@ export const datasetSpec = z.strictObject({
         type: z.enum(COLUMN_TYPES),
         title: z.string().optional(),
         required: z.boolean().optional(),
+        /** Cells that have no value in this column; in text too, where otherwise only the empty cell has none. */
+        blanks: blanks.optional(),
       }),
     )
     .optional(),
+  /** Cells that have no value in columns that are not text, instead of the usual ones (无, -, N/A, NULL …). */
+  blanks: blanks.optional(),
   schemaPolicy: z.enum(SCHEMA_POLICIES).default('hold'),
   guards: z
     .strictObject({

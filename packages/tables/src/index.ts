@@ -1,3 +1,4 @@
 export { wrongType } from './normalize/rejects.js';
 export * from './tables.js';
 export * from './types.js';
+export { DEFAULT_BLANKS } from './values/blank.js';

@@ -6,6 +6,8 @@ export interface DeclaredColumn {
   type: ColumnType;
   title?: string;
   required?: boolean;
+  /** Cells that have no value in this column; in text too, where otherwise only the empty cell has none. */
+  blanks?: readonly string[];
 }
 
 export interface NormalizeInput {
@@ -20,6 +22,8 @@ export interface NormalizeInput {
   readerRejected: number;
   mode: SyncMode;
   declared?: DeclaredColumn[];
+  /** Cells that have no value in columns that are not text; DEFAULT_BLANKS when absent. */
+  blanks?: readonly string[];
   primaryKey: string[];
   schemaPolicy: SchemaPolicy;
   maxRejected: number;

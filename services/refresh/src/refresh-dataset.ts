@@ -172,13 +172,15 @@ async function normalize(
     readerRejected: completed.rejected,
     mode: completed.mode,
     ...(spec.columns && {
-      declared: spec.columns.map(({ name, type, title, required }) => ({
+      declared: spec.columns.map(({ name, type, title, required, blanks }) => ({
         name,
         type,
         ...(title !== undefined && { title }),
         ...(required !== undefined && { required }),
+        ...(blanks && { blanks }),
       })),
     }),
+    ...(spec.blanks && { blanks: spec.blanks }),
     primaryKey: spec.primaryKey,
     schemaPolicy: spec.schemaPolicy,
     maxRejected: spec.guards.maxRejected,

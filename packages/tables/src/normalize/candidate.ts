@@ -2,7 +2,7 @@ import { SonghuaError } from '@songhua/domain';
 import type { Session } from '../engine.js';
 import { ident, literal } from '../sql.js';
 import { decimalWidth } from '../values/decimal.js';
-import { type ClassCounts, classify } from './classify.js';
+import { type ClassCounts, type ClassifiedColumn, classify } from './classify.js';
 import { decideType, surelyText } from './infer.js';
 import { badRows, type Forms, goodRows, type PlannedColumn } from './plan.js';
 import { reviseTypes, sameTypes, withType } from './revise.js';
@@ -39,13 +39,15 @@ interface Sample {
   counts: Map<number, ClassCounts>;
 }
 
-const cellsToInfer = (plan: readonly PlannedColumn[]): number[] =>
-  plan.flatMap(({ basis, cell }) => (basis === 'inferred' && cell !== undefined ? [cell] : []));
+const cellsToInfer = (plan: readonly PlannedColumn[]): ClassifiedColumn[] =>
+  plan.flatMap(({ basis, cell, blanks }) =>
+    basis === 'inferred' && cell !== undefined ? [{ cell, blanks: blanks.typed }] : [],
+  );
 
 /** Declared decimals whose width no version has fixed yet: the sample tells it, as DECIMAL(38) costs six times DECIMAL(18). */
-const cellsToMeasure = (plan: readonly PlannedColumn[]): number[] =>
-  plan.flatMap(({ basis, cell, column }) =>
-    basis === 'declared' && column.type === 'decimal' && cell !== undefined ? [cell] : [],
+const cellsToMeasure = (plan: readonly PlannedColumn[]): ClassifiedColumn[] =>
+  plan.flatMap(({ basis, cell, column, blanks }) =>
+    basis === 'declared' && column.type === 'decimal' && cell !== undefined ? [{ cell, blanks: blanks.typed }] : [],
   );
 
 /** The type that the sample gives a column which is not fixed. */
@@ -54,7 +56,8 @@ function guess(planned: PlannedColumn, seen: ClassCounts | undefined): PlannedCo
   if (!seen || basis === 'fixed') return planned;
   if (basis === 'inferred') return withType(planned, decideType(seen, column.name));
   const width = column.type === 'decimal' ? decimalWidth(seen.whole, seen.scale) : undefined;
-  return width ? withType(planned, { type: 'decimal', ...width }) : planned;
+  const { unit } = planned.unitFixed ? column : decideType(seen, column.name);
+  return width ? withType(planned, { type: 'decimal', ...width, ...(unit && { unit }) }) : planned;
 }
 
 /** Classifies a sample, and all of what a sample cannot settle. The sample stands for the files when it holds every row. */
@@ -70,7 +73,7 @@ async function sampleRows(session: Session, landed: Landed, plan: PlannedColumn[
   await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${firstRows(landed)} LIMIT ${limit}`);
   const counts = await classify(session, 'sample', sampled);
   if (whole) return { relation: 'sample', counts };
-  const open = inferred.filter((cell) => {
+  const open = inferred.filter(({ cell }) => {
     const seen = counts.get(cell);
     return seen !== undefined && decideType(seen, '').type === 'string' && !surelyText(seen, landed.rows);
   });

@@ -1,6 +1,6 @@
 import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
-import { BLANK_TOKENS, plainText } from '../values/blank.js';
+import { type Blanks, plainText } from '../values/blank.js';
 import { FALSE_WORDS, TRUE_WORDS } from '../values/boolean.js';
 import { MAX_PRECISION, PERCENT_DIGITS } from '../values/decimal.js';
 
@@ -54,8 +54,6 @@ const PLAIN_DATETIME = /^[0-9-]{10}[T ][0-9:]{8}(?:Z|[+-][0-9:]{5})?$/;
 // 3:15 may be a score or a ratio; two-digit hours or seconds make it a time.
 const TIME = /^(?:[0-9]{2}:[0-9]{2}|[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)$/;
 
-const BLANKS: ReadonlySet<string> = new Set(BLANK_TOKENS);
-const LONGEST_BLANK = Math.max(...BLANK_TOKENS.map((token) => token.length));
 // Nothing but text is longer, blanks around it included; outlines of areas have hundreds of kilobytes.
 const LONGEST_TYPED = 256;
 const FLAGS: ReadonlySet<string> = new Set(['y', 'n']);
@@ -96,10 +94,10 @@ function isPercent(text: string): boolean {
   return whole.length + fraction.length > 0 && whole.length + fraction.length + PERCENT_DIGITS <= MAX_PRECISION;
 }
 
-/** Adds a cell that is not null to `counts`. */
-export function addCell(counts: ClassCounts, cell: string): void {
+/** Adds a cell that is not null to `counts`, unless it is one of `blanks`. */
+export function addCell(counts: ClassCounts, cell: string, blanks: Blanks): void {
   const text = plainText(cell);
-  if (text.length <= LONGEST_BLANK && BLANKS.has(text)) {
+  if (text.length <= blanks.longest && blanks.tokens.has(text)) {
     counts.unusual++;
     return;
   }
@@ -143,21 +141,29 @@ export function addCell(counts: ClassCounts, cell: string): void {
   else add('string', true);
 }
 
+/** A source column and what has no value in it. */
+export interface ClassifiedColumn {
+  cell: number;
+  blanks: Blanks;
+}
+
 /** Classifies the cells of the given source columns of `relation`, chunk by chunk. */
 export async function classify(
   session: Session,
   relation: string,
-  columns: readonly number[],
+  columns: readonly ClassifiedColumn[],
 ): Promise<Map<number, ClassCounts>> {
   const counts = columns.map(noCells);
   if (columns.length > 0) {
-    const cells = columns.map((column) => `left(${cellName(column)}, ${LONGEST_TYPED})`);
+    const cells = columns.map(({ cell }) => `left(${cellName(cell)}, ${LONGEST_TYPED})`);
     for await (const chunk of session.columns(`SELECT ${cells.join(', ')} FROM ${relation}`)) {
       chunk.forEach((cells, i) => {
-        const column = counts[i];
-        if (column) for (const cell of cells) if (typeof cell === 'string') addCell(column, cell);
+        const column = columns[i];
+        const counted = counts[i];
+        if (!column || !counted) return;
+        for (const cell of cells) if (typeof cell === 'string') addCell(counted, cell, column.blanks);
       });
     }
   }
-  return new Map(columns.map((column, i) => [column, counts[i] ?? noCells()]));
+  return new Map(columns.map(({ cell }, i) => [cell, counts[i] ?? noCells()]));
 }

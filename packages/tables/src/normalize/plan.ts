@@ -1,6 +1,6 @@
 import type { Column, ColumnType } from '@songhua/domain';
 import { cellName, ident } from '../sql.js';
-import { isBlank } from '../values/blank.js';
+import { type BlankPolicy, type Blanks, isBlank, mayBeValues } from '../values/blank.js';
 import { RULES } from '../values/rules.js';
 import type { Sql } from '../values/types.js';
 
@@ -10,8 +10,11 @@ export interface PlannedColumn {
   /** Index of the source column; undefined when the source no longer has it, and then every value is NULL. */
   cell: number | undefined;
   required: boolean;
+  blanks: BlankPolicy;
   /** `inferred`: decided by this refresh; `fixed`: by an earlier version; `declared`: by a person. */
   basis: 'inferred' | 'fixed' | 'declared';
+  /** An earlier version published it with its unit, or without one. */
+  unitFixed?: boolean;
   /** Types that looked right and failed on the whole. */
   excluded?: ColumnType[];
 }
@@ -19,22 +22,30 @@ export interface PlannedColumn {
 /** How much of a type's forms a pass reads: `plain` is the cast alone, `every` all forms and the words for blank. */
 export type Forms = 'plain' | 'every';
 
+/** The cells of a planned column that have no value. */
+export const blanksIn = ({ column, blanks }: PlannedColumn): Blanks =>
+  column.type === 'string' ? blanks.text : blanks.typed;
+
 /** The typed value of a planned column, from the cells of a landed row. */
-function typedValue({ column, cell }: PlannedColumn, forms: Forms): Sql {
+function typedValue(planned: PlannedColumn, forms: Forms): Sql {
+  const { column, cell } = planned;
   const rule = RULES[column.type];
   if (cell === undefined) return `CAST(NULL AS ${rule.sqlType(column)})`;
   const parse = forms === 'plain' && rule.parsePlain ? rule.parsePlain : rule.parse;
-  return parse(cellName(cell), column);
+  const value = parse(cellName(cell), column);
+  const blanks = blanksIn(planned);
+  return mayBeValues(blanks) ? `CASE WHEN NOT ${isBlank(cellName(cell), blanks)} THEN ${value} END` : value;
 }
 
 /** Whether the cell of a planned column is to blame for rejecting its row; `value` is its typed value. */
-function misfitOf({ column, cell, required }: PlannedColumn, value: Sql, forms: Forms): Sql | undefined {
+function misfitOf(planned: PlannedColumn, value: Sql, forms: Forms): Sql | undefined {
+  const { column, cell, required } = planned;
   if (cell === undefined) return required ? 'true' : undefined;
   if (required) return `${value} IS NULL`;
   if (column.type === 'string') return undefined;
   if (forms === 'plain') return `(${value} IS NULL AND ${cellName(cell)} IS NOT NULL)`;
   // CASE is the only form that DuckDB never evaluates eagerly; the blank test is ten times dearer than the parse.
-  return `CASE WHEN ${value} IS NOT NULL THEN false ELSE NOT ${isBlank(cellName(cell))} END`;
+  return `CASE WHEN ${value} IS NOT NULL THEN false ELSE NOT ${isBlank(cellName(cell), blanksIn(planned))} END`;
 }
 
 /** Typed rows of `relation` that have no misfit, under the published names, in order. */

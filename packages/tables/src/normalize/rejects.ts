@@ -7,7 +7,8 @@ import type { Column, ColumnType } from '@songhua/domain';
 import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
 import type { NormalizeInput } from '../types.js';
-import type { PlannedColumn } from './plan.js';
+import { isBlankText } from '../values/blank.js';
+import { blanksIn, type PlannedColumn } from './plan.js';
 import { numbered } from './source.js';
 
 // What the contract lets a quarantined row show.
@@ -79,7 +80,8 @@ function blame(
   }
   const { name } = first.column;
   const others = othersOf(fields.length);
-  const empty = first.cell === undefined || cells[first.cell] === null;
+  const cell = first.cell === undefined ? null : (cells[first.cell] ?? null);
+  const empty = cell === null || isBlankText(cell, blanksIn(first));
   if (empty && key.includes(name)) {
     return {
       code: 'key.missing',

@@ -1,9 +1,10 @@
 import type { Session } from '../engine.js';
 import { cellName } from '../sql.js';
+import { isBlank } from '../values/blank.js';
 import { decimalWidth } from '../values/decimal.js';
 import { addCell, type ClassCounts, noCells } from './classify.js';
 import { cellsOf, classFor, decideType, type Inferred, misfitsAllowed } from './infer.js';
-import type { PlannedColumn } from './plan.js';
+import { blanksIn, type PlannedColumn } from './plan.js';
 import type { Drift } from './schema.js';
 
 /** `planned` with another type (and width). */
@@ -54,6 +55,10 @@ function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): Plann
     const tried = [...excluded, type];
     return { ...withType(planned, decideType(all, column.name, tried)), excluded: tried };
   }
+  if (basis === 'declared' && type === 'decimal' && !planned.unitFixed && unit === undefined) {
+    const decided = decideType(all, column.name);
+    if (decided.unit) return withType(planned, decided);
+  }
   if (type === 'decimal' && (bad.scale > scale || bad.whole > precision - scale)) {
     // What a version has fixed must go on holding its values; a declared width is only as wide as what was seen.
     const held = basis === 'fixed' || bad.whole > precision - scale ? precision - scale : (sample?.whole ?? 0);
@@ -73,20 +78,22 @@ export async function reviseTypes(
   state: { plan: PlannedColumn[]; counts: Map<number, ClassCounts>; drift: Drift; filled: readonly number[] },
 ): Promise<PlannedColumn[]> {
   const { plan, counts, drift, filled } = state;
-  const typed = plan.flatMap(({ cell, column }, field) =>
-    cell === undefined || column.type === 'string' || column.type === 'json' ? [] : [{ cell, field }],
-  );
+  const typed = plan.flatMap((planned, field) => {
+    const { cell, column } = planned;
+    if (cell === undefined || column.type === 'string' || column.type === 'json') return [];
+    return [{ cell, field, blanks: blanksIn(planned) }];
+  });
   if (typed.length === 0) return plan;
   const found = new Map(typed.map(({ field }) => [field, { bad: noCells(), misfits: 0 }]));
   const misfits = typed.map(
-    ({ field, cell }) =>
-      `count(*) FILTER (list_contains(_fields, ${field}) AND ${cellName(cell)} IS NOT NULL) AS m${field}`,
+    ({ field, cell, blanks }) =>
+      `count(*) FILTER (list_contains(_fields, ${field}) AND NOT ${isBlank(cellName(cell), blanks)}) AS m${field}`,
   );
   const blamed = await session.one(`SELECT ${misfits.join(', ')} FROM bad`);
   for await (const chunk of session.columns(`SELECT ${typed.map(({ cell }) => cellName(cell)).join(', ')} FROM bad`)) {
-    typed.forEach(({ field }, i) => {
+    typed.forEach(({ field, blanks }, i) => {
       const counted = found.get(field);
-      if (counted) for (const cell of chunk[i] ?? []) if (typeof cell === 'string') addCell(counted.bad, cell);
+      if (counted) for (const cell of chunk[i] ?? []) if (typeof cell === 'string') addCell(counted.bad, cell, blanks);
     });
   }
   return plan.map((planned, field) => {

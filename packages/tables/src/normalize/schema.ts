@@ -1,5 +1,6 @@
 import { type Column, SonghuaError } from '@songhua/domain';
 import type { NormalizeInput } from '../types.js';
+import { blankPolicy } from '../values/blank.js';
 import { decimalWidth } from '../values/decimal.js';
 import type { PlannedColumn } from './plan.js';
 
@@ -17,7 +18,9 @@ export const noDrift = (drift: Drift): boolean =>
 const DECLARED_DECIMAL = decimalWidth(15, 0);
 
 /** The columns of the version to be, before types are inferred, and what is different from before. */
-export function planColumns(input: Pick<NormalizeInput, 'columns' | 'primaryKey' | 'declared' | 'previous'>): {
+export function planColumns(
+  input: Pick<NormalizeInput, 'columns' | 'primaryKey' | 'declared' | 'previous' | 'blanks'>,
+): {
   plan: PlannedColumn[];
   drift: Drift;
 } {
@@ -26,6 +29,8 @@ export function planColumns(input: Pick<NormalizeInput, 'columns' | 'primaryKey'
   const key = new Set(input.primaryKey);
   const drift: Drift = { missing: [], added: [], retyped: [] };
   const plan: PlannedColumn[] = [];
+  const fixed = input.previous?.schema.columns ?? [];
+  const published = new Set(fixed);
   const place = (column: Column, basis: PlannedColumn['basis']): void => {
     const declaration = declared.get(column.name);
     const required = key.has(column.name) || (declaration?.required ?? false);
@@ -36,11 +41,12 @@ export function planColumns(input: Pick<NormalizeInput, 'columns' | 'primaryKey'
       column: { ...column, nullable: !required, ...(title ? { title } : {}), ...(source ? { source } : {}) },
       cell,
       required,
+      blanks: blankPolicy(declaration?.blanks, input.blanks),
       basis,
+      ...(published.has(column) ? { unitFixed: true } : {}),
     });
   };
 
-  const fixed = input.previous?.schema.columns ?? [];
   for (const column of fixed) {
     const declaration = declared.get(column.name);
     if (!sourceIndex.has(column.name)) drift.missing.push(column.name);
