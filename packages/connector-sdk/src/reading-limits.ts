@@ -15,6 +15,7 @@ export const readingLimitsSchema = z.strictObject({
   depth: limit('depth'),
   sharedBytes: limit('sharedBytes'),
   timeMs: limit('timeMs'),
+  mergedRanges: limit('mergedRanges'),
 } satisfies Record<keyof Limits, z.ZodType>);
 
 /** The limits that hold for a source: what its config asks for, within what the operator allows. */

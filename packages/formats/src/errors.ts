@@ -24,6 +24,7 @@ export const FORMAT_ERRORS = {
   'limit.entries': 'department',
   'limit.depth': 'department',
   'limit.shared-bytes': 'department',
+  'limit.merged-ranges': 'department',
   'limit.time': 'department',
   'json.invalid': 'department',
   'xml.invalid': 'department',
@@ -52,8 +53,14 @@ export const emptySource = (name: string): SonghuaError =>
 /** Why a row was not read. `zh` and `en` are what a clerk sees, joined by ` / `. */
 export const ROW_PROBLEMS = {
   'row.fields': {
-    zh: (f: RowFacts) => `应有 ${f.expected} 个字段，实有 ${f.found} 个；请检查分隔符和引号`,
-    en: (f: RowFacts) => `expected ${f.expected} fields, found ${f.found}; check delimiters and quotes`,
+    zh: (f: RowFacts) =>
+      f.place === undefined
+        ? `应有 ${f.expected} 个字段，实有 ${f.found} 个；请检查分隔符、引号或列宽`
+        : `单元格 ${f.place} 在表格的 ${f.expected} 列之外；请删除其内容，或为该列补上表头`,
+    en: (f: RowFacts) =>
+      f.place === undefined
+        ? `expected ${f.expected} fields, found ${f.found}; check delimiters, quotes or widths`
+        : `cell ${f.place} lies outside the ${f.expected} columns of the table; clear it, or give its column a header`,
   },
   'row.quote': {
     zh: () => '引号不成对；文字中的引号应写成两个',
@@ -80,8 +87,9 @@ export const ROW_PROBLEMS = {
     en: () => 'has a key twice; keep one of them',
   },
   'row.formula': {
-    zh: () => '公式没有计算结果；请用 Excel 打开并保存后再发送',
-    en: () => 'has a formula without its value; open it in a spreadsheet, save it and send it again',
+    zh: (f: RowFacts) => `单元格 ${f.place ?? ''} 的公式没有计算结果；请用 Excel 打开并保存后再发送`,
+    en: (f: RowFacts) =>
+      `cell ${f.place ?? ''} has a formula without its value; open it in a spreadsheet, save it and send it again`,
   },
 } as const;
 export type RowProblem = keyof typeof ROW_PROBLEMS;
@@ -90,6 +98,8 @@ export interface RowFacts {
   expected: number;
   found: number;
   encoding: string;
+  /** Where in the row, as the source names its cells. */
+  place?: string | undefined;
 }
 
 export function rowMessage(code: RowProblem, facts: RowFacts): string {

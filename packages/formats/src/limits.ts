@@ -15,6 +15,8 @@ export interface Limits {
   depth: number;
   /** Distinct texts of a workbook, which are held in memory while it is read. */
   sharedBytes: number;
+  /** Merged ranges of a workbook, which are held in memory while it is read. */
+  mergedRanges: number;
   /** Milliseconds that finding out and reading take together, without what the receiver of the rows takes. */
   timeMs: number;
 }
@@ -35,6 +37,8 @@ export const DEFAULT_LIMITS: Limits = {
   // Real documents stay below 20.
   depth: 100,
   sharedBytes: 96 * 1024 ** 2,
+  // Every second row of the longest sheet; spreadsheets themselves crawl far earlier.
+  mergedRanges: 500_000,
   // The largest source allowed passes in a quarter of it.
   timeMs: 60 * 60 * 1000,
 };
@@ -53,6 +57,7 @@ export const LARGEST_LIMITS: Limits = {
   entries: 100_000,
   depth: 1000,
   sharedBytes: 256 * 1024 ** 2,
+  mergedRanges: 2_000_000,
   timeMs: Number.MAX_SAFE_INTEGER,
 };
 

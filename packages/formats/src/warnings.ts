@@ -30,3 +30,27 @@ export const othersWarning = (paths: string[]): Warning =>
     `其他位置的记录未读取：${paths.join('、')}；如需读取，请在 recordPath 中写明其中一个`,
     `records elsewhere were not read: ${paths.join(', ')}; name one in recordPath to read it`,
   );
+
+/** What was made of merged cells among the rows; nothing where there were none. */
+export const mergedWarning = ({
+  down,
+  across,
+  covered,
+}: {
+  down: number;
+  across: number;
+  covered: number;
+}): Warning[] => {
+  if (down + across + covered === 0) return [];
+  const zh = [
+    `数据行中有合并单元格：向下补全 ${down} 个单元格`,
+    ...(across === 0 ? [] : [`${across} 处跨列合并，值只归第一列`]),
+    ...(covered === 0 ? [] : [`${covered} 个被合并遮住的值未读取`]),
+  ];
+  const en = [
+    `merged cells among the rows: ${down} cell(s) below were given their value`,
+    ...(across === 0 ? [] : [`${across} range(s) over several columns keep it in the first`]),
+    ...(covered === 0 ? [] : [`${covered} value(s) hidden under merged cells were not read`]),
+  ];
+  return [warning('sheet.merged', zh.join('；'), en.join('; '))];
+};

@@ -4,6 +4,8 @@ export interface RawSheet {
   name: string;
   /** What stands in `<sheetData>`. */
   rows: string;
+  /** References such as `A2:A4`. */
+  merges?: string[];
   state?: 'visible' | 'hidden' | 'veryHidden';
 }
 
@@ -44,8 +46,11 @@ export function rawWorkbook({ sheets, sharedStrings, styles = [], date1904 = fal
     'xl/styles.xml': `${head}<styleSheet xmlns="${NS}"><numFmts>${formats}</numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs>${cells}</cellXfs></styleSheet>`,
   };
   if (sharedStrings !== undefined) parts['xl/strings.xml'] = `${head}<sst xmlns="${NS}">${sharedStrings}</sst>`;
-  sheets.forEach(({ rows }, i) => {
-    parts[`xl/worksheets/s${i}.xml`] = `${head}<worksheet xmlns="${NS}"><sheetData>${rows}</sheetData></worksheet>`;
+  sheets.forEach(({ rows, merges = [] }, i) => {
+    const merged = merges.map((reference) => `<mergeCell ref="${reference}"/>`).join('');
+    const tail = merged === '' ? '' : `<mergeCells count="${merges.length}">${merged}</mergeCells>`;
+    parts[`xl/worksheets/s${i}.xml`] =
+      `${head}<worksheet xmlns="${NS}"><sheetData>${rows}</sheetData>${tail}</worksheet>`;
   });
   return zip(parts);
 }

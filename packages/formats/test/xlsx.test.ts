@@ -106,7 +106,7 @@ test('shared and rich texts, formulas, booleans, errors and numbers as text are 
     ['a\r\nb', '', 'codex', '#N/A'],
     ['00123', '5', '', ''],
   ]);
-  expect(table?.rejected.map((r) => [r.line, r.code, r.field])).toEqual([[4, 'row.formula', 'C']]);
+  expect(table?.rejected.map((r) => [r.line, r.code, r.field])).toEqual([[4, 'row.formula', 'C4']]);
 });
 
 test('visible sheets with text are tables; hidden ones are told, empty ones are none', async () => {

@@ -25,7 +25,7 @@ interface InspectFlags {
 // Written out, because asking the reader for its limits would load it for every command; a test compares them.
 export const LIMITS_HELP =
   'fieldBytes, rowBytes, columns, bytes (unpacked), ratio (unpacked bytes for each packed one), entries (files in an archive), ' +
-  'depth (of JSON and XML), sharedBytes (texts of a workbook), timeMs (reading one file).';
+  'depth (of JSON and XML), sharedBytes (texts of a workbook), mergedRanges (of a workbook), timeMs (reading one file).';
 
 // Half of what a hostile file may make the whole process take; larger tables spill to disk.
 const DUCKDB_MB = 128;

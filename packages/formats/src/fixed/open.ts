@@ -103,13 +103,17 @@ async function* lines(
   let number = 0;
   let bytes = 0;
   let mark = bom;
-  const read = (line: Buffer): GridRow => {
+  let offset = bom;
+  /** Reads a line of which `size` bytes, its end included, are taken. */
+  const read = (line: Buffer, size: number): GridRow => {
     number++;
+    const at = { line: number, offset };
+    offset += size;
     const text = line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
     try {
-      return { line: number, cells: cut(text) };
+      return { ...at, cells: cut(text) };
     } catch {
-      return { line: number, cells: [text.toString('latin1')], problem: { code: 'row.encoding', field: encoding } };
+      return { ...at, cells: [text.toString('latin1')], problem: { code: 'row.encoding', field: encoding } };
     }
   };
   for await (const chunk of source.chunks()) {
@@ -121,14 +125,14 @@ async function* lines(
     const rows: GridRow[] = [];
     let start = 0;
     for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, start)) {
-      rows.push(read(text.subarray(start, at)));
+      rows.push(read(text.subarray(start, at), at + 1 - start));
       start = at + 1;
     }
     kept = text.subarray(start);
     if (kept.length > limits.rowBytes) throw tooLong(source.name, number + 1, 'limit.row-bytes', limits.rowBytes);
     yield rows;
   }
-  if (kept.length > 0) yield [read(kept)];
+  if (kept.length > 0) yield [read(kept, kept.length)];
 }
 
 const wideText = (name: string, encoding: string): Error =>

@@ -4,6 +4,7 @@ import { tooLong } from '../delimited/scan-errors.js';
 import { LF } from '../delimited/spec.js';
 import { TextWindow } from '../delimited/window.js';
 import { createDecoder, createLateDecoder, decodeEnd } from '../encoding/decode.js';
+import { LineOffsets } from '../encoding/lines.js';
 import type { Limits } from '../limits.js';
 import { throwIfAborted } from '../rows/aborted.js';
 import type { ByteSource, Decoder } from '../types.js';
@@ -19,8 +20,10 @@ export interface JsonText {
 
 export interface Feeding {
   tokenizer: Tokenizer;
-  /** A line that is not JSON, in NDJSON. */
-  badLine(raw: string, line: number): void;
+  /** A line that is not JSON, in NDJSON; the tokenizer stands at its begin. */
+  badLine(raw: string): void;
+  /** Told how to find where in the source the token or line being read begins. */
+  placed?(offsetOf: () => number | undefined): void;
   signal?: AbortSignal | undefined;
 }
 
@@ -31,13 +34,22 @@ const KEYS_SHARE = 4;
 export async function* feed(text: JsonText, feeding: Feeding): AsyncGenerator<void> {
   const { source, limits, encoding } = text;
   const decoder: Decoder = encoding.undecided ? createLateDecoder(() => undefined) : createDecoder(encoding.encoding);
-  const window = new TextWindow(0, false);
+  const window = new TextWindow(encoding.bom, false);
+  const exact = encoding.encoding === 'utf-8' && !encoding.undecided;
+  const offsets = exact || !text.lines ? undefined : new LineOffsets(encoding.encoding, LF);
+  const { tokenizer } = feeding;
+  feeding.placed?.(() => {
+    // Offsets of decoded text are the source's own only in UTF-8; elsewhere they are known of lines.
+    if (decoder.encoding === 'utf-8') return window.base + tokenizer.at;
+    return tokenizer.line === 1 ? encoding.bom : offsets?.offsetOf(tokenizer.line);
+  });
   let mark = encoding.bom;
   let bytes = 0;
   for await (const chunk of source.chunks()) {
     throwIfAborted(source.name, feeding.signal);
     bytes += chunk.length;
     if (bytes > limits.bytes) throw tooLarge(source.name, limits.bytes);
+    offsets?.add(chunk);
     window.load(decoder.decode(mark === 0 ? chunk : chunk.subarray(mark), false), false);
     mark = 0;
     step(text, feeding, window, false);
@@ -65,7 +77,8 @@ function runLines({ source, limits }: JsonText, feeding: Feeding, window: TextWi
       tokenizer.run(window.work, window.start, at, true);
     } catch (error) {
       if (codeOf(error) !== 'json.invalid') throw error;
-      feeding.badLine(window.work.toString('utf8', window.start, at), line);
+      tokenizer.at = window.start;
+      feeding.badLine(window.work.toString('utf8', window.start, at));
     }
     tokenizer.reset();
     tokenizer.line = line + 1;

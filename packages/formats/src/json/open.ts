@@ -4,7 +4,7 @@ import { encodingName } from '../encoding/decode.js';
 import { detectEncoding, markLength } from '../encoding/detect.js';
 import { emptySource, formatError } from '../errors.js';
 import { noDialect } from '../rows/no-dialect.js';
-import { RowWriter } from '../rows/writer.js';
+import { type RowPlace, RowWriter } from '../rows/writer.js';
 import type { FormatInput, SourceColumn, TableBatch, TableReader, Warning } from '../types.js';
 import { othersWarning } from '../warnings.js';
 import { chooseRecords, pathText, type Records } from './choose.js';
@@ -65,7 +65,11 @@ async function* readRecords(
 ): AsyncGenerator<TableBatch> {
   const { source, limits } = text;
   const { encoding } = text.encoding;
-  const writer = new RowWriter({ name: source.name, columns: columns.length, limits, encoding, sizeHint: source.size });
+  const fieldOf = (column: number): string | undefined => columns[column]?.name;
+  const { size: sizeHint, name } = source;
+  const writer = new RowWriter({ name, columns: columns.length, limits, encoding, sizeHint, fieldOf });
+  let offsetOf = (): number | undefined => undefined;
+  const place = (): RowPlace => ({ line: tokenizer.line, offset: offsetOf() });
   const handler = new RecordReader({
     name: source.name,
     records,
@@ -75,14 +79,17 @@ async function* readRecords(
     skip: headerRows,
     limits,
     writer,
-    line: () => tokenizer.line,
+    place,
   });
   const tokenizer: Tokenizer = new Tokenizer(source.name, limits, handler);
-  const badLine = (raw: string, line: number): void => {
+  const badLine = (raw: string): void => {
     handler.abandon();
-    writer.reject('row.json', line, raw);
+    writer.reject('row.json', place(), raw);
   };
-  for await (const _ of feed(text, { tokenizer, badLine, signal })) yield* writer.take();
+  const placed = (find: typeof offsetOf): void => {
+    offsetOf = find;
+  };
+  for await (const _ of feed(text, { tokenizer, badLine, placed, signal })) yield* writer.take();
   yield* writer.finish();
 }
 

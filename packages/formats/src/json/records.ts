@@ -1,7 +1,7 @@
 import { tooLong } from '../delimited/scan-errors.js';
 import type { RowProblem } from '../errors.js';
 import type { Limits } from '../limits.js';
-import type { RowWriter } from '../rows/writer.js';
+import type { RowPlace, RowWriter } from '../rows/writer.js';
 import type { Records } from './choose.js';
 import type { Scalar, TokenHandler } from './tokens.js';
 
@@ -17,7 +17,8 @@ export interface RecordOptions {
   skip: number;
   limits: Limits;
   writer: RowWriter;
-  line(): number;
+  /** Where the text is being read. */
+  place(): RowPlace;
 }
 
 /** Writes the records at the chosen place as rows; values inside values become their JSON text. */
@@ -34,7 +35,7 @@ export class RecordReader implements TokenHandler {
   private given: Uint8Array;
   private problem: RowProblem | undefined;
   private field: string | undefined;
-  private line = 0;
+  private place: RowPlace = { line: 0 };
   private column = -1;
   private lastKey = '';
   private nested = '';
@@ -93,7 +94,7 @@ export class RecordReader implements TokenHandler {
     this.given.fill(0);
     this.problem = undefined;
     this.field = undefined;
-    this.line = this.options.line();
+    this.place = this.options.place();
   }
 
   end(container: 'object' | 'array'): void {
@@ -112,8 +113,8 @@ export class RecordReader implements TokenHandler {
     const { writer } = this.options;
     this.open = false;
     if (this.records++ < this.options.skip) return;
-    if (this.problem === undefined) writer.write(this.row, this.line);
-    else writer.reject(this.problem, this.line, this.row, this.field);
+    if (this.problem === undefined) writer.write(this.row, this.place);
+    else writer.reject(this.problem, this.place, this.row, this.field);
   }
 
   key(key: Scalar): void {
@@ -139,9 +140,9 @@ export class RecordReader implements TokenHandler {
       if (this.single || !this.isRecordAt(this.depth)) return;
       this.clear();
       this.row[0] = value.text();
-      if (records.place.objects + records.place.arrays > 0) writer.reject('row.json', this.line, value.text());
-      else if (!value.sound()) writer.reject('row.encoding', this.line, this.row);
-      else writer.write(this.row, this.line);
+      if (records.place.objects + records.place.arrays > 0) writer.reject('row.json', this.place, value.text());
+      else if (!value.sound()) writer.reject('row.encoding', this.place, this.row);
+      else writer.write(this.row, this.place);
       return;
     }
     if (!value.sound()) this.reject('row.encoding');
@@ -161,7 +162,8 @@ export class RecordReader implements TokenHandler {
     this.nested += piece;
     this.comma = ended;
     const { name, limits } = this.options;
-    if (this.nested.length > limits.fieldBytes) throw tooLong(name, this.line, 'limit.field-bytes', limits.fieldBytes);
+    if (this.nested.length > limits.fieldBytes)
+      throw tooLong(name, this.place.line, 'limit.field-bytes', limits.fieldBytes);
   }
 
   private set(column: number, text: string): void {

@@ -46,6 +46,8 @@ for (let c = 0x30; c < 0x7b; c++) if (c < 0x3a || (c > 0x40 && c < 0x5b) || c > 
  */
 export class Tokenizer implements Scalar {
   line = 1;
+  /** First byte of the token being read, in the buffer given to `run`. */
+  at = 0;
   kind: Scalar['kind'] = 'null';
   private expect: Expect = 'root';
   private readonly stack: ('object' | 'array')[] = [];
@@ -97,6 +99,7 @@ export class Tokenizer implements Scalar {
   }
 
   private token(c: number, i: number, end: number, last: boolean): number {
+    this.at = i;
     switch (this.expect) {
       case 'key':
       case 'key-or-end':

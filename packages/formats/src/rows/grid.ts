@@ -6,7 +6,7 @@ import { specOf } from '../delimited/spec.js';
 import { formatError, type RowProblem } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { ReadOptions, SourceColumn, TableBatch, Warning } from '../types.js';
-import { footerWarning } from '../warnings.js';
+import { footerWarning, mergedWarning } from '../warnings.js';
 import { RowWriter } from './writer.js';
 
 /** A row of a sheet, or of a text of fixed width, where nothing says yet which rows are data. */
@@ -14,6 +14,10 @@ export interface GridRow {
   /** From 1. */
   line: number;
   cells: string[];
+  /** Byte in the unpacked source, where a grid has one. */
+  offset?: number;
+  /** What its merged cells came to: values repeated downwards, ranges over several columns, and texts hidden under others. */
+  merged?: { down: number; across: number; covered: number };
   /** Set when a cell could not be read. */
   problem?: { code: RowProblem; field: string };
 }
@@ -76,15 +80,24 @@ export interface GridReading {
   limits: Limits;
   encoding: string;
   warnings: Warning[];
+  /** What the source calls a cell; columns count from 0, as in its rows. */
+  fieldOf?: (column: number, line: number) => string;
 }
 
 /** Writes the rows below the header, without blank ones and what stands at the end as notes and totals. */
 export async function* readGrid(
   steps: AsyncIterable<GridRow[]>,
-  { name, layout, limits, encoding, warnings }: GridReading,
+  { name, layout, limits, encoding, warnings, fieldOf }: GridReading,
 ): AsyncGenerator<TableBatch> {
   const { columns, indent, dataLine, columnNames } = layout;
-  const writer = new RowWriter({ name, columns, limits, encoding });
+  const writer = new RowWriter({
+    name,
+    columns,
+    limits,
+    encoding,
+    fieldOf: fieldOf && ((column, line) => fieldOf(column + indent, line)),
+  });
+  const merged = { down: 0, across: 0, covered: 0 };
   const header = columnNames.map((column) => column.source.trim()).join('\0');
   let held: GridRow[] = [];
   const release = (): void => {
@@ -93,12 +106,15 @@ export async function* readGrid(
   };
   const write = (row: GridRow): void => {
     const cells = row.cells.slice(indent);
-    if (row.problem !== undefined) writer.reject(row.problem.code, row.line, cells, row.problem.field);
-    else if (row.cells.slice(0, indent).some(isFilled) || cells.slice(columns).some(isFilled)) {
-      writer.reject('row.fields', row.line, row.cells);
-    } else if (columns >= FEWEST_COLUMNS && cells.map((cell) => cell.trim()).join('\0') === header) {
-      writer.reject('row.header-repeated', row.line, cells);
-    } else writer.write(cells, row.line);
+    const outside = row.cells.findIndex((cell, k) => (k < indent || k >= indent + columns) && isFilled(cell));
+    merged.down += row.merged?.down ?? 0;
+    merged.across += row.merged?.across ?? 0;
+    merged.covered += row.merged?.covered ?? 0;
+    if (row.problem !== undefined) writer.reject(row.problem.code, row, cells, row.problem.field);
+    else if (outside >= 0) writer.reject('row.fields', row, row.cells, fieldOf?.(outside, row.line));
+    else if (columns >= FEWEST_COLUMNS && cells.map((cell) => cell.trim()).join('\0') === header) {
+      writer.reject('row.header-repeated', row, cells);
+    } else writer.write(cells, row);
   };
   for await (const rows of steps) {
     for (const row of rows) {
@@ -116,6 +132,7 @@ export async function* readGrid(
   else if (first !== undefined) {
     warnings.push(footerWarning(first.line, held.length));
   }
+  warnings.push(...mergedWarning(merged));
   yield* writer.finish();
 }
 

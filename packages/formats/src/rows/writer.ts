@@ -19,6 +19,14 @@ export interface WriterOptions {
   encoding: string;
   /** About how many bytes there will be. */
   sizeHint?: number | undefined;
+  /** What the source calls a cell of a row. */
+  fieldOf?: ((column: number, line: number) => string | undefined) | undefined;
+}
+
+/** Where a row begins: its physical line, and its byte in the unpacked source where that is known. */
+export interface RowPlace {
+  line: number;
+  offset?: number | undefined;
 }
 
 /** Turns rows of cells into canonical batches, for every format whose rows are not bytes already. */
@@ -34,8 +42,9 @@ export class RowWriter {
     return this.sink.rows;
   }
 
-  /** Writes a row that begins on `line`. Rejects it where it holds what no text may; throws `limit.field-bytes`, `limit.row-bytes`. */
-  write(cells: readonly string[], line: number): void {
+  /** Writes a row that begins at a place. Rejects it where it holds what no text may; throws `limit.field-bytes`, `limit.row-bytes`. */
+  write(cells: readonly string[], at: RowPlace): void {
+    const { line } = at;
     const { name, columns, limits } = this.options;
     let text = '';
     for (let k = 0; k < columns; k++) {
@@ -47,21 +56,26 @@ export class RowWriter {
       if (k > 0) text += ',';
       text += NEEDS_QUOTES.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
     }
-    if (text.includes('\0')) this.reject('row.nul', line, cells);
-    else if (HALF_PAIR.test(text)) this.reject('row.encoding', line, cells);
+    if (text.includes('\0')) this.rejectCell('row.nul', at, cells, (cell) => cell.includes('\0'));
+    else if (HALF_PAIR.test(text)) this.rejectCell('row.encoding', at, cells, (cell) => HALF_PAIR.test(cell));
     // A row of one blank cell would otherwise be a blank line, which is no row.
     else this.append(text === '' ? '""' : text, line);
   }
 
-  reject(code: RowProblem, line: number, cells: readonly string[] | string, field?: string): void {
+  private rejectCell(code: RowProblem, at: RowPlace, cells: readonly string[], is: (cell: string) => boolean): void {
+    this.reject(code, at, cells, this.options.fieldOf?.(cells.findIndex(is), at.line));
+  }
+
+  reject(code: RowProblem, { line, offset }: RowPlace, cells: readonly string[] | string, field?: string): void {
     const { columns, encoding } = this.options;
     const found = typeof cells === 'string' ? 1 : cells.length;
     const raw = typeof cells === 'string' ? cells : cells.join(',');
     this.sink.reject({
       file: 0,
       line,
+      ...(offset === undefined ? {} : { offset }),
       code,
-      message: rowMessage(code, { expected: columns, found, encoding }),
+      message: rowMessage(code, { expected: columns, found, encoding, place: field }),
       raw: raw.slice(0, RAW_CHARS).replace(HALF_PAIRS, '?'),
       ...(field === undefined ? {} : { field }),
     });

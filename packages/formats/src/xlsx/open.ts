@@ -1,11 +1,15 @@
 import { listZip } from '../container/zip.js';
 import { emptySource, formatError } from '../errors.js';
 import { throwIfAborted } from '../rows/aborted.js';
-import { type GridLayout, type GridRow, gridLayout, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
+import { type GridLayout, type GridRow, readGrid, SAMPLE_ROWS } from '../rows/grid.js';
 import { noDialect } from '../rows/no-dialect.js';
 import type { ByteSource, FormatInput, TableBatch, TableReader, Warning } from '../types.js';
 import { preambleWarning, warning } from '../warnings.js';
+import { MergedRows } from './fill.js';
+import { sheetLayout } from './header.js';
+import { createMergeReader } from './merges.js';
 import { type Package, streamPart } from './parts.js';
+import { type MergedRange, referenceOf } from './references.js';
 import { SheetReader } from './sheet.js';
 import { readSharedStrings } from './strings.js';
 import { readStyles } from './styles.js';
@@ -22,30 +26,36 @@ export async function openXlsx(input: FormatInput): Promise<TableReader[]> {
     const visible = workbook.sheets.filter((sheet) => !sheet.hidden);
     const hidden = hiddenWarning(workbook.sheets.filter((sheet) => sheet.hidden));
     if (visible.length === 0) throw allHidden(source.name);
-    const found: { sheet: Sheet; sample: GridRow[] }[] = [];
+    const found: FoundSheet[] = [];
+    const merges = createMergeReader(file);
     const open = await createSheets(file, workbook);
     for (const sheet of visible) {
       const sample = await firstRows(open(sheet));
-      if (sample.length > 0) found.push({ sheet, sample });
+      if (sample.length > 0) found.push({ sheet, sample, merges: await merges(sheet.part) });
     }
     if (found.length === 0) throw emptySource(source.name);
-    return found.map(({ sheet, sample }) => {
-      const name = found.length === 1 ? source.name : `${source.name}.${sheet.name}`;
-      return sheetTable({ input: { ...input, decisions: [...decisions] }, sheet, name, warnings: [...hidden] }, sample);
+    return found.map((sheet) => {
+      const name = found.length === 1 ? source.name : `${source.name}.${sheet.sheet.name}`;
+      return sheetTable({ ...sheet, input: { ...input, decisions: [...decisions] }, name, warnings: [...hidden] });
     });
   });
 }
 
-interface SheetTable {
-  input: FormatInput;
+interface FoundSheet {
   sheet: Sheet;
+  sample: GridRow[];
+  merges: MergedRange[];
+}
+
+interface SheetTable extends FoundSheet {
+  input: FormatInput;
   name: string;
   warnings: Warning[];
 }
 
-function sheetTable(table: SheetTable, sample: GridRow[]): TableReader {
-  const { input, name, warnings } = table;
-  const layout = gridLayout({ rows: sample, name, limits: input.limits, options: input.options });
+function sheetTable(table: SheetTable): TableReader {
+  const { input, name, warnings, merges } = table;
+  const layout = sheetLayout({ rows: table.sample, name, limits: input.limits, options: input.options }, merges);
   warnings.push(...preambleWarning(layout.preambleRows));
   input.decisions.push({
     what: 'header',
@@ -66,7 +76,7 @@ function sheetTable(table: SheetTable, sample: GridRow[]): TableReader {
 }
 
 async function* readSheet(
-  { input, sheet, name, warnings }: SheetTable,
+  { input, sheet, merges, name, warnings }: SheetTable,
   layout: GridLayout,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<TableBatch> {
@@ -76,11 +86,17 @@ async function* readSheet(
     const open = await createSheets(file, await readWorkbook(file));
     throwIfAborted(name, signal);
     const rows = open(sheet, signal);
-    yield* readGrid(rows.steps, { name, layout, limits: input.limits, encoding: 'utf-8', warnings });
+    const merged = new MergedRows(merges, layout.dataLine, layout.indent + layout.columns);
+    const reading = { name, layout, limits: input.limits, encoding: 'utf-8', warnings, fieldOf: referenceOf };
+    yield* readGrid(shown(rows.steps, merged), reading);
     warnings.push(...precisionWarning(rows.reader.imprecise));
   } finally {
     await copy.release();
   }
+}
+
+async function* shown(steps: AsyncIterable<GridRow[]>, merged: MergedRows): AsyncGenerator<GridRow[]> {
+  for await (const rows of steps) yield rows.map((row) => merged.shown(row)).filter((row) => row !== undefined);
 }
 
 interface SheetRows {

@@ -2,6 +2,7 @@ import type { GridRow } from '../rows/grid.js';
 import type { XmlHandler } from '../xml/feed.js';
 import { isBeyondPrecision, numberText } from './numbers.js';
 import { invalidWorkbook, localName } from './parts.js';
+import { columnOf, referenceOf } from './references.js';
 import { type SharedStrings, unescapeText } from './strings.js';
 import type { NumberStyle } from './styles.js';
 
@@ -102,7 +103,7 @@ export class SheetReader implements XmlHandler {
     // The result of a formula may be an empty text, but no number is empty.
     const calculated = this.hasValue && (this.type === 'str' || this.content !== '');
     if (this.hasFormula && !calculated) {
-      this.problem = { code: 'row.formula', field: columnName(this.column) };
+      this.problem = { code: 'row.formula', field: referenceOf(this.column, this.rowNumber) };
       return;
     }
     const text = this.hasValue ? this.value() : '';
@@ -140,24 +141,4 @@ export class SheetReader implements XmlHandler {
 function rowOf(reference: string | undefined): number | undefined {
   const row = Number(reference);
   return reference !== undefined && Number.isInteger(row) && row > 0 ? row : undefined;
-}
-
-/** `AB12` → 27. */
-function columnOf(reference: string | undefined): number | undefined {
-  if (reference === undefined) return undefined;
-  let column = 0;
-  let k = 0;
-  for (; k < reference.length; k++) {
-    const letter = reference.charCodeAt(k) & ~0x20;
-    if (letter < 0x41 || letter > 0x5a) break;
-    column = column * 26 + letter - 0x40;
-  }
-  return k === 0 ? undefined : column - 1;
-}
-
-export function columnName(column: number): string {
-  let name = '';
-  for (let n = column + 1; n > 0; n = Math.floor((n - 1) / 26))
-    name = String.fromCharCode(0x41 + ((n - 1) % 26)) + name;
-  return name;
 }

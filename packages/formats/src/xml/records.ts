@@ -74,7 +74,7 @@ export class XmlRecordReader implements XmlHandler {
         for (const [key, value] of attributesOf(only)) put(`${name}@${key}`, value);
       }
     }
-    this.writer.write(row, this.line);
+    this.writer.write(row, { line: this.line });
   }
 }
 
