@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SonghuaError } from './errors.js';
 
 // Long enough for real titles in pinyin, short enough for every file system and URL once a version path is added.
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?$/;
+export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?$/;
 
 /** Whether `name` can name a department, domain, dataset or connector: 1–100 of a–z, 0–9 and inner hyphens. */
 export function isName(name: string): boolean {
