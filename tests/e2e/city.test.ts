@@ -243,3 +243,59 @@ describe('a source of which too many rows are wrong', () => {
     expect((await fetch(new URL(`/data/${name}/latest/data.parquet`, system.apiUrl))).status).toBe(404);
   });
 });
+
+describe('a dataset that says which cells have no value', () => {
+  const name = 'sewage-readings';
+  const path = join(cityDir, `${name}.csv`);
+
+  beforeAll(async () => {
+    await writeFile(path, '站点,水温,备注\n东站,12.5,不详\n西站,-999,无\n南站,缺测,良好\n');
+    await system.apply([
+      {
+        apiVersion: 'songhua/v1',
+        kind: 'Dataset',
+        metadata: { name },
+        spec: {
+          title: '污水监测',
+          department: 'education-bureau',
+          domain: 'education-science',
+          frequency: 'DAILY',
+          primaryKey: ['站点'],
+          columns: [
+            { name: '站点', type: 'string' },
+            { name: '水温', type: 'decimal' },
+            { name: '备注', type: 'string', blanks: ['不详'] },
+          ],
+          blanks: ['-999', '缺测'],
+          schemaPolicy: 'hold',
+          guards: { maxShrink: 0.5, maxRejected: 0.1 },
+        },
+      },
+      {
+        apiVersion: 'songhua/v1',
+        kind: 'Connector',
+        metadata: { name },
+        spec: { dataset: name, kind: 'file', mode: 'full', config: { path }, secrets: {} },
+      },
+    ]);
+  });
+
+  const rows = async (): Promise<string> =>
+    (await fetch(new URL(`/data/${name}/latest/data.csv`, system.apiUrl))).text();
+
+  test('publishes those without one, and no others', async () => {
+    expect(await system.sync({ connectors: [name] })).toMatchObject({ published: 1 });
+    expect((await rows()).trimEnd().split(/\r?\n/).slice(1)).toEqual(['东站,12.5,', '西站,,无', '南站,,良好']);
+  });
+
+  test('remembers how its file was read, and says when that changes', async () => {
+    await writeFile(path, '站点;水温;备注\n东站;13.5;不详\n西站;-999;无\n南站;缺测;良好\n');
+    expect(await system.sync({ connectors: [name] })).toMatchObject({ published: 1 });
+    const { source, cursor, changes } = await manifestOf(name);
+    expect(changes).toEqual({ added: 0, changed: 1, removed: 0 });
+    expect(source.warnings).toEqual([
+      { code: 'source.reading-changed', message: expect.stringMatching(/delimiter: "," → ";"/) },
+    ]);
+    expect(cursor).toMatchObject({ detections: [{ delimiter: ';', encoding: 'utf-8', headerRows: 1 }] });
+  });
+});
