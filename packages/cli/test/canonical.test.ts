@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalLine, DROPPED_BYTES, siftRecords } from '../src/inspect/canonical.js';
+import { createCursor } from '../src/inspect/cursor.js';
 import { parseCsv } from './support.js';
 
 const cell = fc.string({ unit: fc.constantFrom('a', '甲', '"', ',', '\n', '\r', ' ', '😀'), maxLength: 6 });
@@ -14,12 +15,22 @@ async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
+async function* inPieces<T>(items: T[], size: number): AsyncGenerator<T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);
+}
+
 async function sift(csv: string, drop: number[], size: number): Promise<{ kept: string; dropped: string[] }> {
   const kept: Buffer[] = [];
   const dropped: string[] = [];
-  await siftRecords(inChunks(Buffer.from(csv), size), drop, {
+  const drops = await createCursor(
+    inPieces(
+      drop.map((row, n) => ({ row, n })),
+      1 + (size % 3),
+    ),
+  );
+  await siftRecords(inChunks(Buffer.from(csv), size), drops, {
     keep: async (piece) => void kept.push(Buffer.from(piece)),
-    drop: async (n, record) => {
+    drop: async ({ n }, record) => {
       dropped[n] = record.toString('utf8');
     },
   });

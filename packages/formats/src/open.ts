@@ -40,6 +40,7 @@ async function open(packed: ByteSource, opening: Opening): Promise<TableReader[]
   const source = await unpacked(packed, limits, decisions);
   const head = await source.head(HEAD_BYTES);
   if (head.length === 0) throw emptySource(source.name);
+  if (source !== packed && isGzip(head)) throw nestedArchive(source.name);
   if (isZip(head)) return openZip(source, head, opening);
   if (options.fixedWidth !== undefined) {
     decisions.push({ what: 'format', value: FIXED_WIDTH.name, evidence: 'told', confidence: 1 });

@@ -1,4 +1,4 @@
-import type { Changes, LineRun, SourceColumn, SourceFile } from '@songhua/contracts';
+import type { Changes, LineRun, SourceColumn, SourceFile, SyncScope } from '@songhua/contracts';
 import type { Column, ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
 
 export interface DeclaredColumn {
@@ -21,6 +21,12 @@ export interface NormalizeInput {
   /** Rows that the reader already rejected; they count as read and rejected. */
   readerRejected: number;
   mode: SyncMode;
+  /** Whether the rows are the whole source or what came since the cursor. In mode full they always are the whole. */
+  scope: SyncScope;
+  /** The first cell of each row says what it does (OPERATIONS in contracts/records.ts); it is not among `columns`. */
+  operations: boolean;
+  /** The rows are the whole next version in every mode: nothing of the previous one stays. */
+  reset: boolean;
   declared?: DeclaredColumn[];
   /** Cells that have no value in columns that are not text; DEFAULT_BLANKS when absent. */
   blanks?: readonly string[];
@@ -59,26 +65,22 @@ export interface ProfileInput {
   /** A local file of canonical CSV under one header line. */
   path: string;
   columns: SourceColumn[];
-  lines: LineRun[];
   /** Rows in the file, without the header. */
   rows: number;
-}
-
-/** A row that a refresh would reject, because cells of it do not fit their columns. */
-export interface Misfit {
-  /** 0-based position in the file. */
-  row: number;
-  file: number;
-  line: number;
-  /** Positions of the columns that it does not fit. */
-  columns: number[];
+  /** Cells that have no value in columns that are not text; DEFAULT_BLANKS when absent. */
+  blanks?: readonly string[];
+  /** Where to write the rows that a refresh would reject, because cells of them do not fit their columns. */
+  misfitsPath: string;
 }
 
 export interface Profile {
   /** `nullable` says whether a cell has no value. */
   columns: Column[];
-  /** In the order of the rows. */
-  misfits: Misfit[];
+  /**
+   * Lines in the file of misfits, one a row in the order of the rows: its 0-based position, the position of the first column that it
+   * does not fit, and how many columns those are, with commas between.
+   */
+  misfits: number;
 }
 
 export interface RowsQuery {

@@ -4,9 +4,12 @@ import { basename, join } from 'node:path';
 import type { RejectedRow } from '@songhua/contracts';
 import { type Column, codeOf } from '@songhua/domain';
 import { openTables, type ReadOptions, type TableReader, type Warning } from '@songhua/formats';
-import { type Misfit, type Profile, type Tables, wrongType } from '@songhua/tables';
+import { type Profile, type Tables, wrongType } from '@songhua/tables';
 import { siftRecords } from './canonical.js';
+import { createCursor } from './cursor.js';
 import { checkFile, createFileSink, sha256Of } from './files.js';
+import { createLineFinder } from './lines.js';
+import { type Misfit, readMisfits } from './misfits.js';
 import { documentName } from './names.js';
 import { mergeRejections, type Rejections } from './rejections.js';
 import { type SpoolContext, spool } from './spool.js';
@@ -15,6 +18,8 @@ import type { InspectDocument, Spooled } from './types.js';
 export interface InspectContext extends SpoolContext {
   tables: Tables;
   options: ReadOptions;
+  /** Cells that have no value, instead of the usual ones. */
+  blanks: readonly string[] | undefined;
   /** A folder for files on the way; on the disk of `out` when there is one. */
   work: string;
   /** Where rows and rejected rows go, and what they are called there. */
@@ -51,17 +56,18 @@ export async function* inspectFile(path: string, context: InspectContext): Async
 const RAW_CHARS = 2000;
 const CHUNK_BYTES = 1024 * 1024;
 const KEPT = 'kept.csv';
+const MISFITS = 'misfits.csv';
 const REJECTED = 'rejected.ndjson';
 
 /** Leaves the rows and the rejected rows of a table in the work folder and tells what they are. */
 async function inspectTable(
   reader: TableReader,
-  { tables, work, ...reading }: InspectContext,
+  { tables, work, blanks, ...reading }: InspectContext,
 ): Promise<Omit<InspectDocument, 'file' | 'sha256'>> {
   const spooled = await spool(reader, join(work, 'read'), reading);
-  const profile = await profileOf(tables, reader, spooled);
+  const profile = await profileOf({ tables, blanks }, reader, spooled, join(work, MISFITS));
   const rejections = await sift(spooled, profile, work);
-  const rows = spooled.rows - profile.misfits.length;
+  const rows = spooled.rows - profile.misfits;
   return {
     format: reader.format,
     encoding: reader.encoding,
@@ -82,26 +88,32 @@ async function inspectTable(
   };
 }
 
-async function profileOf(tables: Tables, reader: TableReader, spooled: Spooled): Promise<Profile> {
-  const { columns } = reader;
-  if (columns.length === 0) return { columns: [], misfits: [] };
-  const { rowsPath: path, rows, lines } = spooled;
-  return tables.profile({ path, columns, rows, lines });
+async function profileOf(
+  { tables, blanks }: Pick<InspectContext, 'tables' | 'blanks'>,
+  { columns }: TableReader,
+  { rowsPath: path, rows }: Spooled,
+  misfitsPath: string,
+): Promise<Profile> {
+  if (columns.length === 0) return { columns: [], misfits: 0 };
+  return tables.profile({ path, columns, rows, misfitsPath, ...(blanks && { blanks }) });
 }
 
 /** Parts the rows from those that do not fit the types, and puts the latter among the reader's rejected ones. */
-async function sift({ rowsPath, rejectedPath }: Spooled, profile: Profile, work: string): Promise<Rejections> {
-  const { columns, misfits } = profile;
+async function sift(
+  { rowsPath, rejectedPath, linesPath }: Spooled,
+  { columns, misfits }: Profile,
+  work: string,
+): Promise<Rejections> {
   const rejectedSink = await createFileSink(join(work, REJECTED));
-  const keptSink = misfits.length === 0 ? undefined : await createFileSink(join(work, KEPT));
+  const keptSink = misfits === 0 ? undefined : await createFileSink(join(work, KEPT));
   const rejections = mergeRejections(rejectedPath, rejectedSink);
   try {
     if (keptSink) {
       const chunks = createReadStream(rowsPath, { highWaterMark: CHUNK_BYTES });
-      const drop = misfits.map(({ row }) => row);
-      await siftRecords(chunks, drop, {
+      const lineOf = await createLineFinder(linesPath);
+      await siftRecords(chunks, await createCursor(readMisfits(join(work, MISFITS))), {
         keep: (piece) => keptSink.write(piece),
-        drop: (n, record) => rejections.add(rejectedRow(columns, misfits[n], record)),
+        drop: async (misfit, record) => rejections.add(rejectedRow(columns, misfit, await lineOf(misfit.row), record)),
       });
     } else await rename(rowsPath, join(work, KEPT));
     await rejections.finish();
@@ -112,11 +124,10 @@ async function sift({ rowsPath, rejectedPath }: Spooled, profile: Profile, work:
   return rejections;
 }
 
-function rejectedRow(columns: Column[], misfit: Misfit | undefined, record: Buffer): RejectedRow[] {
-  const first = columns[misfit?.columns[0] ?? -1];
-  if (misfit === undefined || first === undefined) return [];
-  const { file, line, columns: wrong } = misfit;
-  return [{ file, line, ...wrongType(first, wrong.length), raw: record.toString('utf8').slice(0, RAW_CHARS) }];
+function rejectedRow(columns: Column[], { first, wrong }: Misfit, line: number, record: Buffer): RejectedRow[] {
+  const column = columns[first];
+  if (column === undefined) return [];
+  return [{ file: 0, line, ...wrongType(column, wrong), raw: record.toString('utf8').slice(0, RAW_CHARS) }];
 }
 
 async function keep({ work, out }: InspectContext, path: string, file: string): Promise<InspectDocument['written']> {

@@ -1,6 +1,7 @@
 import type { TableReader } from '@songhua/formats';
 import { canonicalLine } from './canonical.js';
 import { createFileSink } from './files.js';
+import { packRuns } from './lines.js';
 import type { Spooled } from './types.js';
 
 export interface SpoolContext {
@@ -9,15 +10,16 @@ export interface SpoolContext {
   onRows(rows: number, bytes: number): void;
 }
 
-/** Reads a table to disk as `<base>.rows` and `<base>.rejected`. Throws what the reader throws. */
+/** Reads a table to disk as `<base>.rows`, `<base>.lines` and `<base>.rejected`. Throws what the reader throws. */
 export async function spool(reader: TableReader, base: string, { signal, onRows }: SpoolContext): Promise<Spooled> {
   const rowsPath = `${base}.rows`;
   const rejectedPath = `${base}.rejected`;
-  const lines: Spooled['lines'] = [];
+  const linesPath = `${base}.lines`;
   let rows = 0;
   let bytes = 0;
   const rowsSink = await createFileSink(rowsPath);
   const rejectedSink = await createFileSink(rejectedPath);
+  const linesSink = await createFileSink(linesPath);
   try {
     if (reader.columns.length > 0) await rowsSink.write(canonicalLine(reader.columns.map(({ name }) => name)));
     for await (const batch of reader.batches(signal)) {
@@ -25,7 +27,7 @@ export async function spool(reader: TableReader, base: string, { signal, onRows 
         await rejectedSink.write(batch.rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
         continue;
       }
-      for (const run of batch.lines) lines.push(run);
+      await linesSink.write(packRuns(batch.lines));
       await rowsSink.write(batch.csv);
       rows += batch.rows;
       bytes += batch.csv.length;
@@ -34,6 +36,7 @@ export async function spool(reader: TableReader, base: string, { signal, onRows 
   } finally {
     await rowsSink.close();
     await rejectedSink.close();
+    await linesSink.close();
   }
-  return { rowsPath, rows, rejectedPath, lines };
+  return { rowsPath, rows, rejectedPath, linesPath };
 }

@@ -1,4 +1,4 @@
-import type { LineRun, RejectedRow } from '@songhua/contracts';
+import type { RejectedRow } from '@songhua/contracts';
 import type { Column } from '@songhua/domain';
 import type { Decision, Dialect, Warning } from '@songhua/formats';
 
@@ -42,5 +42,6 @@ export interface Spooled {
   rows: number;
   /** NDJSON of the rows that the reader rejected, in order of their lines. */
   rejectedPath: string;
-  lines: LineRun[];
+  /** Where rows stand, for `createLineFinder`. */
+  linesPath: string;
 }

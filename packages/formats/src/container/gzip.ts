@@ -30,11 +30,9 @@ export async function gunzipSource(packed: ByteSource, limits: Limits, headBytes
 }
 
 async function* unpack(packed: ByteSource, limits: Limits): AsyncGenerator<Buffer> {
-  let read = 0;
   let written = 0;
   async function* counted(): AsyncGenerator<Buffer> {
     for await (const chunk of packed.chunks()) {
-      read += chunk.length;
       // The source reuses its buffer, the stream keeps what it is given for a while.
       yield Buffer.from(chunk);
     }
@@ -47,7 +45,8 @@ async function* unpack(packed: ByteSource, limits: Limits): AsyncGenerator<Buffe
   try {
     for await (const chunk of out as AsyncIterable<Buffer>) {
       written += chunk.length;
-      if (written > HARMLESS_BYTES && written > read * limits.ratio) {
+      // What the stream holds but has not unpacked yet must not hide how far the rest went.
+      if (written > HARMLESS_BYTES && written > gunzip.bytesWritten * limits.ratio) {
         throw unpacksTooFar(packed.name, limits.ratio);
       }
       yield chunk;

@@ -1,59 +1,53 @@
+import { rm } from 'node:fs/promises';
 import type { Session } from '../engine.js';
-import type { Misfit, Profile, ProfileInput } from '../types.js';
+import { literal } from '../sql.js';
+import type { Profile, ProfileInput } from '../types.js';
 import { buildCandidate, countedRows } from './candidate.js';
-import type { PlannedColumn } from './plan.js';
-import { placeOf } from './rejects.js';
+import { landedCells } from './cells.js';
 import { planColumns } from './schema.js';
+import { type ColumnGroup, splitColumns } from './split.js';
 
-// A chunk of DuckDB has 2,048 rows of every column, so that memory grows with the columns read at once: a few hundred take 100 MB.
-const GROUP_COLUMNS = 200;
+// DuckDB's results and plans take memory for each column that they name (32 kB for a chunk of however few rows), which is given back
+// only when Node collects garbage, of which it sees little.
+const WIDE_COLUMNS = 200;
+const GROUP_COLUMNS = 16;
 
 /** See `Tables.profile`. */
 export async function profile(session: Session, input: ProfileInput): Promise<Profile> {
-  const { plan } = planColumns({ columns: input.columns, primaryKey: [] });
+  const { path, misfitsPath } = input;
+  const wide = input.columns.length > WIDE_COLUMNS;
+  const groups = wide
+    ? await splitColumns(path, input.columns.length, GROUP_COLUMNS)
+    : [{ from: 0, width: input.columns.length, path }];
   const columns: Profile['columns'] = [];
-  const misfits = new Map<number, number[]>();
-  for (let from = 0; from < plan.length; from += GROUP_COLUMNS) {
-    const group = await profileGroup(session, input, plan.slice(from, from + GROUP_COLUMNS));
-    columns.push(...group.columns);
-    for (const { row, columns: wrong } of group.misfits) {
-      const positions = wrong.map((position) => from + position);
-      misfits.set(row, [...(misfits.get(row) ?? []), ...positions]);
-    }
+  await session.run('CREATE OR REPLACE TEMP TABLE misfits (_row BIGINT, _first INTEGER, _wrong INTEGER)');
+  for (const group of groups) {
+    columns.push(...(await profileGroup(session, input, group)));
+    if (wide) await rm(group.path);
   }
-  return {
-    columns,
-    misfits: [...misfits]
-      .sort(([a], [b]) => a - b)
-      .map(([row, wrong]) => ({ row, ...placeOf(input.lines, row), columns: wrong })),
-  };
+  const found = `SELECT _row, min(_first), sum(_wrong)::INTEGER FROM misfits GROUP BY _row ORDER BY _row`;
+  const { Count } = await session.one(`COPY (${found}) TO ${literal(misfitsPath)} (FORMAT csv, HEADER false)`);
+  return { columns, misfits: Number(Count) };
 }
 
-/** Columns do not depend on each other: each is typed by its own cells. */
+/** Columns do not depend on each other: each is typed by its own cells. Adds what does not fit to the table `misfits`. */
 async function profileGroup(
   session: Session,
-  { path, columns, rows }: ProfileInput,
-  group: PlannedColumn[],
-): Promise<{ columns: Profile['columns']; misfits: Pick<Misfit, 'row' | 'columns'>[] }> {
+  { columns, rows, blanks }: ProfileInput,
+  { from, width, path }: ColumnGroup,
+): Promise<Profile['columns']> {
+  const own = columns.slice(from, from + width);
+  const { plan } = planColumns({ columns: own, primaryKey: [], ...(blanks && { blanks }) });
   const good = countedRows(session);
-  const cells = group.flatMap(({ cell }) => (cell === undefined ? [] : [cell]));
   const drift = { missing: [], added: [], retyped: [] };
-  const landed = { parts: [path], columns, rows, form: 'plain' as const, cells };
-  const candidate = await buildCandidate(session, landed, { plan: group, drift, good });
+  const landed = { parts: [path], columns: own, rows, form: 'plain' as const };
+  const candidate = await buildCandidate(session, landedCells(landed), { plan, drift, good });
   const filled = await good.filled(candidate.plan);
-  const misfits: Pick<Misfit, 'row' | 'columns'>[] = [];
   if (candidate.bad > 0) {
-    const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields FROM bad ORDER BY _row`;
-    for await (const [positions = [], fields = []] of session.columns(sql))
-      positions.forEach((row, i) => {
-        misfits.push({ row: Number(row), columns: String(fields[i]).split(',').map(Number) });
-      });
+    await session.run(`INSERT INTO misfits SELECT _row, _fields[1] + ${from}, len(_fields) FROM bad`);
   }
-  return {
-    columns: candidate.plan.map(({ column }, i) => ({
-      ...column,
-      nullable: candidate.good === 0 || filled[i] !== candidate.good,
-    })),
-    misfits,
-  };
+  return candidate.plan.map(({ column }, i) => ({
+    ...column,
+    nullable: candidate.good === 0 || filled[i] !== candidate.good,
+  }));
 }

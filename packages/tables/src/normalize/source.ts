@@ -10,29 +10,29 @@ export interface Landed {
   rows: number;
   /** `gzip`: as landed, without a header. `plain`: one header line, not packed. */
   form?: 'gzip' | 'plain';
-  /** The columns to read, by position; every one when left out. */
-  cells?: readonly number[];
 }
 
 // Batches hold whole rows of at most 512 KiB, so no row is longer; the rest is slack.
 const MAX_LINE_BYTES = 1024 * 1024;
 const BUFFER_BYTES = 4 * MAX_LINE_BYTES;
 
+/** The first cell of rows that say what they do; the cells of a row are `c0…`, so this is none of them. */
+export const OPERATION = '_op';
+
 /**
  * The landed rows as a relation of VARCHAR cells `c0…`, in order. An empty cell, quoted or not, is NULL, and nothing else is.
  * Everything is told and nothing sniffed: sniffing costs 52 ms a file and guesses. A row with another number of cells is an error.
  */
-export function landedRows({ parts, columns, form = 'gzip', cells }: Landed, bufferBytes = BUFFER_BYTES): string {
+export function landedRows({ parts, columns, form = 'gzip' }: Landed, bufferBytes = BUFFER_BYTES): string {
   const names = columns.map((_, i) => `${literal(cellName(i))}: 'VARCHAR'`).join(', ');
   if (parts.length === 0) {
     const none = columns.map((_, i) => `NULL::VARCHAR AS ${cellName(i)}`).join(', ');
     return `(SELECT ${none} LIMIT 0)`;
   }
   const packing = form === 'gzip' ? `compression = 'gzip'` : `compression = 'none', skip = 1`;
-  const relation = `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
+  return `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = true, ${packing}, strict_mode = true,
     null_padding = false, ignore_errors = false, max_line_size = ${MAX_LINE_BYTES}, buffer_size = ${bufferBytes})`;
-  return cells === undefined ? relation : `(SELECT ${cells.map(cellName).join(', ')} FROM ${relation})`;
 }
 
 /** As `landedRows`, for a query that stops after few rows: unpacks no more than it must. */
