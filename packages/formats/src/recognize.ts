@@ -8,7 +8,12 @@ import { openXml } from './xml/open.js';
 
 const HTML =
   /^\s*(<!--[\s\S]{0,2000}?-->\s*)*(<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>]|<script[\s>]|<meta\s|<title[\s>])/i;
-const JSON_START = /^\s*(\{\s*("|\})|\[\s*(\{|\[|"|\]|(-?\d[\d.eE+-]*|null|true|false|[-+]?Infinity|NaN)\s*[,\]]))/;
+// Comments, quotes of the wrong kind and bare keys begin what was meant as JSON, and is refused as such.
+const JSON_START =
+  /^\s*((\/\/[^\n]*\n|\/\*[\s\S]{0,2000}?\*\/)\s*)*(\{\s*(["'}]|[A-Za-z_]\w*\s*:)|\[\s*(\{|\[|"|\]|(-?\d[\d.eE+-]*|null|true|false|[-+]?Infinity|NaN)\s*[,\]]))/;
+const JSON_LINE = /^\s*\{\s*"[^"]*"\s*:.*\}\s*$/;
+// A line before or among objects that is none, such as what a program printed, does not make them a table.
+const FEWEST_LINES = 3;
 const XML_START =
   /^\s*(<\?xml\s|(<!--[\s\S]{0,2000}?-->\s*)*<(!DOCTYPE\s+(?!html)|[A-Za-z_\x80-\xff][^\s<>/,;]*(\s[^<>]*)?\/?>(?!\s*[,;|\t])))/i;
 
@@ -18,6 +23,16 @@ const startText = (head: Buffer): string =>
     .toString('latin1')
     .replace(/^(\xef\xbb\xbf|\xff\xfe|\xfe\xff)/, '')
     .replaceAll('\0', '');
+
+function isJson(head: Buffer): boolean {
+  const text = startText(head);
+  if (JSON_START.test(text)) return true;
+  const lines = text
+    .split('\n')
+    .slice(0, text.length < head.length ? -1 : undefined)
+    .filter((line) => /\S/.test(line));
+  return lines.length >= FEWEST_LINES && lines.filter((line) => JSON_LINE.test(line)).length > lines.length / 2;
+}
 
 /** A page instead of data: an error, a login, a listing. It is never read as a table. */
 const html: Format = {
@@ -70,7 +85,7 @@ export const FORMATS: Format[] = [
   },
   {
     name: 'json',
-    recognize: (head) => (JSON_START.test(startText(head)) ? 'begins like JSON' : undefined),
+    recognize: (head) => (isJson(head) ? 'begins like JSON' : undefined),
     open: openJson,
   },
   delimited,

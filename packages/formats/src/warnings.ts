@@ -10,8 +10,8 @@ export const preambleWarning = (lines: number): Warning[] =>
     : [
         warning(
           'table.preamble',
-          `第 1 至 ${lines} 行在表头之前，未作为数据读取`,
-          `lines 1 to ${lines} stand before the header and were not read as rows`,
+          `表头之前的 ${lines} 行未作为数据读取`,
+          `${lines} line(s) before the header were not read as rows`,
         ),
       ];
 

@@ -66,3 +66,15 @@ test('any table that is padded to its widths is read back cell by cell', async (
     { numRuns: 200 },
   );
 });
+
+test('rejected lines say at which byte of the source they begin, in every encoding and over chunks', async () => {
+  const filler = Buffer.concat([Buffer.from('bcd7d2d2', 'hex'), Buffer.from('  05\n')]);
+  const bad = Buffer.from('12  05  more\n');
+  const bytes = Buffer.concat([...new Array<Buffer>(20_000).fill(filler), bad, filler, bad]);
+  const options = { encoding: 'gbk', headerRows: 0, preambleRows: 0, fixedWidth: { widths: [6, 2], unit: 'bytes' } };
+  const { rejected } = await read(bytes, options);
+  expect(rejected.map((r) => [r.line, r.offset])).toEqual([
+    [20_001, bytes.indexOf(bad)],
+    [20_003, bytes.lastIndexOf(bad)],
+  ]);
+});

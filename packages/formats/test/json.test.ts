@@ -217,3 +217,66 @@ test('no damage to JSON makes reading hang or fail in an unnamed way', async () 
     { numRuns: 500 },
   );
 });
+
+test('rejected records say at which byte they begin, in NDJSON of any encoding', async () => {
+  const document = Buffer.from(`\ufeff{"表":[${'{"a":"哈尔滨"},\n'.repeat(9000)}{"a":1,"a":2},\n {"a":"\\ud800"}, 7]}`);
+  const { rejected } = await read(document);
+  expect(rejected.map((r) => document.subarray(r.offset, (r.offset ?? 0) + 5).toString())).toEqual([
+    '{"a":',
+    '{"a":',
+    '7]}',
+  ]);
+  const lines = `{"a":"甲"}\n{"a":\n{"a":"乙"}\n{"a":"\\ud800"}\n{"a":"乙"}\n`;
+  const gbk = Buffer.from('7b2261223a22bcd7227d0a7b2261223a0a7b2261223a22d2d2227d0a7b2261223a22bcd7227d0a', 'hex');
+  const bad = [Buffer.from('{"a":\n'), Buffer.from('{"a":\n', 'utf16le')] as const;
+  expect((await read(`\ufeff${lines}`)).rejected.map((r) => r.offset)).toEqual([15, 33]);
+  expect((await read(gbk)).rejected.map((r) => r.offset)).toEqual([gbk.indexOf(bad[0])]);
+  const wide = Buffer.from(`\ufeff${lines}`, 'utf16le');
+  expect((await read(wide)).rejected.map((r) => r.offset)?.[0]).toBe(wide.indexOf(bad[1]));
+});
+
+test('comments, quotes and keys of other dialects are refused with their line, and what a program printed first is a rejected row', async () => {
+  const cases: [string, RegExp][] = [
+    ['// made by x\n[{"a":1}]', /line 1.*comment/],
+    ['/* x */ {"a":1}', /line 1.*comment/],
+    ['[{"a":1},\n/* x */{"a":2}]', /line 2.*comment.*第 2 行/],
+    ["{'a':1}\n{'a':2}\n{'a':3}", /line 1.*quotes/],
+    ['{a:1,\nb:2}', /line 1.*quotes/],
+    ['[{"a":1},\n{"a":2,}]', /line 2/],
+  ];
+  for (const [text, message] of cases) {
+    expect(await failure(read(text))).toMatchObject({ code: 'json.invalid', message: expect.stringMatching(message) });
+  }
+  const printed = await read('Fetched 3 rows\n{"a":1}\n{"a":2}\n{"a":3}\n');
+  expect([printed.rows.length, printed.rejected.map((r) => [r.line, r.offset, r.raw])]).toEqual([
+    3,
+    [[1, 0, 'Fetched 3 rows']],
+  ]);
+  expect((await read('payload\n"{""a"":1}"\n"{""a"":2}"\n')).table.format).toBe('delimited');
+});
+
+test('a document that ends early gives no row, and NDJSON that ends early one rejected row', async () => {
+  const whole = `[${'{"a":"xxxxxxxx"},\n'.repeat(20_000)}{"a":1}]`;
+  for (const at of [whole.length - 1, whole.length - 3, 200_000]) {
+    expect(await failure(read(whole.slice(0, at)))).toMatchObject({ code: 'json.invalid' });
+  }
+  const { rows, rejected } = await read('{"a":1}\n{"a":2}\n{"a":');
+  expect([rows, rejected.map((r) => [r.line, r.code])]).toEqual([[['1'], ['2']], [[3, 'row.json']]]);
+});
+
+test('numbers beyond what programs calculate with keep their digits', async () => {
+  const numbers = ['1e400', '-0', '12345678901234567890.123456789', '1E-400', '0.1000'];
+  const { rows } = await read(`[${numbers.map((n) => `{"n":${n}}`).join(',')}]`);
+  expect(rows.flat()).toEqual(numbers);
+});
+
+test('a path that is not there is answered with those that are; a slash before it may be missing', async () => {
+  const text = '{"a":{"rows":[{"x":1}]},"m":{"k":{"a":1},"l":{"a":2}}}';
+  const { code, message } = await failure(read(text, { recordPath: '/nope' }));
+  expect([code, message]).toEqual(['records.missing', expect.stringMatching(/"\/a\/rows", "\/m".*recordPath 可为/)]);
+  expect((await read(text, { recordPath: 'a/rows' })).rows).toEqual([['1']]);
+  expect((await read(text, { recordPath: '/m' })).rows).toEqual([
+    ['k', '1'],
+    ['l', '2'],
+  ]);
+});

@@ -271,3 +271,42 @@ test('no damage to a sheet or its archive makes reading hang or fail in an unnam
     { numRuns: 200 },
   );
 }, 30_000);
+
+test('what other programs write is read: strict documents, no references, other capitals and slashes, a dimension that lies', async () => {
+  const sheet =
+    '<worksheet><dimension ref="A1:A1"/><sheetData><row><c t="inlineStr"><is><t>name</t></is></c><c t="inlineStr"><is><t>day</t></is></c></row>' +
+    '<row><c t="inlineStr"><is><r><t>甲</t></r><r><t>乙</t></r><rPh sb="0" eb="1"><t>jia</t></rPh></is></c><c t="d"><v>2024-03-01</v></c></row>' +
+    '<row r="900000"><c r="A900000" t="e"><v>#REF!</v></c><c r="B900000" t="d"><v>2024-03-02</v></c></row></sheetData></worksheet>';
+  const link = (target: string): string =>
+    `<Relationships><Relationship Id="r1" Type="http://purl.oclc.org/ooxml/officeDocument/relationships/worksheet" Target="${target}"/></Relationships>`;
+  for (const target of ['sheets/s.xml', '/xl/sheets/s.xml', 'Sheets\\S.xml', '../xl/sheets/s.xml']) {
+    const [table] = await read(
+      await zip({
+        '[Content_Types].xml': '<Types/>',
+        'xl/workbook.xml': '<workbook xmlns:r="q"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>',
+        'xl/_rels/workbook.xml.rels': link(target),
+        'xl/sheets/s.xml': sheet,
+      }),
+    );
+    expect([table?.header, table?.rows, table?.lines]).toEqual([
+      ['name', 'day'],
+      [
+        ['甲乙', '2024-03-01'],
+        ['#REF!', '2024-03-02'],
+      ],
+      [2, 900_000],
+    ]);
+  }
+});
+
+test('a cell outside the table is named as the sheet names it, in both languages', async () => {
+  const rows = Array.from({ length: 400 }, (_, i) => rawRow(i + 1, i === 0 ? ['name', 'n'] : [`x${i}`, '1'])).join('');
+  const [table] = await read(await rawWorkbook({ sheets: [{ name: 's', rows: rows + rawRow(401, ['y', '2', '3']) }] }));
+  expect(table?.rejected).toEqual([
+    expect.objectContaining({
+      line: 401,
+      field: 'C401',
+      message: expect.stringMatching(/单元格 C401 .* \/ cell C401/),
+    }),
+  ]);
+});

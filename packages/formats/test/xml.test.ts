@@ -170,3 +170,40 @@ test('no damage to XML makes reading hang or fail in an unnamed way', async () =
     { numRuns: 500 },
   );
 });
+
+test('a document that ends early gives no row, wherever it was cut', async () => {
+  const whole = `<r>${'<e a="1"><b>哈尔滨</b></e>\n'.repeat(50)}</r>`;
+  for (const at of [whole.length - 1, whole.length - 4, whole.length - 10, 700, 20]) {
+    expect(await failure(read(whole.slice(0, at)))).toMatchObject({ code: 'xml.invalid' });
+  }
+});
+
+test('prefixes, CDATA, text among elements and wrapped answers are read as they are written', async () => {
+  const soap =
+    '<s:Envelope xmlns:s="u"><s:Body><q:Rows xmlns:q="v"><q:Row q:id="1"><q:n><![CDATA[<!DOCTYPE x>&amp;]]></q:n></q:Row></q:Rows></s:Body></s:Envelope>';
+  expect(await read(soap)).toMatchObject({ header: ['q:id', 'q:n'], rows: [['1', '<!DOCTYPE x>&amp;']] });
+  expect(await read('<r><e>one <b>two</b> three</e><e>x</e></r>')).toMatchObject({
+    header: ['b', 'text'],
+    rows: [
+      ['two', 'one  three'],
+      ['', 'x'],
+    ],
+  });
+});
+
+test('bytes that are not what is declared are read as what they are, in both directions', async () => {
+  const gbk = Buffer.concat([
+    Buffer.from('<?xml version="1.0" encoding="UTF-8"?><r><e a="'),
+    Buffer.from('b9feb6fbb1f5cad0b5c0c0efc7f8', 'hex'),
+    Buffer.from('"/><e a="x"/></r>'),
+  ]);
+  const { rows, table } = await read(gbk);
+  expect([rows, table.encoding]).toEqual([[['哈尔滨市道里区'], ['x']], 'gb18030']);
+  const utf8 = '<?xml version="1.0" encoding="UTF-16"?><r><e a="哈尔滨"/><e a="x"/></r>';
+  expect((await read(utf8)).rows).toEqual([['哈尔滨'], ['x']]);
+});
+
+test('a path that is not there is answered with those that are', async () => {
+  const { code, message } = await failure(read('<a><b><c>1</c><c>2</c></b><d/><d/></a>', { recordPath: '/z' }));
+  expect([code, message]).toEqual(['records.missing', expect.stringMatching(/"\/a\/b\/c", "\/a\/d"/)]);
+});

@@ -18,6 +18,8 @@ const USUAL =
 // The values of a map have the same keys; an object of different things has not.
 const ALIKE = 0.6;
 const FEWEST_IN_MAP = 2;
+// Paths that a message names.
+const MOST_SHOWN = 10;
 
 const count = (place: Place): number => place.objects + place.arrays + place.scalars;
 
@@ -64,7 +66,8 @@ export function chooseRecords(survey: Survey, name: string, told: string | undef
 }
 
 function toldRecords(places: Place[], name: string, told: string): Records {
-  const place = places.find((p) => pathText(p.path) === told.replace(/\/$/, ''));
+  const wanted = told.replace(/^\/?/, '/').replace(/\/$/, '');
+  const place = places.find((p) => pathText(p.path) === wanted);
   if (place === undefined) throw missing(name, told, places);
   const mode =
     place.kind === 'array' ? 'array' : place.objects > 0 && place.scalars + place.arrays === 0 ? 'map' : 'single';
@@ -95,10 +98,13 @@ const isInside = (inner: Place, outer: Place): boolean =>
   inner.path.length > outer.path.length && outer.path.every((part, i) => inner.path[i] === part);
 
 function missing(name: string, told: string, places: Place[]): Error {
-  const lists = places.filter((place) => place.kind === 'array').map((place) => pathText(place.path));
+  const lists = places
+    .filter((place) => place.kind === 'array' || isMap(place))
+    .map((place) => JSON.stringify(pathText(place.path)));
+  const shown = lists.slice(0, MOST_SHOWN).join(', ') || 'nowhere';
   return formatError(
     'records.missing',
-    `${name} has no records${told === '' ? '' : ` at ${JSON.stringify(told)}`}; lists are at ${JSON.stringify(lists.slice(0, 10))}. 没有找到记录`,
+    `${name} has no records${told === '' ? '' : ` at ${JSON.stringify(told)}`}; records may be at ${shown}: name one of them in recordPath. 没有找到记录，recordPath 可为：${shown}`,
     { file: name },
   );
 }

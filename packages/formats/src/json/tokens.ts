@@ -233,6 +233,7 @@ export class Tokenizer implements Scalar {
 
   private unexpected(wanted: string, i: number, end: number): Error {
     const found = this.buf.toString('utf8', i, Math.min(end, i + QUOTED_CHARS)).split('\n', 1)[0] ?? '';
+    if (found.startsWith('/')) return this.invalid(`expected ${wanted}, found a comment, which JSON does not have`);
     // Words such as NaN are told; text may be anybody's and is not.
     const word = /^[-+\w.]{1,12}/.exec(found)?.[0];
     const shown = word !== undefined && /^[-+]?[A-Za-z]+$/.test(word) ? word : JSON.stringify(found.slice(0, 1));

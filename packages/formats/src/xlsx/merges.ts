@@ -1,6 +1,6 @@
 import { zipEntrySource } from '../container/zip.js';
 import { formatError } from '../errors.js';
-import type { Package } from './parts.js';
+import { findPart, type Package } from './parts.js';
 import { type MergedRange, rangeOf } from './references.js';
 
 const CELLS = 'sheetData';
@@ -25,7 +25,7 @@ export function createMergeReader(file: Package): (part: string) => Promise<Merg
  * looking for bytes costs a small share of what parsing does. Throws `limit.merged-ranges`.
  */
 async function readMerges(file: Package, part: string, most: number): Promise<MergedRange[]> {
-  const entry = file.listing.entries.find((e) => e.path === part);
+  const entry = findPart(file, part);
   if (entry === undefined) return [];
   const ranges: MergedRange[] = [];
   let inCells = true;

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { type ZipListing, zipEntrySource } from '../container/zip.js';
+import { type ZipEntry, type ZipListing, zipEntrySource } from '../container/zip.js';
 import { formatError } from '../errors.js';
 import type { Limits } from '../limits.js';
 import { feedXml, type XmlHandler } from '../xml/feed.js';
@@ -23,7 +23,7 @@ export function streamPart(
   handler: XmlHandler,
   signal?: AbortSignal,
 ): AsyncGenerator<void> {
-  const entry = file.listing.entries.find((e) => e.path === part);
+  const entry = findPart(file, part);
   if (entry === undefined) throw invalidWorkbook(file.name, `its part ${part} is missing`);
   const source = zipEntrySource(file, entry, file.name, file.limits);
   const limits = { ...file.limits, fieldBytes: file.limits.fieldBytes * TEXT_SHARE };
@@ -38,7 +38,13 @@ export async function readPart(file: Package, part: string, handler: XmlHandler)
   for await (const _ of streamPart(file, part, handler));
 }
 
-export const hasPart = (file: Package, part: string): boolean => file.listing.entries.some((e) => e.path === part);
+/** The entry that holds a part. Names of parts are the same in capitals, which some writers rely on. */
+export function findPart({ listing: { entries } }: Package, part: string): ZipEntry | undefined {
+  const found = entries.find((entry) => entry.path === part);
+  return found ?? entries.find((entry) => entry.path.toLowerCase() === part.toLowerCase());
+}
+
+export const hasPart = (file: Package, part: string): boolean => findPart(file, part) !== undefined;
 
 export const invalidWorkbook = (name: string, problem: string): Error =>
   formatError(

@@ -57,7 +57,7 @@ async function relations(file: Package, part: string): Promise<Map<string, Relat
   await readPart(file, rels, {
     open(name, attributes) {
       if (localName(name) !== 'Relationship') return;
-      const target = attribute(attributes, 'Target') ?? '';
+      const target = (attribute(attributes, 'Target') ?? '').replaceAll('\\', '/');
       if (attribute(attributes, 'TargetMode') === 'External') return;
       const type = (attribute(attributes, 'Type') ?? '').split('/').at(-1) ?? '';
       const path = target.startsWith('/') ? target.slice(1) : posix.join(folder, target);

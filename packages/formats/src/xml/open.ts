@@ -11,6 +11,8 @@ import { type Columns, XmlRecordReader } from './records.js';
 import { chooseRecords, type Place, pathText, type XmlRecords, XmlSurvey } from './survey.js';
 
 const MOST_OTHERS = 5;
+// Paths that a message names.
+const MOST_SHOWN = 10;
 
 /**
  * Opens XML as its one table: the elements that repeat, or those at `recordPath`. Attributes and child elements become columns;
@@ -22,7 +24,7 @@ export async function openXml(input: FormatInput): Promise<TableReader[]> {
   const survey = new XmlSurvey(limits);
   for await (const _ of feedXml(text, survey)) if (survey.overflow) throw tooManyColumns(source.name, limits.columns);
   const records = chooseRecords(survey, options.recordPath);
-  if (records === undefined) throw missing(source.name, options.recordPath ?? '');
+  if (records === undefined) throw missing(source.name, options.recordPath ?? '', survey);
   const { place, evidence, confidence } = records;
   if (place.count < 2 && !place.text && place.children.size + place.attributes.size === 0)
     throw emptySource(source.name);
@@ -94,9 +96,10 @@ function chooseEncoding({ head, options, source, decisions }: FormatInput): stri
   const found = detectEncoding(head, source.size !== undefined && head.length >= source.size);
   const declared = declaredEncoding(head);
   const wide = found.value.startsWith('utf-16');
-  // Exports that were converted later still declare what they once were: valid UTF-8 beyond ASCII is never something else.
-  const believed =
-    declared !== undefined && !wide && (found.undecided || found.value !== 'utf-8' || found.evidence === ONLY_ASCII);
+  // Exports that were converted later still declare what they once were, and programs declare UTF-8 whatever they write: bytes that
+  // tell are believed before the declaration.
+  const told = declared === 'utf-8' ? found.value === 'utf-8' : found.value !== 'utf-8';
+  const believed = declared !== undefined && !wide && (found.undecided || told || found.evidence === ONLY_ASCII);
   const value = believed ? declared : found.value;
   const chosen = value.startsWith('utf-16') && !wide ? 'utf-8' : value;
   decisions.push({
@@ -118,10 +121,17 @@ function declaredEncoding(head: Buffer): string | undefined {
   }
 }
 
-const missing = (name: string, told: string): Error =>
-  formatError('records.missing', `${name} has no element at ${JSON.stringify(told)}: check recordPath. 没有找到记录`, {
-    file: name,
-  });
+function missing(name: string, told: string, survey: XmlSurvey): Error {
+  const found = chooseRecords(survey, undefined);
+  const places = found === undefined ? [] : [found.place, ...found.others].slice(0, MOST_SHOWN);
+  const shown = places.map((place) => JSON.stringify(pathText(place))).join(', ');
+  return formatError(
+    'records.missing',
+    `${name} has no element at ${JSON.stringify(told)}; records may be at ${shown}: name one of them in recordPath. ` +
+      `没有找到记录，recordPath 可为：${shown}`,
+    { file: name },
+  );
+}
 
 const tooManyColumns = (name: string, limit: number): Error =>
   formatError(

@@ -77,7 +77,7 @@ export function chooseRecords({ root }: XmlSurvey, told: string | undefined): Xm
   const visit = (place: Place): void => {
     for (const child of place.children.values()) {
       if (told !== undefined) {
-        if (pathText(child) === told.replace(/\/$/, '')) candidates.push(child);
+        if (pathText(child) === told.replace(/^\/?/, '/').replace(/\/$/, '')) candidates.push(child);
         visit(child);
       } else if (child.count > 1) candidates.push(child);
       else visit(child);
