@@ -1,3 +1,5 @@
+import { createAuditRepository } from './access-audit.js';
+import { createAccessRepository } from './access-keys.js';
 import { createCatalogRepository } from './catalog-repository.js';
 import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
@@ -14,6 +16,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
     connectors: createConnectorRepository(database),
     refreshes: createRefreshRepository(database),
     catalog: createCatalogRepository(database),
+    access: createAccessRepository(database),
+    audit: createAuditRepository(database),
     async ping() {
       await database.query('ping', 'SELECT 1');
     },

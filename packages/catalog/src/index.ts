@@ -1,3 +1,4 @@
+export * from './access-types.js';
 export { createCatalog } from './catalog.js';
 export { applyMigrations } from './migrate.js';
 export * from './types.js';

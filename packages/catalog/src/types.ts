@@ -12,6 +12,7 @@ import type {
   VersionEvent,
 } from '@songhua/contracts';
 import type { Clocks, Freshness, Reason, RefreshState, SyncMode, SyncState, TableSchema } from '@songhua/domain';
+import type { AccessRepository, AuditRepository } from './access-types.js';
 
 /** A connector as the connector service works with it. */
 export interface ConnectorRecord {
@@ -290,6 +291,8 @@ export interface Catalog {
   connectors: ConnectorRepository;
   refreshes: RefreshRepository;
   catalog: CatalogRepository;
+  access: AccessRepository;
+  audit: AuditRepository;
   /** `SELECT 1`, for readiness. */
   ping(): Promise<void>;
   /** Wakes `wake` after each commit of the kind, usually; a hint only. Returns how to stop. */

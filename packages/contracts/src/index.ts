@@ -1,3 +1,4 @@
+export * from './access.js';
 export * from './http.js';
 export * from './landing.js';
 export * from './manifest.js';

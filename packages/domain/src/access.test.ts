@@ -17,7 +17,7 @@ test('an anonymous reader may read what is public and nothing else', () => {
 });
 
 test('nobody who acts for a department touches what is not wholly of that department', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(principal, action, fc.array(fc.option(department), { minLength: 1 }), (who, what, owners) => {
       fc.pre(who.role === 'department' && (ACTIONS[what] as Record<string, Grant>).department !== 'all');
       if (owners.some((owner) => owner === null || owner !== who.department))
@@ -27,7 +27,7 @@ test('nobody who acts for a department touches what is not wholly of that depart
 });
 
 test('a department role without a department may do nothing for one', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(action, (what) => {
       const nobody: Principal = { id: 'oidc:x', role: 'department', department: null, actions: null };
       expect(grantOf(nobody, what)).not.toBe('own');
@@ -36,7 +36,7 @@ test('a department role without a department may do nothing for one', () => {
 });
 
 test('credentials narrowed to some actions never grant more than the role does, and nothing beside those actions', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(principal, action, (who, what) => {
       const narrowed = grantOf(who, what);
       if (narrowed !== undefined) expect(narrowed).toBe(grantOf({ ...who, actions: null }, what));

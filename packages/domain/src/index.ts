@@ -1,4 +1,5 @@
 export * from './access.js';
+export * from './access-key.js';
 export * from './difference.js';
 export * from './errors.js';
 export * from './freshness.js';

@@ -1,0 +1,34 @@
+-- Keys that name people and machines: written by the catalog service. The key itself is nowhere; its hash cannot be used as one.
+CREATE TABLE api_key (
+  id text PRIMARY KEY CHECK (id ~ '^[0-9a-f]{12}$'),
+  hash bytea NOT NULL UNIQUE CHECK (octet_length(hash) = 32),
+  title text NOT NULL,
+  role text NOT NULL CHECK (role IN ('operator', 'reviewer', 'department', 'portal')),
+  department resource_name REFERENCES department (name),
+  -- A JSON array that narrows what the role may do; null: all of it.
+  actions jsonb,
+  created_at timestamptz(6) NOT NULL DEFAULT clock_timestamp(),
+  created_by text NOT NULL,
+  expires_at timestamptz(6),
+  last_used_at timestamptz(6),
+  revoked_at timestamptz(6),
+  CONSTRAINT api_key_department CHECK ((role = 'department') = (department IS NOT NULL)),
+  CONSTRAINT api_key_actions CHECK (actions IS NULL OR jsonb_typeof(actions) = 'array')
+);
+
+-- A sequence leaves gaps when a transaction rolls back, and a gap could then not be told from a removed row.
+ALTER TABLE audit ALTER COLUMN sequence DROP DEFAULT;
+DROP SEQUENCE audit_sequence_seq;
+CREATE INDEX audit_actor ON audit (actor, sequence DESC);
+
+CREATE OR REPLACE FUNCTION audit_append(who text, what text, whom text, facts jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  last audit;
+  moment timestamptz := clock_timestamp();
+BEGIN
+  PERFORM record_lock();
+  SELECT * INTO last FROM audit ORDER BY sequence DESC LIMIT 1;
+  INSERT INTO audit (sequence, at, actor, action, subject, detail, prev_hash, hash)
+  VALUES (coalesce(last.sequence, 0) + 1, moment, who, what, whom, facts, last.hash,
+    sha256(coalesce(last.hash, '') || convert_to(jsonb_build_array(extract(epoch FROM moment), who, what, whom, facts)::text, 'UTF8')));
+END $$;
