@@ -103,3 +103,15 @@ test('a long text beyond any sample decides the type as much as the first rows d
   expect(document.columns.map(({ type }) => type)).toEqual(['integer', 'string']);
   expect(document.rejectedCount).toBe(0);
 });
+
+test('cells that are declared blank have no value, and no others', async () => {
+  const cells = Array.from({ length: 60 }, (_, i) => (i === 7 ? '-999' : i === 9 ? '缺测' : i === 11 ? '无' : `${i}`));
+  const file = bench.write('blanks.csv', `n,v\n${cells.map((cell, i) => `${i},${cell}`).join('\n')}\n`);
+  const { exit, stdout } = await bench.inspect(file, '--json', '--blank', '-999', '--blank', '缺测');
+  expect(exit).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    columns: [{ name: 'n' }, { name: 'v', type: 'integer', nullable: true }],
+    rows: 59,
+    rejected: [{ line: 13, code: 'cell.type' }],
+  });
+});

@@ -20,6 +20,7 @@ interface InspectFlags {
   headerRows?: number;
   preambleRows?: number;
   limit?: string[];
+  blank?: string[];
 }
 
 // Written out, because asking the reader for its limits would load it for every command; a test compares them.
@@ -43,10 +44,11 @@ export function addInspectCommand(program: Command): void {
     .option('--quote <text>', "one character, or '' for none")
     .option('--header-rows <n>', '0 when there is no header', wholeNumber)
     .option('--preamble-rows <n>', 'lines before the header', wholeNumber)
+    .option('--blank <cell>', 'a cell without a value, repeatable; instead of 无, -, N/A, NULL …', repeated)
     .option(
       '--limit <name=value>',
       'how large the source may be in one dimension, repeatable; the names are below',
-      (text, told: string[] = []) => [...told, text],
+      repeated,
     )
     .addHelpText(
       'after',
@@ -55,6 +57,8 @@ export function addInspectCommand(program: Command): void {
     )
     .action(action(inspect));
 }
+
+const repeated = (text: string, told: string[] = []): string[] => [...told, text];
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
@@ -86,6 +90,7 @@ async function inspect(files: string[], flags: InspectFlags): Promise<number> {
       try {
         const documents = inspectFile(path, {
           tables,
+          blanks: flags.blank,
           options,
           work,
           signal: interrupt.signal,
