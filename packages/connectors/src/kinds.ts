@@ -1,6 +1,8 @@
 import type { Connector } from '@songhua/connector-sdk';
 import { createFileConnector } from './file/index.js';
 import { createHttpConnector } from './http/index.js';
+import { createS3Connector } from './s3/index.js';
+import { createSftpConnector } from './sftp/index.js';
 
 export interface ConnectorKindsOptions {
   /** Absolute folders that the kind `file` may read. */
@@ -17,6 +19,7 @@ export interface ConnectorKinds {
 export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
   const http = createHttpConnector();
   const kinds = new Map<string, Connector>();
-  for (const kind of [createFileConnector({ roots: options.fileRoots }), http]) kinds.set(kind.kind, kind as Connector);
+  const all = [createFileConnector({ roots: options.fileRoots }), http, createSftpConnector(), createS3Connector()];
+  for (const kind of all) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };
 }

@@ -1,0 +1,3 @@
+export * from './pattern.js';
+export * from './read.js';
+export * from './types.js';

@@ -1,0 +1,53 @@
+import { type Connector, type ReadContext, readingOptionsSchema } from '@songhua/connector-sdk';
+import { z } from 'zod';
+import { discoverRemoteFiles, readRemoteFiles } from '../remote-files/index.js';
+import { openBucket } from './bucket.js';
+
+const configSchema = z.strictObject({
+  endpoint: z.url({ protocol: /^https?$/ }).describe('Address of the S3 service, e.g. https://s3.example.gov.cn'),
+  bucket: z.string().min(1).max(255),
+  path: z
+    .string()
+    .min(1)
+    .max(1024)
+    .describe('Key, or glob over keys, e.g. outbox/scores-*.csv; several objects are one table'),
+  region: z.string().max(64).default('us-east-1'),
+  pathStyle: z.boolean().default(true).describe('Bucket in the path instead of the host name'),
+  ca: z.string().max(100_000).optional().describe('PEM of a private certificate authority'),
+  ...readingOptionsSchema.shape,
+});
+export type S3Config = z.infer<typeof configSchema>;
+
+/** Reads objects of an S3 bucket. Secrets: `accessKey` and `secretKey`; without them the bucket is read anonymously. */
+export function createS3Connector(): Connector<S3Config> {
+  const withBucket = async <T>(
+    context: ReadContext<S3Config>,
+    work: (bucket: ReturnType<typeof openBucket>) => Promise<T>,
+  ): Promise<T> => {
+    const bucket = openBucket(context);
+    try {
+      return await work(bucket);
+    } finally {
+      await bucket.close();
+    }
+  };
+  return {
+    kind: 's3',
+    title: { zh: 'S3 对象存储', en: 'S3 object storage' },
+    configSchema,
+    test: (context) =>
+      withBucket(context, async (bucket) => {
+        const [stream] = await discoverRemoteFiles(context, bucket);
+        return { message: `${(await bucket.list()).length} object(s), ${stream?.columns.length ?? 0} columns` };
+      }),
+    discover: (context) => withBucket(context, (bucket) => discoverRemoteFiles(context, bucket)),
+    async *read(context) {
+      const bucket = openBucket(context);
+      try {
+        yield* readRemoteFiles(context, bucket);
+      } finally {
+        await bucket.close();
+      }
+    },
+  };
+}
