@@ -1,87 +1,77 @@
-import { type LookupAddress, lookup } from 'node:dns';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
 import { sourceError } from '@songhua/connector-sdk';
 import type { SonghuaError } from '@songhua/domain';
-
-// Loopback, private, link-local (cloud metadata), shared, benchmark, documentation, multicast and reserved ranges of IPv4 and IPv6.
-const INTERNAL: [string, number, 'ipv4' | 'ipv6'][] = [
-  ['0.0.0.0', 8, 'ipv4'],
-  ['10.0.0.0', 8, 'ipv4'],
-  ['100.64.0.0', 10, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['172.16.0.0', 12, 'ipv4'],
-  ['192.0.0.0', 24, 'ipv4'],
-  ['192.0.2.0', 24, 'ipv4'],
-  ['192.168.0.0', 16, 'ipv4'],
-  ['198.18.0.0', 15, 'ipv4'],
-  ['198.51.100.0', 24, 'ipv4'],
-  ['203.0.113.0', 24, 'ipv4'],
-  ['224.0.0.0', 3, 'ipv4'],
-  ['::', 128, 'ipv6'],
-  ['::1', 128, 'ipv6'],
-  ['64:ff9b::', 96, 'ipv6'],
-  ['100::', 64, 'ipv6'],
-  ['2001:db8::', 32, 'ipv6'],
-  ['2002::', 16, 'ipv6'],
-  ['fc00::', 7, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['ff00::', 8, 'ipv6'],
-];
+import { canonicalHost, createAddressSet, rangeOf, widthOf } from './ranges.js';
 
 export interface AddressGuard {
-  /** Throws `connector.address-refused` for a host that is written as an address that may not be reached. */
-  check(host: string): void;
-  /** DNS lookup that fails when any answer may not be reached, so that rebinding between check and connect is impossible. */
+  /**
+   * The host as it is to be connected to: an address in canonical form or a name. Throws `connector.address-refused` for an address
+   * that may not be reached, in any notation, and for what is no host, such as the path of a socket.
+   */
+  admit(host: string): string;
+  /** DNS lookup that fails when any answer may not be reached; what it answers is what is connected to. */
   lookup: LookupFunction;
 }
 
-/**
- * Keeps connectors away from internal addresses, except those in `allowed` (addresses or CIDR ranges; departments' systems are often
- * on a private network that the operator names).
- */
-export function createAddressGuard(allowed: string[]): AddressGuard {
-  const internal = new BlockList();
-  for (const range of INTERNAL) internal.addSubnet(...range);
-  const permitted = new BlockList();
-  for (const range of allowed) {
-    const [address = '', bits] = range.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (isIP(address) === 0)
-      throw sourceError(
-        'connector.config-invalid',
-        `allowed address ${range} is not an IP address or CIDR range; correct it`,
-      );
-    if (bits === undefined) permitted.addAddress(address, family);
-    else permitted.addSubnet(address, Number(bits), family);
-  }
-
+/** Keeps connectors away from internal addresses, except those in `allowed`; `resolve` is the DNS lookup behind it. */
+export function createAddressGuard(allowed: string[], resolve: LookupFunction = systemLookup): AddressGuard {
+  const permitted = permittedBy(allowed);
   const refusal = (address: string, host: string): SonghuaError | undefined => {
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (permitted.check(address, family) || !internal.check(address, family)) return undefined;
-    return sourceError(
-      'connector.address-refused',
-      `${host} is an internal address (${address}), which connectors may not reach; the operator can allow it in SONGHUA_NETWORK_ALLOW`,
-    );
+    const canonical = canonicalHost(address);
+    if (canonical === undefined || isIP(canonical) === 0) return refused(host, 'has no address that can be checked');
+    const range = rangeOf(canonical);
+    if (range === undefined || permitted(canonical, range)) return undefined;
+    const what = range === 'metadata' ? 'the metadata service of a cloud' : 'an internal address';
+    return refused(host, `is ${what}, which connectors may not reach unless SONGHUA_NETWORK_ALLOW names it`, address);
   };
-
   return {
-    check(host) {
-      const address = host.replace(/^\[|\]$/g, '');
-      const problem = isIP(address) === 0 ? undefined : refusal(address, host);
+    admit(host) {
+      const canonical = canonicalHost(host);
+      if (canonical === undefined || canonical === '')
+        throw refused(host, 'is no host name or IP address; name the machine without port, path or zone');
+      const problem = isIP(canonical) === 0 ? undefined : refusal(canonical, host);
       if (problem) throw problem;
+      return canonical;
     },
-    lookup: (hostname, options, callback) => {
-      lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    lookup(hostname, options, callback) {
+      resolve(hostname, { ...options, all: true }, (error, found) => {
         if (error) return callback(error, '', 0);
+        const addresses = found as LookupAddress[];
         const problem = addresses
-          .map((answer) => refusal(answer.address, hostname))
-          .find((found) => found !== undefined);
+          .map(({ address }) => refusal(address, hostname))
+          .find((refusedAddress) => refusedAddress !== undefined);
         if (problem) return callback(problem as NodeJS.ErrnoException, '', 0);
         if (options.all) return callback(null, addresses);
-        const [first] = addresses;
-        return callback(null, first?.address ?? '', first?.family);
+        return callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
       });
     },
   };
+}
+
+const refused = (host: string, why: string, address?: string): SonghuaError =>
+  sourceError('connector.address-refused', `${JSON.stringify(host.slice(0, 300))} ${why}`, {
+    details: address === undefined ? {} : { address },
+  });
+
+/** Whether the operator allows an address. A range does not allow a metadata service in it: that must be named by itself. */
+function permittedBy(allowed: string[]): (address: string, range: 'metadata' | 'internal') => boolean {
+  const ranges = createAddressSet();
+  const single = createAddressSet();
+  for (const entry of allowed) {
+    const [written = '', bits, ...more] = entry.trim().split('/');
+    const address = isIP(written) === 0 ? undefined : canonicalHost(written);
+    const width = address === undefined ? 0 : bits === undefined ? widthOf(address) : Number(bits || Number.NaN);
+    if (
+      address === undefined ||
+      more.length > 0 ||
+      !(Number.isInteger(width) && width >= 0 && width <= widthOf(address))
+    )
+      throw sourceError(
+        'connector.config-invalid',
+        `allowed address ${JSON.stringify(entry)} is not an IP address or CIDR range such as 10.20.0.0/16; correct it`,
+      );
+    (width === widthOf(address) ? single : ranges).add(address, width);
+  }
+  return (address, range) => single.has(address) || (range === 'internal' && ranges.has(address));
 }

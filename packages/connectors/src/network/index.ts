@@ -1,1 +1,3 @@
-export * from './network.js';
+export { type AgentOptions, createAgent } from './agent.js';
+export { connectError, isTlsError } from './errors.js';
+export { createNetwork, type NetworkOptions } from './network.js';

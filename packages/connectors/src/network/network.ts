@@ -1,40 +1,57 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
+import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { type Network, sourceError, type Target, throwIfAborted } from '@songhua/connector-sdk';
-import { codeOf } from '@songhua/domain';
 import { createAddressGuard } from './addresses.js';
+import { connectError } from './errors.js';
 
 const CONNECT_MS = 10_000;
+// Node's own 250 ms gives up on machines across a slow line when a name has several addresses.
+const ATTEMPT_MS = 2_000;
 
-/**
- * The network that connectors see: internal addresses are refused unless they are in `allowed` (addresses or CIDR ranges that the
- * operator names; departments' systems are often on a private network).
- */
-export function createNetwork(options: { allowed: string[] }): Network {
-  const guard = createAddressGuard(options.allowed);
-  const tcp = (target: Target): Promise<Socket> =>
-    settled(target, () => connectTcp({ host: bare(target.host), port: target.port, lookup: guard.lookup }), 'connect');
+export interface NetworkOptions {
+  /** Internal addresses and CIDR ranges that may be reached; departments' systems are often on a private network. */
+  allowed: string[];
+  /** The DNS lookup, the machine's own when absent; its answers are checked all the same. */
+  resolve?: LookupFunction;
+}
+
+/** The network that connectors see. Every connection begins here: what was checked is what is connected to. */
+export function createNetwork({ allowed, resolve }: NetworkOptions): Network {
+  const guard = createAddressGuard(allowed, resolve);
+  const tcp = (target: Target, host: string): Promise<Socket> =>
+    settled(
+      target,
+      () =>
+        connectTcp({
+          host,
+          port: target.port,
+          lookup: guard.lookup,
+          autoSelectFamily: true,
+          autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
+        }),
+      'connect',
+    );
   return {
-    check: guard.check,
+    check: (host) => void guard.admit(host),
     lookup: guard.lookup,
-    connect(target) {
-      guard.check(target.host);
-      return tcp(target);
+    async connect(target) {
+      return tcp(target, guard.admit(target.host));
     },
     async connectTls(target) {
-      guard.check(target.host);
-      const socket = await tcp(target);
-      const name = target.serverName ?? bare(target.host);
+      const host = guard.admit(target.host);
+      const name = target.serverName ?? host;
+      const socket = await tcp(target, host);
       return settled(
         target,
         () =>
           connectTls({
             socket,
-            // A server name that is an address is not allowed in the handshake, but the certificate must still name it.
-            ...(isIP(name) === 0
-              ? { servername: name }
-              : { host: name, checkServerIdentity: (_, peer) => checkServerIdentity(name, peer) }),
+            // The certificate must name it; an address is not allowed as server name in the handshake.
+            host: name,
+            ...(isIP(name) === 0 ? { servername: name } : {}),
             minVersion: 'TLSv1.2',
+            // Said although it is the default, because NODE_TLS_REJECT_UNAUTHORIZED would otherwise turn it off for all.
+            rejectUnauthorized: true,
             ...(target.ca === undefined ? {} : { ca: [...rootCertificates, target.ca] }),
           }),
         'secureConnect',
@@ -43,29 +60,32 @@ export function createNetwork(options: { allowed: string[] }): Network {
   };
 }
 
-/** `[::1]` as URLs write it. */
-const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
-
+/** What `open` opens once it is `ready`; closed again when that fails, takes too long or is not wanted any more. */
 function settled<T extends Socket | TLSSocket>(target: Target, open: () => T, ready: string): Promise<T> {
   const { host, port, signal, timeoutMs = CONNECT_MS } = target;
   if (signal) throwIfAborted(signal);
-  const limit = AbortSignal.timeout(timeoutMs);
-  const stop = signal ? AbortSignal.any([signal, limit]) : limit;
   return new Promise((resolve, reject) => {
     const socket = open();
     const fail = (error: unknown): void => {
-      stop.removeEventListener('abort', onAbort);
+      done();
+      // A late error of a socket that is given up must not end the process.
+      socket.on('error', () => undefined);
       socket.destroy();
       reject(connectError(error, `${host}:${port}`));
     };
-    const onAbort = (): void => {
-      fail(signal?.aborted ? aborted(signal) : tooSlow(target, timeoutMs));
+    const onAbort = (): void => fail(aborted(signal));
+    const onClose = (): void => fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+    const timer = setTimeout(() => fail(tooSlow(target, timeoutMs)), timeoutMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.removeListener('error', fail).removeListener('close', onClose);
     };
-    stop.addEventListener('abort', onAbort, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
     socket.once('error', fail);
+    socket.once('close', onClose);
     socket.once(ready, () => {
-      stop.removeEventListener('abort', onAbort);
-      socket.removeListener('error', fail);
+      done();
       resolve(socket);
     });
   });
@@ -74,34 +94,11 @@ function settled<T extends Socket | TLSSocket>(target: Target, open: () => T, re
 const tooSlow = ({ host, port }: Target, timeoutMs: number): unknown =>
   sourceError('source.timeout', `${host}:${port} did not answer within ${timeoutMs} ms; it is tried again`);
 
-function aborted(signal: AbortSignal): unknown {
+function aborted(signal: AbortSignal | undefined): unknown {
   try {
-    throwIfAborted(signal);
+    if (signal) throwIfAborted(signal);
   } catch (error) {
     return error;
   }
   return undefined;
 }
-
-/** Says of a failed connection whose it is: a refused address, a certificate, or a machine that is not there. */
-export function connectError(error: unknown, where: string): unknown {
-  const code = codeOf(error) ?? '';
-  if (/^(source|connector)\./.test(code)) return error;
-  if (isTlsError(code))
-    return sourceError(
-      'source.refused',
-      `${where} has no valid TLS certificate or speaks only TLS older than 1.2 (${code}); its server must be put right, or its private CA given`,
-      { cause: error },
-    );
-  return sourceError(
-    'source.unreachable',
-    `${where} cannot be reached (${code || 'no code'}); check address and network`,
-    {
-      cause: error,
-    },
-  );
-}
-
-/** Codes that OpenSSL and Node give to certificates and handshakes. */
-export const isTlsError = (code: string): boolean =>
-  /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO|HOSTNAME_MISMATCH)/.test(code);
