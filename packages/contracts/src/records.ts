@@ -105,6 +105,8 @@ export const syncCompletedSchema = z.object({
   mode: z.enum(SYNC_MODES),
   scope: syncScopeSchema.default('part'),
   operations: z.boolean().default(false),
+  /** Somebody asked to build the dataset anew from these rows: nothing of the version before stays, whatever the mode. */
+  reset: z.boolean().default(false),
   /** Order of syncs of one connector, from 1: a refresh never goes back in it. */
   number: z.int().positive(),
   columns: z.array(sourceColumnSchema),

@@ -256,7 +256,6 @@ test('merge keeps what is not mentioned, the last row of a key wins, append adds
   );
   expect(appended.rows).toBe(5);
   expect(appended.counts).toMatchObject({ read: 3, published: 1, deduplicated: 1, rejected: 1 });
-  await expect(b.refresh(['k'], [['a']], { mode: 'cdc' })).rejects.toEqual(code('mode.unsupported'));
 });
 
 test('a source that empties or shrinks is held, and a person can let it pass', async () => {

@@ -240,7 +240,7 @@ test('every row read is accounted for, whatever the dirt, and every rejected one
             { name: 'a', type: 'string' as const },
             { name: 'b', type: 'decimal' as const },
           ],
-          primaryKey: keyed ? ['a'] : [],
+          primaryKey: keyed || mode === 'merge' ? ['a'] : [],
           overrides: ['shrink'],
           mode: mode as 'full',
         };

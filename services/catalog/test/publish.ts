@@ -8,6 +8,7 @@ import { createTables } from '@songhua/tables';
 import type { Harness } from './harness.js';
 
 const apiVersion = 'songhua/v1';
+const OPERATOR = { name: 'test', mayApprove: true };
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 export const department: Resource = {
@@ -53,7 +54,7 @@ export const connector = (name: string): Extract<Resource, { kind: 'Connector' }
 export async function register({ catalog }: Harness, name: string): Promise<void> {
   const own = [department, domain, dataset(name)] as Exclude<Resource, { kind: 'Connector' }>[];
   await catalog.catalog.apply(own, 'test');
-  await catalog.connectors.apply([connector(name)]);
+  await catalog.connectors.apply([connector(name)], OPERATOR);
 }
 
 /** Publishes rows `id,name` as the refresh service would: normalize, upload verified, manifest, one transaction. */
@@ -87,6 +88,9 @@ export async function publishRows(harness: Harness, name: string, rows: [number,
       rows: rows.length,
       readerRejected: 0,
       mode: 'full',
+      scope: 'all',
+      operations: false,
+      reset: false,
       primaryKey: ['id'],
       schemaPolicy: 'hold',
       maxRejected: 0.1,

@@ -136,6 +136,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
             columns: start.columns,
             scope: start.scope ?? (connector.mode === 'full' ? 'all' : 'part'),
             operations: start.operations ?? false,
+            reset: false,
             files,
             lines,
             cursor,

@@ -171,6 +171,9 @@ async function normalize(
     rows: completed.rows,
     readerRejected: completed.rejected,
     mode: completed.mode,
+    scope: completed.scope,
+    operations: completed.operations,
+    reset: completed.reset,
     ...(spec.columns && {
       declared: spec.columns.map(({ name, type, title, required, blanks }) => ({
         name,

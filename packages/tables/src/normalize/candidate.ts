@@ -2,12 +2,12 @@ import { SonghuaError } from '@songhua/domain';
 import type { Session } from '../engine.js';
 import { ident, literal } from '../sql.js';
 import { decimalWidth } from '../values/decimal.js';
+import type { CellRows } from './cells.js';
 import { type ClassCounts, type ClassifiedColumn, classify } from './classify.js';
 import { decideType, surelyText } from './infer.js';
 import { badRows, type Forms, goodRows, type PlannedColumn } from './plan.js';
 import { reviseTypes, sameTypes, withType } from './revise.js';
 import type { Drift } from './schema.js';
-import { firstRows, type Landed, landedRows, numbered } from './source.js';
 
 // A sample must hold more than the hundredth of all rows that may be misfits, or it can never prove a column to be text.
 const SAMPLE_ROWS = 128;
@@ -44,16 +44,18 @@ const cellsToInfer = (plan: readonly PlannedColumn[]): ClassifiedColumn[] =>
     basis === 'inferred' && cell !== undefined ? [{ cell, blanks: blanks.typed }] : [],
   );
 
-/** Declared decimals whose width no version has fixed yet: the sample tells it, as DECIMAL(38) costs six times DECIMAL(18). */
+/** Declared decimals of any width: the sample tells it, as DECIMAL(38) costs six times DECIMAL(18). */
 const cellsToMeasure = (plan: readonly PlannedColumn[]): ClassifiedColumn[] =>
-  plan.flatMap(({ basis, cell, column, blanks }) =>
-    basis === 'declared' && column.type === 'decimal' && cell !== undefined ? [{ cell, blanks: blanks.typed }] : [],
+  plan.flatMap(({ basis, cell, column, blanks, held }) =>
+    basis === 'declared' && column.type === 'decimal' && cell !== undefined && !held
+      ? [{ cell, blanks: blanks.typed }]
+      : [],
   );
 
 /** The type that the sample gives a column which is not fixed. */
 function guess(planned: PlannedColumn, seen: ClassCounts | undefined): PlannedColumn {
   const { basis, column } = planned;
-  if (!seen || basis === 'fixed') return planned;
+  if (!seen || basis === 'fixed' || planned.held) return planned;
   if (basis === 'inferred') return withType(planned, decideType(seen, column.name));
   const width = column.type === 'decimal' ? decimalWidth(seen.whole, seen.scale) : undefined;
   const { unit } = planned.unitFixed ? column : decideType(seen, column.name);
@@ -61,28 +63,28 @@ function guess(planned: PlannedColumn, seen: ClassCounts | undefined): PlannedCo
 }
 
 /** Classifies a sample, and all of what a sample cannot settle. The sample stands for the files when it holds every row. */
-async function sampleRows(session: Session, landed: Landed, plan: PlannedColumn[]): Promise<Sample> {
-  const relation = landedRows(landed);
+async function sampleRows(session: Session, cells: CellRows, plan: PlannedColumn[]): Promise<Sample> {
+  const relation = cells.all;
   const inferred = cellsToInfer(plan);
   const sampled = [...inferred, ...cellsToMeasure(plan)];
-  const size = SAMPLE_ROWS + Math.ceil(landed.rows * SAMPLE_SHARE);
-  const whole = landed.rows <= size;
+  const size = SAMPLE_ROWS + Math.ceil(cells.rows * SAMPLE_SHARE);
+  const whole = cells.rows <= size;
   if (!whole && sampled.length === 0) return { relation, counts: new Map() };
   // One more than announced, so that a surplus shows.
-  const limit = whole ? landed.rows + 1 : size;
-  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${firstRows(landed)} LIMIT ${limit}`);
+  const limit = whole ? cells.rows + 1 : size;
+  await session.run(`CREATE OR REPLACE TEMP TABLE sample AS SELECT * FROM ${cells.first} LIMIT ${limit}`);
   const counts = await classify(session, 'sample', sampled);
   if (whole) return { relation: 'sample', counts };
   const open = inferred.filter(({ cell }) => {
     const seen = counts.get(cell);
-    return seen !== undefined && decideType(seen, '').type === 'string' && !surelyText(seen, landed.rows);
+    return seen !== undefined && decideType(seen, '').type === 'string' && !surelyText(seen, cells.rows);
   });
   for (const [cell, exact] of await classify(session, relation, open)) counts.set(cell, exact);
   return { relation, counts };
 }
 
-function formsFor(landed: Landed, plan: readonly PlannedColumn[], sample: Sample): Forms {
-  if (landed.rows > SMALL_ROWS) return 'every';
+function formsFor(cells: CellRows, plan: readonly PlannedColumn[], sample: Sample): Forms {
+  if (cells.rows > SMALL_ROWS) return 'every';
   const usual = plan.every(
     ({ cell, column }) =>
       cell === undefined || column.type === 'string' || (sample.counts.get(cell)?.unusual ?? 0) === 0,
@@ -90,7 +92,8 @@ function formsFor(landed: Landed, plan: readonly PlannedColumn[], sample: Sample
   return usual ? 'plain' : 'every';
 }
 
-function corrupt(landed: Landed, found: number): SonghuaError {
+/** The error of landed rows that are more or fewer than announced. */
+export function corrupt(landed: { rows: number }, found: number): SonghuaError {
   return new SonghuaError(
     'landing.corrupt',
     `The landed files hold ${found} rows, the sync announced ${landed.rows}; sync the dataset again`,
@@ -99,35 +102,36 @@ function corrupt(landed: Landed, found: number): SonghuaError {
 }
 
 /**
- * Parses every landed row into `good`, in source order, or the table `bad`. Types are decided over all rows: guessed from a
+ * Parses every row into `good`, in source order, or the table `bad`. Types are decided over all rows: guessed from a
  * sample, then proved by the full pass, whose misfits are exactly what the guess must answer for; a guess that fails is decided again.
  * Retyped fixed columns are added to `drift`.
  */
 export async function buildCandidate(
   session: Session,
-  landed: Landed,
+  cells: CellRows,
   start: { plan: PlannedColumn[]; drift: Drift; good: GoodRows },
 ): Promise<Candidate> {
-  const sample = await sampleRows(session, landed, start.plan);
+  const sample = await sampleRows(session, cells, start.plan);
   const { relation, counts } = sample;
+  const { carried } = cells;
   let plan = start.plan.map((planned) =>
     guess(planned, planned.cell === undefined ? undefined : counts.get(planned.cell)),
   );
-  if (formsFor(landed, plan, sample) === 'plain') {
-    const good = await start.good.take(goodRows(plan, relation, 'plain'), plan);
-    if (good === landed.rows) return { plan, relation, good, bad: 0 };
+  if (formsFor(cells, plan, sample) === 'plain') {
+    const good = await start.good.take(goodRows(plan, relation, { forms: 'plain', carried }), plan);
+    if (good === cells.rows) return { plan, relation, good, bad: 0 };
   }
   for (let tries = 1; ; tries++) {
-    const good = await start.good.take(goodRows(plan, relation, 'every'), plan);
-    if (good > landed.rows) throw corrupt(landed, good);
-    if (good === landed.rows) {
+    const good = await start.good.take(goodRows(plan, relation, { forms: 'every', carried }), plan);
+    if (good > cells.rows) throw corrupt(cells, good);
+    if (good === cells.rows) {
       // What an earlier, stricter try refused is good now.
       await session.run('DROP TABLE IF EXISTS bad');
       return { plan, relation, good, bad: 0 };
     }
-    await session.runNarrow(`CREATE OR REPLACE TEMP TABLE bad AS ${badRows(plan, numbered(relation))}`);
+    await session.runNarrow(`CREATE OR REPLACE TEMP TABLE bad AS ${badRows(plan, cells.numbered(relation))}`);
     const bad = Number((await session.one('SELECT count(*) AS n FROM bad')).n);
-    if (good + bad !== landed.rows) throw corrupt(landed, good + bad);
+    if (good + bad !== cells.rows) throw corrupt(cells, good + bad);
     const filled = await start.good.filled(plan);
     const revised = await reviseTypes(session, { plan, counts, drift: start.drift, filled });
     if (sameTypes(plan, revised) || tries === MAX_TRIES) return { plan, relation, good, bad };

@@ -15,10 +15,10 @@ export function guardRejected(input: NormalizeInput, rejected: number, byCode: R
   );
 }
 
-/** Throws `guard.empty` or `guard.shrink` when a full read would take away more than the dataset allows. */
+/** Throws `guard.empty` or `guard.shrink` when the `rows` that replace the published ones are fewer than the dataset allows. */
 export function guardShrink(input: NormalizeInput, rows: number): void {
   const before = input.previous?.rows ?? 0;
-  if (input.mode !== 'full' || before === 0 || input.overrides.includes('shrink')) return;
+  if (before === 0 || input.overrides.includes('shrink')) return;
   const details = { rows, previousRows: before, maxShrink: input.maxShrink };
   if (rows === 0) {
     throw new SonghuaError(
@@ -32,5 +32,16 @@ export function guardShrink(input: NormalizeInput, rows: number): void {
     'guard.shrink',
     `行数由 ${before} 减至 ${rows} the source shrank by ${percent(1 - rows / before)}, at most ${percent(input.maxShrink)} is allowed. Check it, or approve the refresh`,
     { actor: 'department', details },
+  );
+}
+
+/** Throws `guard.shrink` when the source deletes more of the published rows than the dataset allows. */
+export function guardRemoved(input: NormalizeInput, removed: number): void {
+  const before = input.previous?.rows ?? 0;
+  if (removed <= before * input.maxShrink || input.overrides.includes('shrink')) return;
+  throw new SonghuaError(
+    'guard.shrink',
+    `来源删除了 ${before} 行中的 ${removed} 行 the source deleted ${removed} of ${before} rows (${percent(removed / before)}), at most ${percent(input.maxShrink)} is allowed. Check it, or approve the refresh`,
+    { actor: 'department', details: { removed, previousRows: before, maxShrink: input.maxShrink } },
   );
 }

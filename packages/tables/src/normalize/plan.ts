@@ -10,11 +10,15 @@ export interface PlannedColumn {
   /** Index of the source column; undefined when the source no longer has it, and then every value is NULL. */
   cell: number | undefined;
   required: boolean;
+  /** The rows in which it is, when not in all. */
+  requiredIn?: Sql;
   blanks: BlankPolicy;
   /** `inferred`: decided by this refresh; `fixed`: by an earlier version; `declared`: by a person. */
   basis: 'inferred' | 'fixed' | 'declared';
   /** An earlier version published it with its unit, or without one. */
   unitFixed?: boolean;
+  /** Rows of that version stay, so its values must go on fitting. */
+  held?: boolean;
   /** Types that looked right and failed on the whole. */
   excluded?: ColumnType[];
 }
@@ -39,22 +43,33 @@ function typedValue(planned: PlannedColumn, forms: Forms): Sql {
 
 /** Whether the cell of a planned column is to blame for rejecting its row; `value` is its typed value. */
 function misfitOf(planned: PlannedColumn, value: Sql, forms: Forms): Sql | undefined {
-  const { column, cell, required } = planned;
+  const { column, cell, required, requiredIn } = planned;
   if (cell === undefined) return required ? 'true' : undefined;
-  if (required) return `${value} IS NULL`;
+  if (required) return requiredIn ? `(${requiredIn} AND ${value} IS NULL)` : `${value} IS NULL`;
   if (column.type === 'string') return undefined;
   if (forms === 'plain') return `(${value} IS NULL AND ${cellName(cell)} IS NOT NULL)`;
   // CASE is the only form that DuckDB never evaluates eagerly; the blank test is ten times dearer than the parse.
   return `CASE WHEN ${value} IS NOT NULL THEN false ELSE NOT ${isBlank(cellName(cell), blanksIn(planned))} END`;
 }
 
+/** A column beside the cells that the typed rows keep, and its name there. */
+export interface Carried {
+  column: string;
+  as: string;
+}
+
 /** Typed rows of `relation` that have no misfit, under the published names, in order. */
-export function goodRows(plan: readonly PlannedColumn[], relation: string, forms: Forms): Sql {
+export function goodRows(
+  plan: readonly PlannedColumn[],
+  relation: string,
+  { forms, carried }: { forms: Forms; carried?: Carried | undefined },
+): Sql {
   const values = plan.map((planned, i) => `${typedValue(planned, forms)} AS v${i}`);
   const checks = plan.flatMap((planned, i) => misfitOf(planned, `v${i}`, forms) ?? []);
-  const names = plan.map(({ column }, i) => `v${i} AS ${ident(column.name)}`).join(', ');
+  const names = plan.map(({ column }, i) => `v${i} AS ${ident(column.name)}`);
+  if (carried) names.push(`${carried.column} AS ${ident(carried.as)}`);
   const where = checks.length > 0 ? `WHERE NOT (${checks.join(' OR ')})` : '';
-  return `SELECT ${names} FROM (SELECT *, ${values.join(', ')} FROM ${relation}) ${where}`;
+  return `SELECT ${names.join(', ')} FROM (SELECT *, ${values.join(', ')} FROM ${relation}) ${where}`;
 }
 
 /** The rows of `relation` that have a misfit: `_row`, their cells, and `_fields`, the positions in `plan` of what is to blame. */

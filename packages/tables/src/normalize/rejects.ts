@@ -9,7 +9,7 @@ import { cellName } from '../sql.js';
 import type { NormalizeInput } from '../types.js';
 import { isBlankText } from '../values/blank.js';
 import { blanksIn, type PlannedColumn } from './plan.js';
-import { numbered } from './source.js';
+import { OPERATION } from './source.js';
 
 // What the contract lets a quarantined row show.
 const MAX_RAW = 2000;
@@ -65,14 +65,21 @@ export function wrongType({ name, type, unit }: Column, wrong: number): Required
   };
 }
 
+const UNKNOWN_OPERATION: Blame = {
+  code: 'operation.unknown',
+  message:
+    '首格应为 +、- 或 0（写入、删除、清空），此行不是 the first cell should say what the row does, + (put), - (delete) or 0 (delete all), and this one does not; correct the source',
+};
+
 function blame(
   plan: readonly PlannedColumn[],
   fields: readonly number[],
-  key: readonly string[],
+  { primaryKey: key, operations }: NormalizeInput,
   cells: readonly (string | null)[],
 ): Blame {
   const first = plan[fields[0] ?? -1];
   if (!first) {
+    if (operations) return UNKNOWN_OPERATION;
     return {
       code: 'key.duplicate',
       message: `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行 this row's key is already used by an earlier row with other content; keep one of them`,
@@ -99,15 +106,20 @@ function blame(
   return wrongType(first.column, fields.length);
 }
 
-/** Puts rows of the source, by ascending position, beside the rows that did not parse. */
-export async function addDuplicates(session: Session, relation: string, rows: readonly number[]): Promise<void> {
+/** Puts rows at the given ascending positions of the source beside the rows that did not parse; `numbered` has all, with `_row`. */
+export async function addDuplicates(session: Session, numbered: string, rows: readonly number[]): Promise<void> {
   if (rows.length === 0) return;
   await session.run('CREATE OR REPLACE TEMP TABLE duplicate_rows (r BIGINT)');
   // Values travel in pieces, because one statement with a million numbers takes longer to parse than to run.
   for (let i = 0; i < rows.length; i += 10_000) {
     await session.run(`INSERT INTO duplicate_rows SELECT unnest([${rows.slice(i, i + 10_000).join(', ')}])`);
   }
-  const select = `SELECT *, []::INTEGER[] AS _fields FROM ${numbered(relation)} WHERE _row IN (SELECT r FROM duplicate_rows)`;
+  await addBad(session, `(SELECT * FROM ${numbered} WHERE _row IN (SELECT r FROM duplicate_rows))`);
+}
+
+/** Puts the rows of `numbered` (`_row` and cells), which no cell is to blame for, beside the rows that did not parse. */
+export async function addBad(session: Session, numbered: string): Promise<void> {
+  const select = `SELECT *, []::INTEGER[] AS _fields FROM ${numbered}`;
   const has = await session.all(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'bad' AND temporary`);
   await session.runNarrow(has.length > 0 ? `INSERT INTO bad BY NAME ${select}` : `CREATE TEMP TABLE bad AS ${select}`);
 }
@@ -120,19 +132,22 @@ async function* rejects(
 ): AsyncGenerator<RejectedRow[]> {
   // Quarantine shows no more of a row, and a chunk of the longest cells would not fit in memory.
   const cells = input.columns.map((_, i) => `left(${cellName(i)}, ${MAX_RAW})`);
+  if (input.operations) cells.push(OPERATION);
   const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cells.join(', ')} FROM bad ORDER BY _row`;
   for await (const [positions = [], fields = [], ...columns] of session.columns(sql)) {
     yield positions.map((position, i) => {
-      const cells = columns.map((column) => (column[i] ?? null) as string | null);
+      const row = columns.map((column) => (column[i] ?? null) as string | null);
+      const cells = row.slice(0, input.columns.length);
+      const operation = row.slice(input.columns.length);
       const at = String(fields[i] ?? '');
-      const blamed = blame(plan, at === '' ? [] : at.split(',').map(Number), input.primaryKey, cells);
+      const blamed = blame(plan, at === '' ? [] : at.split(',').map(Number), input, cells);
       const { field, code, message } = blamed;
       return {
         ...placeOf(input.lines, Number(position)),
         ...(field === undefined ? {} : { field }),
         code,
         message,
-        raw: rawText(cells),
+        raw: rawText([...operation, ...cells]),
       };
     });
   }

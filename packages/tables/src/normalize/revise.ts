@@ -61,7 +61,8 @@ function revise(planned: PlannedColumn, evidence: Evidence, drift: Drift): Plann
   }
   if (type === 'decimal' && (bad.scale > scale || bad.whole > precision - scale)) {
     // What a version has fixed must go on holding its values; a declared width is only as wide as what was seen.
-    const held = basis === 'fixed' || bad.whole > precision - scale ? precision - scale : (sample?.whole ?? 0);
+    const held =
+      basis === 'fixed' || planned.held || bad.whole > precision - scale ? precision - scale : (sample?.whole ?? 0);
     const width = decimalWidth(Math.max(bad.whole, held), all.scale) ?? decimalWidth(bad.whole, all.scale);
     const wider: Inferred = { type, ...width, ...(unit ? { unit } : {}) };
     if (width && !sameType(wider, column)) return withType(planned, wider);
