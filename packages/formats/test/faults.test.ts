@@ -352,3 +352,14 @@ test('accented letters in single bytes are windows-1252', async () => {
     ['Über', '£3'],
   ]);
 });
+
+test('quotation marks and euro signs of windows-1252 are read in header and rows alike, and move no row', async () => {
+  const bytes = Buffer.from('name \x80,r\xe9sum\xe9\n\x93a\x94,1\n\x91b\x92,2\ncaf\xe9,3\n', 'latin1');
+  const { header, rows, rejected } = await read(bytes);
+  expect([header, rejected]).toEqual([['name €', 'résumé'], []]);
+  expect(rows).toEqual([
+    ['“a”', '1'],
+    ['‘b’', '2'],
+    ['café', '3'],
+  ]);
+});

@@ -22,6 +22,15 @@ export function encodingName(label: string): string {
   }
 }
 
+/**
+ * Text of a chunk, and with `last` of what a decoder still held. Always as a stream: without, Node 20 reads the quotation marks, dashes
+ * and euro signs of windows-1252 as control characters.
+ */
+export const decodeWhole = (decoder: InstanceType<typeof TextDecoder>, chunk: Buffer, last: boolean): string => {
+  const text = decoder.decode(chunk, { stream: true });
+  return last ? text + decoder.decode() : text;
+};
+
 /** Decodes a known encoding. UTF-8 passes through untouched: the scanner validates it. */
 export function createDecoder(encoding: string): Decoder {
   if (encoding === 'utf-8') return { encoding, decode: (chunk) => chunk };
@@ -30,7 +39,7 @@ export function createDecoder(encoding: string): Decoder {
   return {
     encoding,
     decode(chunk, last) {
-      const text = decoder.decode(chunk, { stream: !last });
+      const text = decodeWhole(decoder, chunk, last);
       if (!text.includes('\ufffd')) return Buffer.from(text, 'utf8');
       const parts = text.split('\ufffd').flatMap((part, i) => (i === 0 ? [] : [UNDECODABLE]).concat(Buffer.from(part)));
       return Buffer.concat(parts);

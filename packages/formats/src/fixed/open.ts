@@ -1,7 +1,7 @@
 import { tooLarge } from '../container/spool.js';
 import { tooLong } from '../delimited/scan-errors.js';
 import { LF } from '../delimited/spec.js';
-import { encodingName } from '../encoding/decode.js';
+import { decodeWhole, encodingName } from '../encoding/decode.js';
 import { detectEncoding, markLength } from '../encoding/detect.js';
 import { emptySource, formatError } from '../errors.js';
 import { throwIfAborted } from '../rows/aborted.js';
@@ -71,10 +71,19 @@ function cutterOf(told: FormatInput['options']['fixedWidth'], encoding: string, 
       },
     );
   }
-  const decoder = new TextDecoder(encoding, { fatal: true });
-  if (unit === 'bytes') return (line) => slices(widths, (from, to) => decoder.decode(line.subarray(from, to)));
+  let decoder = new TextDecoder(encoding, { fatal: true });
+  const decode = (bytes: Buffer): string => {
+    try {
+      return decodeWhole(decoder, bytes, true);
+    } catch (error) {
+      // A decoder that has failed may keep what it held, which must not begin the next line.
+      decoder = new TextDecoder(encoding, { fatal: true });
+      throw error;
+    }
+  };
+  if (unit === 'bytes') return (line) => slices(widths, (from, to) => decode(line.subarray(from, to)));
   return (line) => {
-    const text = decoder.decode(line);
+    const text = decode(line);
     // Characters beyond the first plane are two units of a string and one of a width.
     const characters = /[\ud800-\udfff]/.test(text) ? [...text] : undefined;
     return slices(widths, (from, to) => characters?.slice(from, to).join('') ?? text.slice(from, to));
