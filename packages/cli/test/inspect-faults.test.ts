@@ -185,9 +185,6 @@ describe('is refused within seconds and bounded memory, with exit code 2 and a m
   );
 });
 
-/** What is large and right is read in little more: DuckDB alone may take 128 MB. */
-const READ_MB = 350;
-
 const LARGE: Record<string, { make: (name: string) => string; rows: number }> = {
   '60 MB of plain rows': {
     make: (name) => {
@@ -219,7 +216,7 @@ describe('is read in bounded memory', () => {
       const run = await bench.inspect(make(`${name}.csv`), '--json');
       expect([run.exit, run.stderr]).toEqual([0, '']);
       expect(JSON.parse(run.stdout)).toMatchObject({ rows, rejectedCount: 0 });
-      expect(run.peakMb).toBeLessThan(READ_MB);
+      expect(run.peakMb).toBeLessThan(MEMORY_MB);
     },
     LONG,
   );

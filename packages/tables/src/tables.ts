@@ -2,14 +2,13 @@ import { stat } from 'node:fs/promises';
 import { createEngine } from './engine.js';
 import { normalize } from './normalize/normalize.js';
 import { profile } from './normalize/profile.js';
+import { WIDE_ROWS } from './normalize/source.js';
 import { diffFiles } from './read/diff.js';
 import { renderFile } from './read/render.js';
 import { countRows, readRows } from './read/rows.js';
 import type { Tables, TablesOptions } from './types.js';
 
-// From here on a second thread saves more time than small jobs waiting beside it would.
-const WIDE_ROWS = 500_000;
-// About as many rows in Parquet.
+// About as many rows as `WIDE_ROWS` in Parquet.
 const WIDE_BYTES = 32 * 1024 * 1024;
 
 /** Table work on one embedded DuckDB; see `Tables`. */

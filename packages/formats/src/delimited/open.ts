@@ -99,7 +99,7 @@ async function makePlan(input: FormatInput): Promise<Plan> {
   const { source, options, limits, decisions } = input;
   const encoded = chooseEncoding(input);
   const { text, whole } = await headText(input, encoded);
-  if (whole && isBlank(text)) throw emptySource(source.name);
+  if (isBlank(text) && (whole || (await onlyBlank(source)))) throw emptySource(source.name);
   const lineEnding = detectLineEnding(text);
   const sample = createSample(text, whole, lineEnding === 'cr');
   const dialect = detectDialect(sample, lineEnding, options);
@@ -159,6 +159,15 @@ async function headText(input: FormatInput, encoded: Encoded): Promise<{ text: B
 }
 
 const hasLineEnd = (text: Buffer): boolean => text.includes(LF) || text.includes(CR);
+
+/** Whether a source whose head is blank has nothing else, told by its bytes: in UTF-16 every other byte of a blank is zero. */
+async function onlyBlank({ chunks }: FormatInput['source']): Promise<boolean> {
+  for await (const chunk of chunks()) {
+    // Every blank and control character, and the two bytes of a mark.
+    for (let i = 0; i < chunk.length; i++) if ((chunk[i] as number) > 0x20 && (chunk[i] as number) < 0xfe) return false;
+  }
+  return true;
+}
 
 const isBlank = (text: Buffer): boolean =>
   text.every((byte) => byte === 0x20 || byte === 0x09 || byte === LF || byte === CR);

@@ -117,18 +117,24 @@ async function createSheets(
     async function* steps(): AsyncGenerator<GridRow[]> {
       for await (const _ of streamPart(file, sheet.part, reader, signal)) {
         const rows = reader.take();
-        if (rows.length > 0) yield rows;
+        yield rows;
       }
     }
     return { reader, steps: steps() };
   };
 }
 
+// A step is 64 kB of a sheet; formats may go on for a million rows below the last one that has text.
+const MOST_BLANK_STEPS = 64;
+
 async function firstRows({ steps }: SheetRows): Promise<GridRow[]> {
   const rows: GridRow[] = [];
+  let blank = 0;
   for await (const more of steps) {
-    rows.push(...more.filter((row) => row.cells.some((cell) => /\S/.test(cell))));
-    if (rows.length >= SAMPLE_ROWS) break;
+    const filled = more.filter((row) => row.cells.some((cell) => /\S/.test(cell)));
+    rows.push(...filled);
+    blank = filled.length > 0 ? 0 : blank + 1;
+    if (rows.length >= SAMPLE_ROWS || (rows.length > 0 && blank > MOST_BLANK_STEPS)) break;
   }
   return rows.slice(0, SAMPLE_ROWS);
 }

@@ -12,6 +12,9 @@ export interface Landed {
   form?: 'gzip' | 'plain';
 }
 
+/** From here on a second thread saves more time than small jobs waiting beside it would. */
+export const WIDE_ROWS = 500_000;
+
 // Batches hold whole rows of at most 512 KiB, so no row is longer; the rest is slack.
 const MAX_LINE_BYTES = 1024 * 1024;
 const BUFFER_BYTES = 4 * MAX_LINE_BYTES;
@@ -23,16 +26,18 @@ export const OPERATION = '_op';
  * The landed rows as a relation of VARCHAR cells `c0…`, in order. An empty cell, quoted or not, is NULL, and nothing else is.
  * Everything is told and nothing sniffed: sniffing costs 52 ms a file and guesses. A row with another number of cells is an error.
  */
-export function landedRows({ parts, columns, form = 'gzip' }: Landed, bufferBytes = BUFFER_BYTES): string {
+export function landedRows({ parts, columns, form = 'gzip', rows }: Landed, bufferBytes = BUFFER_BYTES): string {
   const names = columns.map((_, i) => `${literal(cellName(i))}: 'VARCHAR'`).join(', ');
   if (parts.length === 0) {
     const none = columns.map((_, i) => `NULL::VARCHAR AS ${cellName(i)}`).join(', ');
     return `(SELECT ${none} LIMIT 0)`;
   }
+  // Several threads guess where rows begin, and fail on cells that look like rows themselves.
+  const parallel = form === 'gzip' && rows >= WIDE_ROWS;
   const packing = form === 'gzip' ? `compression = 'gzip'` : `compression = 'none', skip = 1`;
   return `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = true, ${packing}, strict_mode = true,
-    null_padding = false, ignore_errors = false, max_line_size = ${MAX_LINE_BYTES}, buffer_size = ${bufferBytes})`;
+    null_padding = false, ignore_errors = false, max_line_size = ${MAX_LINE_BYTES}, buffer_size = ${bufferBytes}, parallel = ${parallel})`;
 }
 
 /** As `landedRows`, for a query that stops after few rows: unpacks no more than it must. */
