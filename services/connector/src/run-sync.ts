@@ -35,6 +35,8 @@ export interface Job {
   cursor: Cursor | undefined;
   /** Aborted on shutdown or a lost lease. */
   signal: AbortSignal;
+  /** The source sent something. */
+  active(): void;
   /** Whether this replica still holds the sync: asked just before the closing event. */
   holds(): boolean;
 }
@@ -116,6 +118,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
   const result = { id: sync.id, attempt: sync.attempt };
   try {
     for await (const message of kind.read(context)) {
+      job.active();
       if (message.type === 'unchanged') {
         const { validators } = message;
         return { ...result, state: 'unchanged', rows: 0, rejected: 0, bytes: 0, ...(validators ? { validators } : {}) };

@@ -29,6 +29,8 @@ interface Lease {
   sync: SyncRecord;
   abort: AbortController;
   until: number;
+  /** When its source last sent something, or its reading began. */
+  activeAt: number;
 }
 
 type Ready = Pick<Job, 'sync' | 'connector' | 'cursor'> & { lease: Lease };
@@ -40,21 +42,33 @@ const ERROR_WAIT_MS = 2_000;
 // another replica does not miss work that is only queued here.
 const AHEAD_SECONDS = 0.25;
 const MOST_AHEAD = 64;
+// A source that is silent for this long costs no work, so it keeps no place from others; when it speaks again, places are over-used by
+// it for a while.
+const SILENT_MS = 3_000;
+// Silent sources hold a folder, a socket and a lease each.
+const MOST_SILENT = 256;
 
 /** Takes queued syncs and runs up to `concurrency` of them at once, renewing their leases. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { owner, syncs, logger, leaseSeconds, concurrency } = deps;
   const held = new Map<string, Lease>();
   const ready: Ready[] = [];
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, Lease>();
   const signalling = createSignalling();
   let stopping = false;
   let typicalSeconds = 1;
 
+  /** Places that are taken: by sources that are being read, and by silent ones beyond the most. */
+  const busy = (): number => {
+    const since = Date.now() - SILENT_MS;
+    const active = [...running.values()].filter((lease) => lease.activeAt >= since).length;
+    return Math.max(active, running.size - MOST_SILENT);
+  };
+
   const ahead = (): number => Math.min(MOST_AHEAD, Math.floor((AHEAD_SECONDS * concurrency) / typicalSeconds));
 
   const take = async (): Promise<number> => {
-    const room = concurrency - running.size - ready.length + ahead();
+    const room = concurrency - busy() - ready.length + ahead();
     // Half-full is full enough: fewer, larger takes.
     if (room <= 0 || (ready.length > 0 && room < ahead() / 2)) return 0;
     const until = Date.now() + leaseSeconds * 1000;
@@ -80,7 +94,7 @@ export function startWorker(deps: WorkerDeps): Worker {
   const hold = (sync: SyncRecord, until: number): Lease => {
     // This replica may get a sync again whose lease it lost, before it noticed.
     held.get(sync.id)?.abort.abort('lease lost');
-    const lease = { sync, abort: new AbortController(), until };
+    const lease = { sync, abort: new AbortController(), until, activeAt: Date.now() };
     held.set(sync.id, lease);
     return lease;
   };
@@ -112,8 +126,12 @@ export function startWorker(deps: WorkerDeps): Worker {
 
   const start = ({ lease, ...job }: Ready): void => {
     const started = Date.now();
+    lease.activeAt = started;
+    const active = (): void => {
+      lease.activeAt = Date.now();
+    };
     const work = deps
-      .run({ ...job, signal: lease.abort.signal, holds: () => Date.now() < lease.until })
+      .run({ ...job, signal: lease.abort.signal, active, holds: () => Date.now() < lease.until })
       .then(
         (result) => {
           void finish(lease, result, started);
@@ -128,19 +146,19 @@ export function startWorker(deps: WorkerDeps): Worker {
         typicalSeconds = 0.7 * typicalSeconds + 0.3 * Math.max(0.0005, (Date.now() - started) / 1000);
         signalling.signal();
       });
-    running.add(work);
+    running.set(work, lease);
   };
 
   const loop = async (): Promise<void> => {
     while (!stopping) {
       try {
         const taken = await take();
-        while (running.size < concurrency) {
+        while (busy() < concurrency) {
           const job = ready.shift();
           if (!job) break;
           start(job);
         }
-        if (taken > 0 && running.size < concurrency) continue;
+        if (taken > 0 && busy() < concurrency) continue;
         await signalling.wait(IDLE_POLL_MS);
       } catch (error) {
         logger.error({ reason: reasonOf(error) }, 'taking syncs failed; trying again');
@@ -188,7 +206,7 @@ export function startWorker(deps: WorkerDeps): Worker {
       const limit = setTimeout(() => {
         for (const lease of held.values()) lease.abort.abort('shutting down');
       }, graceMs);
-      await Promise.all(running);
+      await Promise.all(running.keys());
       clearTimeout(limit);
       await signalling.until(() => held.size === 0, 5_000);
       clearInterval(renewing);
