@@ -50,6 +50,12 @@ export const emptySource = (name: string): SonghuaError =>
     file: name,
   });
 
+/** Bytes that nothing here reads. */
+export const unknownFormat = (name: string): SonghuaError =>
+  formatError('format.unknown', `${name} is of no known format: export it as CSV. 无法识别文件格式，请导出为 CSV`, {
+    file: name,
+  });
+
 /** Why a row was not read. `zh` and `en` are what a clerk sees, joined by ` / `. */
 export const ROW_PROBLEMS = {
   'row.fields': {

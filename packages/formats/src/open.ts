@@ -3,7 +3,7 @@ import { nestedArchive, openArchive } from './container/archive.js';
 import { fileSource } from './container/file.js';
 import { gunzipSource, isGzip } from './container/gzip.js';
 import { isZip, listZip } from './container/zip.js';
-import { emptySource, formatError } from './errors.js';
+import { emptySource, unknownFormat } from './errors.js';
 import { type Limits, limitsOf } from './limits.js';
 import { FIXED_WIDTH, FORMATS, workbookFormat } from './recognize.js';
 import type { ByteSource, Decision, Format, ReadOptions, TableReader, TableSource } from './types.js';
@@ -50,11 +50,7 @@ async function open(packed: ByteSource, opening: Opening): Promise<TableReader[]
     const evidence = format.recognize(head);
     if (evidence !== undefined) return openAs(format, evidence, source, head, opening);
   }
-  throw formatError(
-    'format.unknown',
-    `${source.name} is of no known format: export it as CSV. 无法识别文件格式，请导出为 CSV`,
-    { file: source.name },
-  );
+  throw unknownFormat(source.name);
 }
 
 function openAs(

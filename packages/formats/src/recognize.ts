@@ -1,5 +1,4 @@
 import { openDelimited } from './delimited/open.js';
-import { detectEncoding } from './encoding/detect.js';
 import { formatError } from './errors.js';
 import { openFixedWidth } from './fixed/open.js';
 import { openJson } from './json/open.js';
@@ -67,21 +66,9 @@ const begins =
   (head: Buffer): string | undefined =>
     bytes.every((byte, i) => head[i] === byte) ? 'begins with its signature' : undefined;
 
-// Text hardly has a control character besides tabs and line ends, except for one as a delimiter or NUL by accident.
-const MOST_CONTROLS = 0.05;
-const MOST_DISTINCT = 4;
-
-function isBinary(head: Buffer): boolean {
-  const sample = head.subarray(0, 4096);
-  const controls = sample.filter((byte) => byte < 0x20 && (byte < 0x09 || byte > 0x0d));
-  const many = controls.length > sample.length * MOST_CONTROLS && new Set(controls).size > MOST_DISTINCT;
-  // Half of a character in UTF-16 may look like one.
-  return many && !detectEncoding(sample, false).value.startsWith('utf-16');
-}
-
 const delimited: Format = {
   name: 'delimited',
-  recognize: (head) => (isBinary(head) ? undefined : 'text that is nothing else'),
+  recognize: () => 'text that is nothing else',
   open: openDelimited,
 };
 

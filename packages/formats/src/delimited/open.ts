@@ -1,8 +1,9 @@
 import { nameColumns, unnamedColumns } from '../columns.js';
+import { isBinary } from '../encoding/binary.js';
 import { createDecoder, createLateDecoder, encodingName } from '../encoding/decode.js';
 import { detectEncoding, markLength } from '../encoding/detect.js';
 import { LineOffsets } from '../encoding/lines.js';
-import { emptySource, formatError } from '../errors.js';
+import { emptySource, formatError, unknownFormat } from '../errors.js';
 import type { Decoder, Dialect, FormatInput, TableReader, Warning } from '../types.js';
 import { preambleWarning, warning } from '../warnings.js';
 import { type DetectedDialect, detectDialect, detectLineEnding } from './detect.js';
@@ -97,6 +98,7 @@ export async function openDelimited(input: FormatInput): Promise<TableReader[]> 
 
 async function makePlan(input: FormatInput): Promise<Plan> {
   const { source, options, limits, decisions } = input;
+  if (options.encoding === undefined && isBinary(input.head)) throw unknownFormat(source.name);
   const encoded = chooseEncoding(input);
   const { text, whole } = await headText(input, encoded);
   if (isBlank(text) && (whole || (await onlyBlank(source)))) throw emptySource(source.name);
