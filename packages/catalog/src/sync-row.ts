@@ -1,3 +1,4 @@
+import type { SyncRange } from '@songhua/contracts';
 import type { Reason, RefreshState, SyncState } from '@songhua/domain';
 import type { SyncRecord, SyncWithRefresh } from './types.js';
 
@@ -13,6 +14,8 @@ export interface SyncRow {
   attempt: number;
   state: SyncState;
   full: boolean;
+  reset: boolean;
+  range: SyncRange | null;
   rows: number;
   rejected: number;
   bytes: number;
@@ -46,6 +49,8 @@ export function toSync(row: SyncRow): SyncRecord {
     attempt: row.attempt,
     state: row.state,
     full: row.full,
+    reset: row.reset,
+    range: row.range,
     rows: row.rows,
     rejected: row.rejected,
     bytes: row.bytes,

@@ -32,12 +32,11 @@ export function createSyncRepository(database: Database): SyncRepository {
   const { query } = database;
   return {
     async enqueue(slots) {
-      const asked = slots.map(({ connector, slot, full, traceparent }) => ({
-        id: syncId(connector.name, slot),
+      const asked = slots.map(({ connector, by = 'service:connector', ...claim }) => ({
+        id: syncId(connector.name, claim.slot),
         connectorId: connector.id,
-        slot,
-        full,
-        traceparent,
+        by,
+        ...claim,
       }));
       const rows = await query<{ s: SyncRow }>('sync_enqueue', 'SELECT sync_enqueue($1::jsonb) AS s', [
         JSON.stringify(asked),

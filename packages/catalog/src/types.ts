@@ -9,6 +9,7 @@ import type {
   Resource,
   Summary,
   SyncProgress,
+  SyncRange,
   VersionEvent,
 } from '@songhua/contracts';
 import type { Clocks, Freshness, Reason, RefreshState, SyncMode, SyncState, TableSchema } from '@songhua/domain';
@@ -42,6 +43,10 @@ export interface SyncRecord {
   attempt: number;
   state: SyncState;
   full: boolean;
+  /** Nothing of the version before stays. */
+  reset: boolean;
+  /** A backfill: only rows whose cursor value lies in it are read, and the cursor stays. */
+  range: SyncRange | null;
   rows: number;
   rejected: number;
   bytes: number;
@@ -53,12 +58,25 @@ export interface SyncRecord {
   traceparent: string;
 }
 
+/** What is to be read, and for whom. `reset` goes with `full`; `range` with neither. */
+export interface SyncClaim {
+  connector: ConnectorRecord;
+  slot: string;
+  full: boolean;
+  reset?: boolean;
+  range?: SyncRange;
+  /** Who asks, as audit rows name them; the connector service itself when absent. */
+  by?: string;
+  traceparent: string;
+}
+
 /** Written by the connector service only. */
 export interface SyncRepository {
-  /** Claims slots; slots that exist already are left alone and returned as they are (same ids). One statement for any number. */
-  enqueue(
-    slots: { connector: ConnectorRecord; slot: string; full: boolean; traceparent: string }[],
-  ): Promise<SyncRecord[]>;
+  /**
+   * Claims slots; slots that exist already are left alone and returned as they are (same ids). One statement for any number. What is asked
+   * beyond the cursor (`full`, `reset`, `range`) has an audit row.
+   */
+  enqueue(slots: SyncClaim[]): Promise<SyncRecord[]>;
   /**
    * Takes up to `limit` queued syncs for `owner`: fair between departments (fewest running first, then oldest), never two of one connector
    * at once. The lease ends after `leaseSeconds` unless renewed.

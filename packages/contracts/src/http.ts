@@ -1,5 +1,6 @@
 import { FRESHNESS_STATES } from '@songhua/domain';
 import { z } from 'zod';
+import { syncRangeSchema } from './records.js';
 
 const freshnessCounts = z.object(
   Object.fromEntries(FRESHNESS_STATES.map((s) => [s, z.int()])) as Record<(typeof FRESHNESS_STATES)[number], z.ZodInt>,
@@ -40,8 +41,14 @@ export const syncRequestSchema = z.strictObject({
   connectors: z.array(z.string()).optional(),
   department: z.string().optional(),
   all: z.boolean().optional(),
-  /** Ignore cursors and read everything. */
+  /** Ignore cursors and read everything; what the source no longer has goes, save in mode append. */
   full: z.boolean().default(false),
+  /** Read everything and build the dataset anew from it, in mode append too. Only with `connectors`. */
+  reset: z.boolean().default(false),
+  /** A backfill: read again only what lies between these cursor values, and leave the cursor where it is. Only with `connectors`. */
+  range: syncRangeSchema
+    .refine(({ from, to }) => from !== undefined || to !== undefined, 'say from, to or both')
+    .optional(),
   request: z.string().min(1).max(200).optional(),
 });
 export type SyncRequest = z.infer<typeof syncRequestSchema>;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Catalog, ConnectorRecord, SyncRecord } from '@songhua/catalog';
+import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '@songhua/catalog';
 import type { SyncAccepted, SyncRequest } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
@@ -8,21 +8,38 @@ import { newTraceparent } from '@songhua/runtime';
 export function claimSlots(
   catalog: Catalog,
   slots: { connector: ConnectorRecord; slot: string }[],
-  full = false,
+  asked: Omit<SyncClaim, 'connector' | 'slot' | 'traceparent'> = { full: false },
 ): Promise<SyncRecord[]> {
-  return catalog.syncs.enqueue(slots.map((slot) => ({ ...slot, full, traceparent: newTraceparent() })));
+  return catalog.syncs.enqueue(slots.map((slot) => ({ ...slot, ...asked, traceparent: newTraceparent() })));
+}
+
+const invalid = (message: string): SonghuaError =>
+  new SonghuaError('sync.request-invalid', message, { actor: 'department' });
+
+/** Throws unless what `request` asks for can be done together, and by each of the `selected`. */
+function checkRequest(request: SyncRequest, selected: ConnectorRecord[]): void {
+  const { connectors, range, reset, full } = request;
+  if (range && (full || reset)) throw invalid('a range is read on its own: leave out full and reset');
+  if ((range || reset) && !connectors) throw invalid('name the connectors of which a range is read or that are reset');
+  const whole = range ? selected.filter(({ mode }) => mode !== 'append' && mode !== 'merge') : [];
+  if (whole.length > 0)
+    throw invalid(
+      `a range is read in modes append and merge only: ${whole.map(({ name, mode }) => `${name} (${mode})`).join(', ')}; read everything with full: true`,
+    );
 }
 
 /**
  * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots. Paused connectors
- * run only when they are named. Throws `sync.request-invalid` and `connector.unknown`.
+ * run only when they are named. `by` is who asks. Throws `sync.request-invalid` and `connector.unknown`.
  */
-export async function requestSyncs(catalog: Catalog, request: SyncRequest): Promise<SyncAccepted> {
+export async function requestSyncs(
+  catalog: Catalog,
+  request: SyncRequest,
+  by = 'service:connector',
+): Promise<SyncAccepted> {
   const { connectors: names, department, all } = request;
   if ([names !== undefined, department !== undefined, all === true].filter(Boolean).length !== 1)
-    throw new SonghuaError('sync.request-invalid', 'say exactly one of connectors, department and all: true', {
-      actor: 'department',
-    });
+    throw invalid('say exactly one of connectors, department and all: true');
   const selected = await catalog.connectors.list(
     names ? { names: [...new Set(names)] } : department === undefined ? {} : { department },
   );
@@ -37,9 +54,11 @@ export async function requestSyncs(catalog: Catalog, request: SyncRequest): Prom
       );
   }
   const runnable = names ? selected : selected.filter((connector) => !connector.paused);
+  checkRequest(request, selected);
   const id = request.request ?? randomUUID();
   if (runnable.length === 0) return { request: id, syncs: [] };
   const slots = runnable.map((connector) => ({ connector, slot: `request:${id}` }));
-  const syncs = await claimSlots(catalog, slots, request.full);
+  const { reset, range } = request;
+  const syncs = await claimSlots(catalog, slots, { full: request.full || reset, reset, ...(range && { range }), by });
   return { request: id, syncs: syncs.map((sync) => ({ sync: sync.id, connector: sync.connector })) };
 }

@@ -10,7 +10,7 @@ import {
   throwIfAborted,
 } from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
-import type { Cursor } from '@songhua/contracts';
+import type { Cursor, SyncScope } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
@@ -101,6 +101,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     limits: deps.limits,
     mode: connector.mode,
     primaryKey: connector.primaryKey,
+    ...(sync.range && { range: sync.range }),
     network: deps.networkOf(connector.department),
   };
   const sender = createSender(
@@ -121,7 +122,9 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
       job.active();
       if (message.type === 'unchanged') {
         const { validators } = message;
-        return { ...result, state: 'unchanged', rows: 0, rejected: 0, bytes: 0, ...(validators ? { validators } : {}) };
+        // What holds for a range need not hold for the rest.
+        const kept = validators && !sync.range ? { validators } : {};
+        return { ...result, state: 'unchanged', rows: 0, rejected: 0, bytes: 0, ...kept };
       }
       if (message.type === 'start') start = message;
       else if (message.type === 'rows') await sender.rows(message.csv, message.rows);
@@ -137,12 +140,12 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
             mode: connector.mode,
             number: sync.number,
             columns: start.columns,
-            scope: start.scope ?? (connector.mode === 'full' ? 'all' : 'part'),
+            scope: scopeOf(job, start.scope),
             operations: start.operations ?? false,
-            reset: false,
+            reset: sync.reset,
             files,
             lines,
-            cursor,
+            cursor: sync.range ? (job.cursor ?? {}) : cursor,
             ...(warnings.length > 0 ? { warnings } : {}),
             startedAt,
             completedAt: new Date().toISOString(),
@@ -167,6 +170,17 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
   } finally {
     await sender.settled();
   }
+}
+
+/** Throws `connector.scope` when a part would be published as the whole. */
+function scopeOf({ sync, connector }: Job, told: SyncScope | undefined): SyncScope {
+  if (sync.range) return 'part';
+  if (connector.mode !== 'full') return told ?? 'part';
+  if (told !== 'part') return 'all';
+  throw new SonghuaError(
+    'connector.scope',
+    `kind ${connector.kind} read a part of its source in mode full, which publishes the whole; report this as a defect`,
+  );
 }
 
 function assertHeld(job: Job): void {

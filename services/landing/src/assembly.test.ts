@@ -42,6 +42,7 @@ function syncOf(
     mode: 'full',
     scope: 'all',
     operations: false,
+    reset: false,
     number: 1,
     columns: [],
     files: [],

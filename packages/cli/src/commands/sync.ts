@@ -32,14 +32,26 @@ export function addSyncCommands(program: Command): void {
     .description('run now / 立即同步')
     .option('--department <name>')
     .option('--all')
-    .option('--full', 'ignore cursors and read everything')
+    .option('--full', 'read everything; what the source no longer has goes, but in mode append only new rows come')
+    .option('--reset', 'read everything and build the dataset anew from it, in mode append too')
+    .option('--from <value>', 'backfill: read again what lies from this cursor value on; the cursor stays')
+    .option('--to <value>', 'backfill: up to this cursor value, itself included')
     .option('--wait', 'follow to the terminal state')
     .option('--json')
     .action(
       action(
         async (
           connectors: string[],
-          o: { department?: string; all?: boolean; full?: boolean; wait?: boolean; json?: boolean },
+          o: {
+            department?: string;
+            all?: boolean;
+            full?: boolean;
+            reset?: boolean;
+            from?: string;
+            to?: string;
+            wait?: boolean;
+            json?: boolean;
+          },
         ) => {
           if (connectors.length === 0 && !o.department && !o.all)
             throw new SonghuaError('usage.sync', 'name connectors, or give --department D or --all', {
@@ -48,6 +60,10 @@ export function addSyncCommands(program: Command): void {
           const { api } = await connect();
           const body: SyncRequest = {
             full: o.full ?? false,
+            reset: o.reset ?? false,
+            ...((o.from !== undefined || o.to !== undefined) && {
+              range: { ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) },
+            }),
             ...(connectors.length > 0 && { connectors }),
             ...(o.department && { department: o.department }),
             ...(o.all && { all: true }),

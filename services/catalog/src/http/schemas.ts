@@ -1,4 +1,4 @@
-import { changesSchema, columnSchema, datasetSpec, manifestFileSchema } from '@songhua/contracts';
+import { changesSchema, columnSchema, datasetSpec, manifestFileSchema, syncRangeSchema } from '@songhua/contracts';
 import { FRESHNESS_STATES, isName, REFRESH_STATES, SYNC_MODES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 
@@ -125,6 +125,8 @@ export const syncEntry = z.object({
   attempt: z.int(),
   state: z.enum(SYNC_STATES),
   full: z.boolean(),
+  reset: z.boolean(),
+  range: syncRangeSchema.nullable(),
   rows: z.int(),
   rejected: z.int(),
   bytes: z.int(),

@@ -49,7 +49,7 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
         tags,
         summary: 'Run one connector now, or stop and start its schedule: `:sync`, `:pause`, `:resume`',
         params: target,
-        body: syncRequestSchema.pick({ full: true, request: true }).nullish(),
+        body: syncRequestSchema.pick({ full: true, reset: true, range: true, request: true }).nullish(),
         response: { 200: named, 202: syncAcceptedSchema },
       },
     },
