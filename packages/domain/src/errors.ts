@@ -36,6 +36,8 @@ export interface Reason {
   message: string;
   actor: Actor;
   retryable: boolean;
+  /** When the other side said how long to leave it alone. */
+  retryAfterSeconds?: number;
 }
 
 // Node's own codes for a peer that is away for a moment.
@@ -66,7 +68,9 @@ export function reasonOf(error: unknown): Reason {
   const text = typeof message === 'string' ? message : String(error);
   if ((error as { name?: unknown } | null)?.name === 'SonghuaError' && code !== undefined) {
     const known = error as SonghuaError;
-    return { code, message: text, actor: known.actor, retryable: known.retryable };
+    const wait = (known.details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
+    const told = typeof wait === 'number' && wait > 0 ? { retryAfterSeconds: wait } : {};
+    return { code, message: text, actor: known.actor, retryable: known.retryable, ...told };
   }
   const transient = code !== undefined && TRANSIENT_SYSTEM_CODES.has(code);
   return {
