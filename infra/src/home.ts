@@ -10,6 +10,8 @@ export interface Home {
   run: string;
   temp: string;
   credentials: string;
+  /** Folder of keys and tokens, each in a file that only its owner reads. */
+  keys: string;
   ports: string;
   endpoints: string;
   /** Children of the running (or crashed) owner, for whoever comes next. */
@@ -39,6 +41,7 @@ export function openHome(folder: string): Home {
     run,
     temp: join(root, 'tmp'),
     credentials: join(root, 'credentials.json'),
+    keys: join(root, 'credentials'),
     ports: join(root, 'ports.json'),
     endpoints: join(root, 'endpoints.json'),
     processes: join(run, 'processes.json'),

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyMigrations } from '@songhua/catalog';
+import { applyMigrations, createCatalog } from '@songhua/catalog';
 import { type Resource, type SyncProgress, syncAcceptedSchema, syncProgressSchema } from '@songhua/contracts';
+import { newApiKey } from '@songhua/domain';
 import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
 import { freePort } from './free-port.js';
 import { SERVICES, type ServiceName, type ServiceUnderTest, startService } from './services.js';
@@ -14,6 +16,8 @@ export interface System {
   services: Map<string, ServiceUnderTest>;
   service(label: string): ServiceUnderTest;
   apiUrl: string;
+  /** Of an operator. */
+  operatorKey: string;
   get<T = unknown>(path: string): Promise<T>;
   post<T = unknown>(path: string, body: unknown): Promise<T>;
   apply(resources: Resource[]): Promise<void>;
@@ -31,10 +35,11 @@ export async function startSystem(options: {
   replicas?: Partial<Record<ServiceName, number>>;
 }): Promise<System> {
   const { home } = options;
+  const operatorKey = newApiKey().key;
   mkdirSync(join(home, 'tmp'), { recursive: true });
   const engines = await startEngines({
     home: join(home, 'engines'),
-    onDatabaseReady: async (url) => void (await applyMigrations(url)),
+    onDatabaseReady: (url) => prepareDatabase(url, operatorKey),
   });
   const ports = new Map<string, number>();
   const labels = SERVICES.flatMap((name) =>
@@ -50,6 +55,7 @@ export async function startSystem(options: {
     SONGHUA_HTTP_HOST: '127.0.0.1',
     SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.get('connector')}`,
     SONGHUA_TEMP_DIR: join(home, 'tmp'),
+    SONGHUA_INTERNAL_TOKEN: randomBytes(32).toString('base64url'),
     SONGHUA_FILE_ROOTS: options.fileRoots.join(':'),
     // The tests' departments answer on loopback.
     SONGHUA_NETWORK_ALLOW: '127.0.0.1/32',
@@ -65,13 +71,16 @@ export async function startSystem(options: {
   );
 
   const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
-    const response = await fetch(new URL(path, apiUrl), init);
+    const response = await fetch(new URL(path, apiUrl), {
+      ...init,
+      headers: { authorization: `Bearer ${operatorKey}`, ...(init?.body && { 'content-type': 'application/json' }) },
+    });
     const body = (await response.json()) as T;
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${JSON.stringify(body)}`);
     return body;
   };
   const post = <T>(path: string, body: unknown): Promise<T> =>
-    call<T>(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    call<T>(path, { method: 'POST', body: JSON.stringify(body) });
 
   return {
     home,
@@ -83,6 +92,7 @@ export async function startSystem(options: {
       return found;
     },
     apiUrl,
+    operatorKey,
     get: (path) => call(path),
     post,
     async apply(resources) {
@@ -114,4 +124,14 @@ export async function startSystem(options: {
       await engines.stop();
     },
   };
+}
+
+async function prepareDatabase(databaseUrl: string, operatorKey: string): Promise<void> {
+  await applyMigrations(databaseUrl);
+  const catalog = createCatalog({ databaseUrl, poolSize: 1 });
+  try {
+    await catalog.access.ensureOperator(operatorKey);
+  } finally {
+    await catalog.close();
+  }
 }

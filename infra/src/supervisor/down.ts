@@ -44,7 +44,7 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
     await composeDown(home, options.wipe ?? false);
   }
   if (options.wipe) {
-    const paths = [home.data, home.logs, home.run, home.temp, home.credentials, home.ports, home.endpoints];
+    const paths = [home.data, home.logs, home.run, home.temp, home.credentials, home.keys, home.ports, home.endpoints];
     for (const path of paths) await rm(path, { recursive: true, force: true });
   }
   return { wasRunning: owner !== undefined, reaped, wiped: options.wipe ?? false };

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ensureAccess } from '../access.js';
 import { type Endpoints, endpointEnvironment } from '../endpoints.js';
 import type { Home } from '../home.js';
 import type { ProcessSpec } from '../process/managed.js';
@@ -8,6 +9,8 @@ import { probeHttp } from '../process/probes.js';
 import type { Plan } from './plan.js';
 
 const HOST = '127.0.0.1';
+/** Services that call each other. */
+const INTERNAL = new Set(['connector', 'catalog']);
 /** A service gives itself 20 s. */
 const STOP_TIMEOUT_MS = 25_000;
 
@@ -34,6 +37,8 @@ export async function describeServices(
   const urls = new Map<string, string>();
   for (const slot of slots) urls.set(slot.name, `http://${HOST}:${await ports.take(slot.name, slot.wellKnown)}`);
   const connector = urls.get('connector');
+  const catalog = urls.get('catalog');
+  const { internalToken } = ensureAccess(home);
   return slots.map(({ service, name }) => {
     const url = urls.get(name) ?? '';
     const temp = join(home.temp, name);
@@ -47,6 +52,8 @@ export async function describeServices(
       SONGHUA_HTTP_PORT: new URL(url).port,
       ...(connector === undefined ? {} : { SONGHUA_CONNECTOR_URL: connector }),
       SONGHUA_TEMP_DIR: temp,
+      ...(INTERNAL.has(service.name) && { SONGHUA_INTERNAL_TOKEN: internalToken }),
+      ...(plan.env.SONGHUA_DEV_ISSUER_KEYS !== undefined && { SONGHUA_OIDC_ISSUER: `${catalog}/dev-issuer` }),
       ...plan.env,
       ...service.env,
     };

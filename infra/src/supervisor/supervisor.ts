@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ensureAccess } from '../access.js';
 import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
 import type { Endpoints } from '../endpoints.js';
@@ -129,9 +130,10 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
 async function applyDeclared(home: Home, temporalBuild: string | undefined, running: () => boolean): Promise<void> {
   const program = join(INFRA_FOLDER, 'dist', 'declare-main.js');
   const args = [program, home.endpoints, ...(temporalBuild === undefined ? [] : [temporalBuild])];
+  const env = { ...process.env, SONGHUA_OPERATOR_KEY: ensureAccess(home).operatorKey };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await run(process.execPath, args, { cwd: home.root, timeoutMs: DECLARE_TIMEOUT_MS });
+      await run(process.execPath, args, { cwd: home.root, env, timeoutMs: DECLARE_TIMEOUT_MS });
       return;
     } catch (error) {
       if (!running()) return;

@@ -13,7 +13,7 @@ const groups = (database: Database, table: 'department' | 'domain'): Promise<Gro
      GROUP BY g.name ORDER BY g.name`,
   );
 
-const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, d.department::text AS department, c.name::text AS connector,
+const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, s.department::text AS department, c.name::text AS connector,
     q.count, q.by_code AS "byCode", q.key, q.recorded_at AS "recordedAt"
   FROM rejected_summary q JOIN dataset d ON d.id = q.dataset_id JOIN sync s ON s.id = q.sync_id
   JOIN connector c ON c.id = s.connector_id`;
@@ -32,11 +32,12 @@ export function createCatalogRepository(database: Database): CatalogRepository {
     render: (version, name) => findRender(database, version, name),
     recordRender: (version, file) => recordRender(database, version, file),
 
-    quarantine: ({ dataset, limit, offset }) =>
+    quarantine: ({ dataset, department, limit, offset }) =>
       query<QuarantineEntry>(
         'quarantine_list',
-        `${QUARANTINE} WHERE $1::text IS NULL OR d.name = $1 ORDER BY q.recorded_at DESC, q.sync_id LIMIT $2 OFFSET $3`,
-        [dataset ?? null, limit, offset],
+        `${QUARANTINE} WHERE ($1::text IS NULL OR d.name = $1) AND ($2::text IS NULL OR s.department = $2)
+         ORDER BY q.recorded_at DESC, q.sync_id LIMIT $3 OFFSET $4`,
+        [dataset ?? null, department ?? null, limit, offset],
       ),
     async quarantined(sync) {
       return (await query<QuarantineEntry>('quarantine_get', `${QUARANTINE} WHERE q.sync_id = $1`, [sync]))[0];

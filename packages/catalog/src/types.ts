@@ -230,7 +230,12 @@ export interface CatalogRepository {
   departments(): Promise<GroupEntry[]>;
   domains(): Promise<GroupEntry[]>;
   /** Rejected rows of syncs, newest first. */
-  quarantine(filter: { dataset?: string | undefined; limit: number; offset: number }): Promise<QuarantineEntry[]>;
+  quarantine(filter: {
+    dataset?: string | undefined;
+    department?: string | undefined;
+    limit: number;
+    offset: number;
+  }): Promise<QuarantineEntry[]>;
   quarantined(sync: string): Promise<QuarantineEntry | undefined>;
   /**
    * Announces up to `limit` versions in order and remembers how far it came once `send` resolves: at least once, in order, and in

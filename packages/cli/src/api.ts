@@ -5,17 +5,25 @@ import type { z } from 'zod';
 export interface Api {
   get<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
   post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.infer<T>>;
+  delete<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
 }
 
 // Applying a whole city is the slowest call; anything longer is stuck.
 const TIMEOUT_MS = 120_000;
 
-/** A client of the catalog service's HTTP API. Problem details become SonghuaErrors with the server's code. */
-export function createApi(baseUrl: string): Api {
+/** A client of the catalog service's HTTP API with an API key or token, if any. Problem details become SonghuaErrors with the server's code. */
+export function createApi(baseUrl: string, credential?: string): Api {
   const call = async <T extends z.ZodType>(path: string, schema: T, init: RequestInit): Promise<z.infer<T>> => {
     let response: Response;
     try {
-      response = await fetch(new URL(path, baseUrl), { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+      response = await fetch(new URL(path, baseUrl), {
+        ...init,
+        headers: {
+          ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
+          ...(init.body !== undefined && { 'content-type': 'application/json' }),
+        },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
     } catch (cause) {
       throw new SonghuaError(
         'api.unreachable',
@@ -32,9 +40,9 @@ export function createApi(baseUrl: string): Api {
     post: (path, body, schema) =>
       call(path, schema, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
+    delete: (path, schema) => call(path, schema, { method: 'DELETE' }),
   };
 }
 
@@ -45,6 +53,12 @@ function problemError(status: number, path: string, body: unknown): SonghuaError
       actor: 'operator',
     });
   const problem: Problem = parsed.data;
+  if (problem.code === 'access.missing')
+    return new SonghuaError(
+      problem.code,
+      'no API key: set SONGHUA_API_KEY, or work in the folder where "songhua up" made one (credentials/operator.key of its state folder)',
+      { actor: 'operator' },
+    );
   const where = problem.errors?.map((e) => `${e.path}: ${e.message}`).join('; ');
   return new SonghuaError(problem.code, where ? `${problem.detail} (${where})` : problem.detail, {
     actor: status >= 500 ? 'operator' : 'department',

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { addAccessCommands } from './commands/access.js';
 import { addApplyCommand } from './commands/apply.js';
+import { addAuditCommands } from './commands/audit.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addDemoCommand } from './commands/demo.js';
@@ -21,6 +23,8 @@ addApplyCommand(program);
 addSyncCommands(program);
 addCatalogCommands(program);
 addOperateCommands(program);
+addAccessCommands(program);
+addAuditCommands(program);
 addInspectCommand(program);
 addBenchCommand(program);
 

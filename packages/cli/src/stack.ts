@@ -3,6 +3,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { SonghuaError } from '@songhua/domain';
 import { defaultServices, type ObjectStoreKind, type ServicePlan, type StackState, status, up } from '@songhua/infra';
 import { z } from 'zod';
+import { ensureDevIssuer } from './dev-issuer.js';
 import type { Progress } from './progress.js';
 
 export interface StackOptions {
@@ -11,6 +12,8 @@ export interface StackOptions {
   objectStore?: string | undefined;
   /** Folders that `file` connectors may read. */
   fileRoots?: string[];
+  /** Accept tokens that `songhua token issue` signs. */
+  devIssuer?: boolean | undefined;
   /** The simulated departments' web server, beside the services. */
   city?: { dir: string };
 }
@@ -46,6 +49,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       SONGHUA_FILE_ROOTS: settings.fileRoots.join(delimiter),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
       ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: LOOPBACK }),
+      ...(settings.devIssuer && { SONGHUA_DEV_ISSUER_KEYS: ensureDevIssuer(options.home) }),
     },
     onProgress: ({ name, phase, detail, seconds }) => {
       options.progress.update('start', `${name} ${phase}${detail ? ` ${detail}` : ''} ${seconds.toFixed(0)} s`);
@@ -54,16 +58,23 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   return stackOf(options.home, state);
 }
 
-const settingsSchema = z.object({ fileRoots: z.array(z.string()), cityDir: z.string().optional() });
+const settingsSchema = z.object({
+  fileRoots: z.array(z.string()),
+  cityDir: z.string().optional(),
+  devIssuer: z.boolean().optional(),
+});
 
 /** What an earlier start of this state folder was given stays in force: `up` after `demo` brings the same departments back. */
 function remember(options: StackOptions): z.infer<typeof settingsSchema> {
   const path = join(options.home, 'settings.json');
-  const kept = existsSync(path) ? settingsSchema.parse(JSON.parse(readFileSync(path, 'utf8'))) : { fileRoots: [] };
+  const kept = existsSync(path)
+    ? settingsSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
+    : settingsSchema.parse({ fileRoots: [] });
   const cityDir = options.city?.dir ?? kept.cityDir;
   const settings = {
     fileRoots: [...new Set([...kept.fileRoots, ...(options.fileRoots ?? []).map((root) => resolve(root))])].sort(),
     ...(cityDir !== undefined && { cityDir }),
+    ...((options.devIssuer || kept.devIssuer) && { devIssuer: true }),
   };
   mkdirSync(options.home, { recursive: true });
   writeFileSync(path, `${JSON.stringify(settings, null, 2)}\n`);
@@ -81,6 +92,7 @@ function stackOf(home: string, state: StackState): Stack {
       'OpenAPI / 接口文档': `${apiUrl}/openapi.json`,
       ...(state.temporalUi && { 'workflows / 工作流': state.temporalUi }),
       'logs / 日志': join(home, 'logs'),
+      'operator key / 管理员密钥': join(home, 'credentials', 'operator.key'),
     },
     processes() {
       const now = status(home);

@@ -2,6 +2,9 @@ import type { Catalog } from '@songhua/catalog';
 import type { ObjectStore } from '@songhua/object-store';
 import type { Logger, Registry } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
+import type { Anchors } from './access/anchors.js';
+import type { Authenticate } from './access/authenticate.js';
+import type { Refusals } from './access/refusals.js';
 import type { Feed } from './feed.js';
 import type { ParquetCache } from './files/parquet-cache.js';
 import type { Renders } from './files/renders.js';
@@ -17,6 +20,11 @@ export interface Deps {
   renders: Renders;
   feed: Feed;
   connectors: Upstream;
+  authenticate: Authenticate;
+  refusals: Refusals;
+  anchors: Anchors;
+  /** Served only where it is configured. */
+  devIssuer?: { issuer: string; keysFile: string } | undefined;
   metrics: Registry;
   logger: Logger;
   now(): Date;

@@ -6,6 +6,11 @@ import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import type { RunningService, ServiceContext } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
+import { startAnchors } from './access/anchors.js';
+import { createAuthenticate } from './access/authenticate.js';
+import type { DeclaredRoute } from './access/declare.js';
+import { createTokenVerifier, type OidcOptions } from './access/oidc.js';
+import { createRefusals } from './access/refusals.js';
 import type { CatalogConfig } from './config.js';
 import { createFeed } from './feed.js';
 import { createParquetCache } from './files/parquet-cache.js';
@@ -23,7 +28,7 @@ const THREADS = 1;
 export async function startCatalogService(
   config: CatalogConfig,
   { logger, metrics }: Omit<ServiceContext, 'fail'>,
-): Promise<RunningService & { port: number }> {
+): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
   const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
   mkdirSync(tempDirectory, { recursive: true });
   const catalog = createCatalog({
@@ -64,17 +69,28 @@ export async function startCatalogService(
     relay.wake();
     feed.wake();
   });
-  const app = await createApp({
+  const now = (): Date => new Date();
+  const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
+  const { SONGHUA_OIDC_ISSUER: issuer, SONGHUA_DEV_ISSUER_KEYS: keysFile } = config;
+  const { app, routes } = await createApp({
     catalog,
     store,
     tables,
     cache,
     renders,
     feed,
-    connectors: createUpstream(config.SONGHUA_CONNECTOR_URL),
+    connectors: createUpstream(config.SONGHUA_CONNECTOR_URL, config.SONGHUA_INTERNAL_TOKEN),
+    authenticate: createAuthenticate({
+      access: catalog.access,
+      logger,
+      verifyToken: issuer === undefined ? undefined : createTokenVerifier(oidcOptions(issuer, config)),
+    }),
+    refusals: createRefusals({ audit: catalog.audit, logger, metrics, now }),
+    anchors,
+    devIssuer: issuer !== undefined && keysFile !== undefined ? { issuer, keysFile } : undefined,
     metrics,
     logger,
-    now: () => new Date(),
+    now,
   });
   await app.listen({ host: config.SONGHUA_HTTP_HOST, port: config.SONGHUA_HTTP_PORT });
   const { port } = app.server.address() as AddressInfo;
@@ -82,8 +98,10 @@ export async function startCatalogService(
 
   return {
     port,
+    routes,
     async stop() {
       await app.close();
+      await anchors.close();
       await unlisten();
       await relay.close();
       await producer.close();
@@ -92,3 +110,11 @@ export async function startCatalogService(
     },
   };
 }
+
+const oidcOptions = (issuer: string, config: CatalogConfig): OidcOptions => ({
+  issuer,
+  audience: config.SONGHUA_OIDC_AUDIENCE,
+  roleClaim: config.SONGHUA_OIDC_ROLE_CLAIM,
+  roles: config.SONGHUA_OIDC_ROLES,
+  departmentClaim: config.SONGHUA_OIDC_DEPARTMENT_CLAIM,
+});

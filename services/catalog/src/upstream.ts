@@ -1,8 +1,12 @@
-import { SonghuaError } from '@songhua/domain';
+import { encodePrincipal, PRINCIPAL_HEADER } from '@songhua/contracts';
+import { type Principal, SonghuaError } from '@songhua/domain';
 
 export interface Upstream {
-  /** The answer of the service behind `path`, as it is. Throws `connector-service.unavailable` (retryable) when it does not answer. */
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<UpstreamAnswer>;
+  /** Calls are made for somebody, who may do what is asked. */
+  as(principal: Principal): {
+    /** The answer of the service behind `path`, as it is. Throws `connector-service.unavailable` (retryable) when it does not answer. */
+    call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<UpstreamAnswer>;
+  };
 }
 
 export interface UpstreamAnswer {
@@ -13,29 +17,49 @@ export interface UpstreamAnswer {
 
 // A preview reads the first rows of a source that may be slow.
 const TIMEOUT_MS = 60_000;
+const UNAUTHORIZED = 401;
 
-/** The connector service's internal HTTP. */
-export function createUpstream(baseUrl: string): Upstream {
+/** The connector service's internal HTTP; `token` opens it. */
+export function createUpstream(baseUrl: string, token: string): Upstream {
   return {
-    async call(method, path, body) {
-      try {
-        const response = await fetch(new URL(path, baseUrl), {
+    as: (principal) => ({
+      async call(method, path, body) {
+        const answer = await ask(new URL(path, baseUrl), {
           method,
-          ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+          headers: {
+            authorization: `Bearer ${token}`,
+            [PRINCIPAL_HEADER]: encodePrincipal(principal),
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+          },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
           signal: AbortSignal.timeout(TIMEOUT_MS),
         });
-        return {
-          status: response.status,
-          contentType: response.headers.get('content-type') ?? 'application/json',
-          body: await response.text(),
-        };
-      } catch (cause) {
-        throw new SonghuaError(
-          'connector-service.unavailable',
-          'the connector service does not answer; nothing may have been done, see "songhua status" and try again',
-          { cause, retryable: true, actor: 'operator' },
-        );
-      }
-    },
+        // The caller's credentials are good; it is the services that do not know each other.
+        if (answer.status === UNAUTHORIZED)
+          throw new SonghuaError(
+            'connector-service.token',
+            'the connector service does not accept the internal token; give both services the same SONGHUA_INTERNAL_TOKEN',
+            { actor: 'operator' },
+          );
+        return answer;
+      },
+    }),
   };
+}
+
+async function ask(url: URL, init: RequestInit): Promise<UpstreamAnswer> {
+  try {
+    const response = await fetch(url, init);
+    return {
+      status: response.status,
+      contentType: response.headers.get('content-type') ?? 'application/json',
+      body: await response.text(),
+    };
+  } catch (cause) {
+    throw new SonghuaError(
+      'connector-service.unavailable',
+      'the connector service does not answer; nothing may have been done, see "songhua status" and try again',
+      { cause, retryable: true, actor: 'operator' },
+    );
+  }
 }

@@ -11,11 +11,11 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => harness.stop());
 
-const get = (path: string): Promise<Response> => fetch(new URL(path, harness.url));
+const get = (path: string): Promise<Response> => fetch(new URL(path, harness.url), { headers: harness.operator });
 const post = (path: string, body: unknown): Promise<Response> =>
   fetch(new URL(path, harness.url), {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...harness.operator, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
 
@@ -65,14 +65,17 @@ test('syncs and trials are answered by the connector service, its problems too',
   harness.connector.answer = { status: 202, body: { request: 'r', syncs: [] } };
   const accepted = await post('/api/v1/syncs', { all: true });
   expect([accepted.status, await accepted.json()]).toEqual([202, { request: 'r', syncs: [] }]);
-  expect(harness.connector.asked.at(-1)).toEqual({ path: '/syncs', body: { all: true, full: false } });
+  expect(harness.connector.asked.at(-1)).toMatchObject({ path: '/syncs', body: { all: true, full: false } });
   await post('/api/v1/connectors/alpha-files:sync', { full: true });
-  expect(harness.connector.asked.at(-1)).toEqual({ path: '/syncs', body: { full: true, connectors: ['alpha-files'] } });
+  expect(harness.connector.asked.at(-1)).toMatchObject({
+    path: '/syncs',
+    body: { full: true, connectors: ['alpha-files'] },
+  });
   expect((await post('/api/v1/connectors/alpha-files:steal', {})).status).toBe(400);
   await post('/api/v1/connectors/alpha-files:pause', {});
   expect(harness.connector.asked.at(-1)?.path).toBe('/connectors/alpha-files/pause');
-  await fetch(new URL('/api/v1/connectors/alpha-files', harness.url), { method: 'DELETE' });
-  expect(harness.connector.asked.at(-1)).toEqual({ path: '/connectors/alpha-files', body: null });
+  await fetch(new URL('/api/v1/connectors/alpha-files', harness.url), { method: 'DELETE', headers: harness.operator });
+  expect(harness.connector.asked.at(-1)).toMatchObject({ path: '/connectors/alpha-files', body: null });
   expect((await get('/api/v1/connectors:kinds')).status).toBe(202);
   const problem = { type: 't', title: 't', status: 400, code: 'connector.kind', detail: 'd' };
   harness.connector.answer = { status: 400, body: problem };

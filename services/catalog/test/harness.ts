@@ -1,26 +1,41 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Catalog, createCatalog } from '@songhua/catalog';
 import { createTestDatabase } from '@songhua/catalog/testing';
+import type { KeyRequest } from '@songhua/contracts';
+import { newApiKey } from '@songhua/domain';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
 import { createLogger, createMetrics } from '@songhua/runtime';
-import { startCatalogService } from '../src/index.js';
+import { configSchema, startCatalogService } from '../src/index.js';
+
+type Routes = Awaited<ReturnType<typeof startCatalogService>>['routes'];
 
 export interface Harness {
   url: string;
+  /** Everything that the service serves. */
+  routes: Routes;
+  /** Headers of an operator. */
+  operator: { authorization: string };
+  /** Headers of a new key with these rights. */
+  credentials(rights: Omit<KeyRequest, 'title'>): Promise<{ authorization: string }>;
   catalog: Catalog;
   store: ObjectStore;
   /** What the connector service was asked; `answer` is what it says. */
-  connector: { asked: { path: string; body: unknown }[]; answer: { status: number; body: unknown } };
+  connector: {
+    asked: { path: string; body: unknown; headers?: IncomingHttpHeaders }[];
+    answer: { status: number; body: unknown };
+  };
   tempDirectory: string;
   /** Another replica on the same database and bucket. */
   replica(): Promise<{ url: string; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
+
+export const INTERNAL_TOKEN = 'the-internal-token-of-the-tests-'.padEnd(43, 'x');
 
 const variable = (name: string): string => {
   const value = process.env[name];
@@ -29,14 +44,13 @@ const variable = (name: string): string => {
 };
 
 /** A catalog service on real engines, with a database and bucket of its own, and a stand-in for the connector service behind it. */
-export async function startHarness(): Promise<Harness> {
+export async function startHarness(env: Record<string, string> = {}): Promise<Harness> {
   const s3 = {
     SONGHUA_S3_ENDPOINT: variable('SONGHUA_TEST_S3_ENDPOINT'),
     SONGHUA_S3_ACCESS_KEY: variable('SONGHUA_TEST_S3_ACCESS_KEY'),
     SONGHUA_S3_SECRET_KEY: variable('SONGHUA_TEST_S3_SECRET_KEY'),
     SONGHUA_S3_BUCKET: `songhua-test-${randomBytes(6).toString('hex')}`,
   };
-  const brokers = variable('SONGHUA_TEST_KAFKA_BROKERS').split(',');
   const database = await createTestDatabase();
   const tempDirectory = await mkdtemp(join(tmpdir(), 'songhua-catalog-test-'));
   const store = createMinioStore({
@@ -50,28 +64,36 @@ export async function startHarness(): Promise<Harness> {
   const connector: Harness['connector'] = { asked: [], answer: { status: 200, body: {} } };
   const behind = await standIn(connector);
 
-  const start = async (name: string): Promise<{ url: string; stop(): Promise<void> }> => {
+  const start = async (name: string): Promise<{ url: string; routes: Routes; stop(): Promise<void> }> => {
     const service = await startCatalogService(
-      {
+      configSchema.parse({
         ...s3,
-        SONGHUA_HTTP_HOST: '127.0.0.1',
-        SONGHUA_HTTP_PORT: 0,
-        SONGHUA_KAFKA_BROKERS: brokers,
+        SONGHUA_KAFKA_BROKERS: variable('SONGHUA_TEST_KAFKA_BROKERS'),
+        SONGHUA_INTERNAL_TOKEN: INTERNAL_TOKEN,
         SONGHUA_DATABASE_URL: database.url,
         SONGHUA_TEMP_DIR: join(tempDirectory, name),
         SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${(behind.address() as AddressInfo).port}`,
         SONGHUA_CATALOG_CACHE_MB: 64,
         SONGHUA_CATALOG_MEMORY_MB: 128,
-      },
+        ...env,
+      }),
       { logger: createLogger('catalog-test'), metrics: createMetrics('catalog-test') },
     );
-    return { url: `http://127.0.0.1:${service.port}`, stop: service.stop };
+    return { url: `http://127.0.0.1:${service.port}`, routes: service.routes, stop: service.stop };
+  };
+  const credentials: Harness['credentials'] = async (rights) => {
+    const made = newApiKey();
+    await catalog.access.createKey(made, { title: 'test', ...rights }, 'test');
+    return { authorization: `Bearer ${made.key}` };
   };
   const service = await start('a');
   const others = new Set<{ stop(): Promise<void> }>();
 
   return {
     url: service.url,
+    routes: service.routes,
+    operator: await credentials({ role: 'operator' }),
+    credentials,
     catalog,
     store,
     connector,
@@ -106,7 +128,11 @@ async function standIn(state: Harness['connector']): Promise<Server> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      state.asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString() || 'null') });
+      state.asked.push({
+        path: request.url ?? '',
+        body: JSON.parse(Buffer.concat(chunks).toString() || 'null'),
+        headers: request.headers,
+      });
       const type = state.answer.status < 400 ? 'application/json' : 'application/problem+json';
       response.writeHead(state.answer.status, { 'content-type': type }).end(JSON.stringify(state.answer.body));
     });

@@ -18,6 +18,7 @@ export const serviceConfig = z.object({
   ...sections.kafka.shape,
   ...sections.database.shape,
   ...sections.files.shape,
+  ...sections.internal.shape,
   /** Folders that the kind `file` may read, separated as in PATH. */
   SONGHUA_FILE_ROOTS: list(delimiter).refine((roots) => roots.every(isAbsolute), 'every folder must be absolute'),
   /**

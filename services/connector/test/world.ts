@@ -7,13 +7,15 @@ import { createTestDatabase } from '@songhua/catalog/testing';
 import {
   type ConnectorSpec,
   type Envelope,
+  encodePrincipal,
+  PRINCIPAL_HEADER,
   RECORD_BATCH,
   SYNC_COMPLETED,
   type SyncAccepted,
   type SyncCompleted,
   syncCompletedSchema,
 } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
+import { type Principal, SonghuaError } from '@songhua/domain';
 import { type Consumer, createKafkaMessaging, type Producer, parseEnvelope } from '@songhua/messaging';
 import { createLogger, createMetrics } from '@songhua/runtime';
 import { type ServiceConfig, serviceConfig, startService } from '../src/index.js';
@@ -43,6 +45,10 @@ export interface World {
   write(name: string, text: string): Promise<void>;
   close(): Promise<void>;
 }
+
+const TOKEN = 'the-internal-token-of-the-tests-'.padEnd(43, 'x');
+/** For whom the tests call. */
+export const OPERATOR: Principal = { id: 'key:test', role: 'operator', department: null, actions: null };
 
 const need = (name: string): string => {
   const value = process.env[name];
@@ -98,6 +104,7 @@ export async function createWorld(): Promise<World> {
         SONGHUA_NETWORK_ALLOW: '127.0.0.1',
         SONGHUA_SCHEDULE_JITTER_SECONDS: '0',
         SONGHUA_SYNC_LEASE_SECONDS: '3',
+        SONGHUA_INTERNAL_TOKEN: TOKEN,
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
@@ -105,9 +112,12 @@ export async function createWorld(): Promise<World> {
       const call: Replica['call'] = async <T>(path: string, body?: unknown, method?: string) => {
         const response = await fetch(`${service.address}${path}`, {
           method: method ?? (body === undefined ? 'GET' : 'POST'),
-          ...(body === undefined
-            ? {}
-            : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+          headers: {
+            authorization: `Bearer ${TOKEN}`,
+            [PRINCIPAL_HEADER]: encodePrincipal(OPERATOR),
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+          },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
         });
         return { status: response.status, body: (await response.json()) as T };
       };

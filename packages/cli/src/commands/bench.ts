@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { down, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
-import { createApi } from '../api.js';
 import { changeOneRow, readEstate } from '../estate.js';
 import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, seconds, table } from '../format.js';
@@ -10,6 +9,7 @@ import { watchMemory } from '../memory.js';
 import { createProgress } from '../progress.js';
 import { applyAll, syncAll } from '../run-city.js';
 import { startStack } from '../stack.js';
+import { localApi } from './connection.js';
 
 /** `bench estate`: any folder of CSV files through the whole running system, on an empty state of its own. */
 export function addBenchCommand(program: Command): void {
@@ -36,7 +36,7 @@ export function addBenchCommand(program: Command): void {
           fileRoots: [resolve(o.dir), copies],
         });
         try {
-          const api = createApi(stack.apiUrl);
+          const api = localApi(home, stack.apiUrl);
           progress.update('register', `${count(estate.files)} datasets, ${bytes(estate.bytes)}`);
           await applyAll(api, estate.resources);
           const memory = watchMemory(() => [...stack.processes(), { name: 'cli', pid: process.pid, node: true }]);

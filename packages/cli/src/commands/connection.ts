@@ -1,8 +1,15 @@
 import { SonghuaError } from '@songhua/domain';
-import { readState, resolveHome } from '@songhua/infra';
+import { readOperatorKey, readState, resolveHome } from '@songhua/infra';
 import { type Api, createApi } from '../api.js';
 
-/** The API of the running system of this checkout (or `$SONGHUA_HOME`, or `$SONGHUA_API`); throws `usage.not-running`. */
+/** The API of a system that was started here, with the key that its first start made. */
+export const localApi = (home: string, url: string): Api => createApi(url, readOperatorKey(home));
+
+/**
+ * The API of the running system of this checkout (or `$SONGHUA_HOME`, or `$SONGHUA_API`), with `$SONGHUA_API_KEY` or
+ * the operator's key; throws `usage.not-running`. The operator's key of
+ * the state folder is for the system that was started there and is never sent to another.
+ */
 export async function connect(): Promise<{ api: Api; url: string }> {
   const told = process.env.SONGHUA_API;
   const url = told ?? (await readState(resolveHome()))?.apiUrl;
@@ -12,5 +19,6 @@ export async function connect(): Promise<{ api: Api; url: string }> {
       'Songhua is not running here: start it with "songhua up", or name another with SONGHUA_API',
       { actor: 'operator' },
     );
-  return { api: createApi(url), url };
+  const here = told === undefined ? readOperatorKey(resolveHome()) : undefined;
+  return { api: createApi(url, process.env.SONGHUA_API_KEY || here), url };
 }

@@ -4,13 +4,13 @@ import { summarySchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { down, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
-import { createApi } from '../api.js';
 import { action, EXIT } from '../exit.js';
 import { count, printJson } from '../format.js';
 import { createProgress } from '../progress.js';
 import { demoReport } from '../report.js';
 import { applyAll, syncAll } from '../run-city.js';
 import { startStack } from '../stack.js';
+import { localApi } from './connection.js';
 
 const SEED = 2301;
 
@@ -51,7 +51,7 @@ export function addDemoCommand(program: Command): void {
           city: { dir: cityDir },
         });
         try {
-          const api = createApi(stack.apiUrl);
+          const api = localApi(home, stack.apiUrl);
           progress.update('register', 'departments, domains, datasets, connectors');
           await applyAll(api, city.resources({ root: cityDir, httpBase: stack.cityUrl }));
           const result = await syncAll(api, { all: true }, progress);

@@ -14,15 +14,17 @@ export function addStackCommands(program: Command): void {
     .command('up')
     .description('start engines and services in the background / 启动')
     .option('--object-store <name>', 'minio or seaweedfs')
+    .option('--dev-issuer', 'accept tokens of a local issuer, for development / 开发用令牌')
     .option('--file-root <dir...>', 'folders that file connectors may read', [])
     .action(
-      action(async (o: { objectStore?: string; fileRoot: string[] }) => {
+      action(async (o: { objectStore?: string; devIssuer?: boolean; fileRoot: string[] }) => {
         const progress = createProgress();
         const stack = await startStack({
           home: resolveHome(),
           progress,
           objectStore: o.objectStore,
           fileRoots: o.fileRoot,
+          devIssuer: o.devIssuer,
         });
         progress.end();
         console.log(table(['', ''], Object.entries(stack.addresses)));

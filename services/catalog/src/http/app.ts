@@ -2,13 +2,18 @@ import type { Problem } from '@songhua/contracts';
 import { Histogram } from '@songhua/runtime';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { DeclaredRoute } from '../access/declare.js';
+import { guard } from '../access/guard.js';
 import type { Deps } from '../deps.js';
 import { applyRoutes } from '../routes/apply.js';
+import { auditRoutes } from '../routes/audit.js';
 import { dataRoutes } from '../routes/data.js';
 import { datasetRoutes } from '../routes/datasets.js';
+import { devIssuerRoutes } from '../routes/dev-issuer.js';
 import { estateRoutes } from '../routes/estate.js';
 import { feedRoutes } from '../routes/feed.js';
 import { forwardRoutes } from '../routes/forward.js';
+import { keyRoutes } from '../routes/keys.js';
 import { opsRoutes } from '../routes/ops.js';
 import { quarantineRoutes } from '../routes/quarantine.js';
 import { rowRoutes } from '../routes/rows.js';
@@ -34,13 +39,16 @@ const ROUTES: Routes[] = [
   quarantineRoutes,
   applyRoutes,
   forwardRoutes,
+  keyRoutes,
+  auditRoutes,
+  devIssuerRoutes,
 ];
 
 // A city's departments, datasets and connectors in one call are about 1 MB.
 const BODY_LIMIT = 32 * 1024 * 1024;
 
 /** The HTTP interface of `contract.md`; every answer that is not a success is RFC 9457 problem details. */
-export async function createApp(deps: Deps): Promise<FastifyInstance> {
+export async function createApp(deps: Deps): Promise<{ app: FastifyInstance; routes: readonly DeclaredRoute[] }> {
   const app = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT,
@@ -71,14 +79,20 @@ export async function createApp(deps: Deps): Promise<FastifyInstance> {
   });
   measure(app, deps);
   await describeApi(app);
-  const routes = typed(app);
-  for (const add of ROUTES) add(routes, deps);
-  return app;
+  const routes = guard(app, { access: deps.catalog.access, authenticate: deps.authenticate, refusals: deps.refusals });
+  const routed = typed(app);
+  for (const add of ROUTES) add(routed, deps);
+  return { app, routes };
 }
 
 function send(reply: FastifyReply, error: unknown): Problem {
   const problem = problemOf(error);
   if (problem.status === 503) reply.header('retry-after', '2');
+  if (problem.status === 401)
+    reply.header(
+      'www-authenticate',
+      `Bearer realm="songhua"${problem.code === 'access.missing' ? '' : ', error="invalid_token"'}`,
+    );
   // Headers that a route set for the file it meant to send do not describe the problem.
   for (const header of [
     'etag',

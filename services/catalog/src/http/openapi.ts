@@ -27,6 +27,7 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
         { name: 'catalog', description: 'Datasets and versions; public' },
         { name: 'files', description: 'Published files; public' },
         { name: 'operate', description: 'Connectors, syncs, quarantine' },
+        { name: 'access', description: 'API keys and the audit log' },
         { name: 'machines', description: 'Health, metrics, this document' },
       ],
     },

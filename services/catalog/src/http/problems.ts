@@ -2,6 +2,9 @@ import type { Problem } from '@songhua/contracts';
 import { reasonOf, SonghuaError } from '@songhua/domain';
 
 const STATUS: Record<string, number> = {
+  'access.missing': 401,
+  'access.invalid': 401,
+  'access.forbidden': 403,
   'file.unavailable': 404,
   'request.invalid': 400,
   'name.invalid': 400,
@@ -61,6 +64,8 @@ const statusFor = (actor: string): number => (actor === 'department' ? 422 : 500
 
 const TITLES: Record<number, string> = {
   400: 'The request is not valid',
+  401: 'Credentials are needed',
+  403: 'Not yours to do',
   404: 'Not found',
   409: 'Another change came first',
   413: 'The body is too large',

@@ -1,6 +1,7 @@
 import { type Resource, resourceSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
+import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { applied } from '../http/schemas.js';
 
@@ -12,6 +13,7 @@ export const applyRoutes: Routes = (app, { catalog, connectors }) => {
   app.post(
     '/api/v1/resources::apply',
     {
+      config: { access: 'resource.change', department: owned.resources },
       schema: {
         tags: ['operate'],
         summary: 'Create or change resources; what is the same already is left alone',
@@ -19,13 +21,13 @@ export const applyRoutes: Routes = (app, { catalog, connectors }) => {
         response: { 200: applied },
       },
     },
-    async ({ body }, reply) => {
+    async ({ body, principal }, reply) => {
       const own = body.filter((resource) => !isConnector(resource));
       const theirs = body.filter(isConnector);
-      const here = await catalog.catalog.apply(own, 'api');
+      const here = await catalog.catalog.apply(own, principal.id);
       if (theirs.length === 0) return here;
       // Connectors come after the datasets that they name; a failure between the two is mended by applying again.
-      const answer = await connectors.call('POST', '/connectors:apply', theirs);
+      const answer = await connectors.as(principal).call('POST', '/connectors:apply', theirs);
       if (answer.status !== 200)
         return reply
           .status(answer.status as 200)

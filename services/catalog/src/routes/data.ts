@@ -23,6 +23,7 @@ export const dataRoutes: Routes = (app, deps) => {
   app.route({
     method: ['GET', 'HEAD'],
     url: '/data/:name/:version/:file',
+    config: { access: 'public.read' },
     schema: {
       tags: ['files'],
       summary: 'A published file. `latest` answers with the pinned address in Content-Location',

@@ -18,7 +18,10 @@ const query = z.object({
 export const datasetRoutes: Routes = (app, { catalog, now }) => {
   app.get(
     '/api/v1/datasets',
-    { schema: { tags, summary: 'Search datasets', querystring: query, response: { 200: datasetPage } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags, summary: 'Search datasets', querystring: query, response: { 200: datasetPage } },
+    },
     async (request) => {
       const found = await catalog.catalog.datasets(request.query, now());
       return { ...found, page: request.query.page, pageSize: request.query.pageSize };
@@ -26,7 +29,10 @@ export const datasetRoutes: Routes = (app, { catalog, now }) => {
   );
   app.get(
     '/api/v1/datasets/:name',
-    { schema: { tags, summary: 'One dataset', params: named, response: { 200: datasetDetail } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags, summary: 'One dataset', params: named, response: { 200: datasetDetail } },
+    },
     async ({ params }) => {
       const found = await catalog.catalog.dataset(params.name, now());
       if (!found) throw unknown('dataset', `no dataset is named ${params.name}; search with /api/v1/datasets?q=`);

@@ -1,5 +1,6 @@
 import type { ConnectorRecord } from '@songhua/catalog';
 import { z } from 'zod';
+import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
 import { connectorEntry, groups, name, named } from '../http/schemas.js';
@@ -17,17 +18,24 @@ function shown({ spec, ...connector }: ConnectorRecord): z.infer<typeof connecto
 export const estateRoutes: Routes = (app, { catalog }) => {
   app.get(
     '/api/v1/departments',
-    { schema: { tags: ['catalog'], summary: 'Departments with their totals', response: { 200: groups } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags: ['catalog'], summary: 'Departments with their totals', response: { 200: groups } },
+    },
     async () => ({ items: await catalog.catalog.departments() }),
   );
   app.get(
     '/api/v1/domains',
-    { schema: { tags: ['catalog'], summary: 'Domains with their totals', response: { 200: groups } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags: ['catalog'], summary: 'Domains with their totals', response: { 200: groups } },
+    },
     async () => ({ items: await catalog.catalog.domains() }),
   );
   app.get(
     '/api/v1/connectors',
     {
+      config: { access: 'connector.read', department: 'list' },
       schema: {
         tags: ['operate'],
         summary: 'Connectors',
@@ -35,11 +43,14 @@ export const estateRoutes: Routes = (app, { catalog }) => {
         response: { 200: z.object({ items: z.array(connectorEntry) }) },
       },
     },
-    async ({ query }) => ({ items: (await catalog.connectors.list(query)).map(shown) }),
+    async ({ department }) => ({ items: (await catalog.connectors.list({ department })).map(shown) }),
   );
   app.get(
     '/api/v1/connectors/:name',
-    { schema: { tags: ['operate'], summary: 'One connector', params: named, response: { 200: connectorEntry } } },
+    {
+      config: { access: 'connector.read', department: owned.connector('name') },
+      schema: { tags: ['operate'], summary: 'One connector', params: named, response: { 200: connectorEntry } },
+    },
     async ({ params }) => {
       const connector = await catalog.connectors.get(params.name);
       if (!connector) throw unknown('connector', `no connector is named ${params.name}; see /api/v1/connectors`);

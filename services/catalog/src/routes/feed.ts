@@ -16,6 +16,7 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
   app.get(
     '/api/v1/changes',
     {
+      config: { access: 'public.read' },
       schema: {
         tags: ['catalog'],
         summary: 'Published and withdrawn versions in order, to be resumed from any position',
@@ -36,6 +37,7 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
   app.get(
     '/api/v1/events',
     {
+      config: { access: 'public.read' },
       schema: {
         tags: ['catalog'],
         summary: 'The changes feed as server-sent events; Last-Event-ID resumes, without it only new events come',

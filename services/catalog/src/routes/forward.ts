@@ -1,7 +1,8 @@
 import { syncAcceptedSchema, syncRequestSchema } from '@songhua/contracts';
 import { isName } from '@songhua/domain';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { named } from '../http/schemas.js';
 
@@ -20,12 +21,13 @@ const target = z.object({
 /** What the connector service does; its answers, problems too, go through as they are. */
 export const forwardRoutes: Routes = (app, { connectors }) => {
   const forward = async (
+    request: Pick<FastifyRequest, 'principal'>,
     reply: FastifyReply,
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
   ): Promise<never> => {
-    const answer = await connectors.call(method, path, body);
+    const answer = await connectors.as(request.principal).call(method, path, body);
     reply.status(answer.status).header('content-type', answer.contentType).serializer(String);
     return reply.send(answer.body) as never;
   };
@@ -33,6 +35,7 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
   app.post(
     '/api/v1/syncs',
     {
+      config: { access: 'sync.run', department: owned.syncRequest },
       schema: {
         tags,
         summary: 'Run connectors now',
@@ -40,11 +43,12 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
         response: { 202: syncAcceptedSchema },
       },
     },
-    async ({ body }, reply) => forward(reply as never, 'POST', '/syncs', body),
+    async (request, reply) => forward(request, reply as never, 'POST', '/syncs', request.body),
   );
   app.post(
     '/api/v1/connectors/:target',
     {
+      config: { access: 'connector.change', department: owned.connector('target') },
       schema: {
         tags,
         summary: 'Run one connector now, or stop and start its schedule: `:sync`, `:pause`, `:resume`',
@@ -53,22 +57,28 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
         response: { 200: named, 202: syncAcceptedSchema },
       },
     },
-    async ({ params, body }, reply) => {
-      const [connector = '', action] = params.target.split(':');
+    async (request, reply) => {
+      const [connector = '', action] = request.params.target.split(':');
       return action === 'sync'
-        ? forward(reply as never, 'POST', '/syncs', { ...body, connectors: [connector] })
-        : forward(reply as never, 'POST', `/connectors/${connector}/${action}`, {});
+        ? forward(request, reply as never, 'POST', '/syncs', { ...request.body, connectors: [connector] })
+        : forward(request, reply as never, 'POST', `/connectors/${connector}/${action}`, {});
     },
   );
   app.delete(
     '/api/v1/connectors/:name',
-    { schema: { tags, summary: 'Delete a connector; versions stay', params: named, response: { 200: named } } },
-    async ({ params }, reply) => forward(reply as never, 'DELETE', `/connectors/${params.name}`),
+    {
+      config: { access: 'connector.change', department: owned.connector('name') },
+      schema: { tags, summary: 'Delete a connector; versions stay', params: named, response: { 200: named } },
+    },
+    async (request, reply) => forward(request, reply as never, 'DELETE', `/connectors/${request.params.name}`),
   );
   app.get(
     '/api/v1/connectors::kinds',
-    { schema: { tags, summary: 'Kinds of sources and their configuration', response: { 200: z.array(anything) } } },
-    async (_request, reply) => forward(reply as never, 'GET', '/connectors:kinds'),
+    {
+      config: { access: 'public.read' },
+      schema: { tags, summary: 'Kinds of sources and their configuration', response: { 200: z.array(anything) } },
+    },
+    async (request, reply) => forward(request, reply as never, 'GET', '/connectors:kinds'),
   );
   for (const [action, summary] of [
     ['test', 'Reach the source of a connector without reading it all'],
@@ -77,7 +87,10 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
   ] as const)
     app.post(
       `/api/v1/connectors::${action}`,
-      { schema: { tags, summary, body: anything, response: { 200: z.unknown() } } },
-      async ({ body }, reply) => forward(reply as never, 'POST', `/connectors:${action}`, body),
+      {
+        config: { access: 'connector.try', department: owned.trial },
+        schema: { tags, summary, body: anything, response: { 200: z.unknown() } },
+      },
+      async (request, reply) => forward(request, reply as never, 'POST', `/connectors:${action}`, request.body),
     );
 };

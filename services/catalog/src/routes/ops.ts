@@ -9,12 +9,16 @@ const tags = ['machines'];
 export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
   app.get(
     '/healthz',
-    { schema: { tags, summary: 'The process answers', response: { 200: z.object({ status: z.literal('ok') }) } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags, summary: 'The process answers', response: { 200: z.object({ status: z.literal('ok') }) } },
+    },
     async () => ({ status: 'ok' as const }),
   );
   app.get(
     '/readyz',
     {
+      config: { access: 'public.read' },
       schema: {
         tags,
         summary: 'The database answers',
@@ -32,7 +36,7 @@ export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
   );
   app.get(
     '/metrics',
-    { schema: { tags, summary: 'Prometheus text', response: { 200: z.string() } } },
+    { config: { access: 'public.read' }, schema: { tags, summary: 'Prometheus text', response: { 200: z.string() } } },
     async (_request, reply) => {
       reply.type(metrics.contentType).serializer((text: string) => text);
       return metrics.metrics();
@@ -41,13 +45,17 @@ export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
   app.get(
     '/openapi.json',
     {
+      config: { access: 'public.read' },
       schema: { tags, summary: 'This interface as OpenAPI 3.1', response: { 200: z.record(z.string(), z.unknown()) } },
     },
     async () => app.swagger() as unknown as Record<string, unknown>,
   );
   app.get(
     '/api/v1/summary',
-    { schema: { tags: ['catalog'], summary: 'Totals of the estate', response: { 200: summarySchema } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags: ['catalog'], summary: 'Totals of the estate', response: { 200: summarySchema } },
+    },
     async () => catalog.catalog.summary(now()),
   );
 };

@@ -4,6 +4,7 @@ import { createGunzip } from 'node:zlib';
 import { type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
 import type { ObjectStore } from '@songhua/object-store';
 import { z } from 'zod';
+import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
 import { name, page, pageSize, quarantineEntry } from '../http/schemas.js';
@@ -15,16 +16,18 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
   app.get(
     '/api/v1/quarantine',
     {
+      config: { access: 'quarantine.read', department: 'list' },
       schema: {
         tags,
         summary: 'Syncs with rejected rows, newest first',
-        querystring: paging.extend({ dataset: name.optional() }),
+        querystring: paging.extend({ dataset: name.optional(), department: name.optional() }),
         response: { 200: z.object({ items: z.array(quarantineEntry) }) },
       },
     },
-    async ({ query }) => {
+    async ({ query, department }) => {
       const entries = await catalog.catalog.quarantine({
         dataset: query.dataset,
+        department,
         limit: query.pageSize,
         offset: (query.page - 1) * query.pageSize,
       });
@@ -34,6 +37,7 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
   app.get(
     '/api/v1/quarantine/:sync',
     {
+      config: { access: 'quarantine.read', department: owned.quarantine('sync') },
       schema: {
         tags,
         summary: 'Rejected rows of one sync, with line, field and reason',

@@ -18,6 +18,7 @@ export const rowRoutes: Routes = (app, deps) => {
   app.get(
     '/api/v1/datasets/:name/rows',
     {
+      config: { access: 'public.read' },
       schema: {
         tags: ['catalog'],
         summary: 'A page of rows; every parameter that is not listed is an equality filter on a column',

@@ -1,6 +1,7 @@
 import { syncProgressSchema } from '@songhua/contracts';
 import { REFRESH_STATES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
+import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
 import { name, syncEntry } from '../http/schemas.js';
@@ -21,6 +22,7 @@ export const syncRoutes: Routes = (app, { catalog }) => {
   app.get(
     '/api/v1/syncs',
     {
+      config: { access: 'sync.read', department: 'list' },
       schema: {
         tags,
         summary: 'Syncs, newest first',
@@ -28,11 +30,12 @@ export const syncRoutes: Routes = (app, { catalog }) => {
         response: { 200: z.object({ items: z.array(syncEntry) }) },
       },
     },
-    async (request) => ({ items: await catalog.syncs.list(request.query) }),
+    async ({ query, department }) => ({ items: await catalog.syncs.list({ ...query, department }) }),
   );
   app.get(
     '/api/v1/holds',
     {
+      config: { access: 'hold.read', department: 'list' },
       schema: {
         tags,
         summary: 'Syncs whose refresh waits for a decision, with the reason, newest first',
@@ -40,11 +43,14 @@ export const syncRoutes: Routes = (app, { catalog }) => {
         response: { 200: z.object({ items: z.array(syncEntry) }) },
       },
     },
-    async (request) => ({ items: await catalog.syncs.list({ ...request.query, refresh: 'held' }) }),
+    async ({ query, department }) => ({ items: await catalog.syncs.list({ ...query, department, refresh: 'held' }) }),
   );
   app.get(
     '/api/v1/syncs/:id',
-    { schema: { tags, summary: 'One sync', params: z.object({ id: text }), response: { 200: syncEntry } } },
+    {
+      config: { access: 'sync.read', department: owned.sync('id') },
+      schema: { tags, summary: 'One sync', params: z.object({ id: text }), response: { 200: syncEntry } },
+    },
     async ({ params }) => {
       const sync = await catalog.syncs.get(params.id);
       if (!sync) throw unknown('sync', 'no sync has this id; see /api/v1/syncs');
@@ -54,6 +60,7 @@ export const syncRoutes: Routes = (app, { catalog }) => {
   app.get(
     '/api/v1/sync-requests/:request',
     {
+      config: { access: 'sync.read', department: owned.request('request') },
       schema: {
         tags,
         summary: 'How far the syncs of one "run now" have come',

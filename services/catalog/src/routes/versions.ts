@@ -24,6 +24,7 @@ export const versionRoutes: Routes = (app, deps) => {
   app.get(
     '/api/v1/datasets/:name/versions',
     {
+      config: { access: 'public.read' },
       schema: {
         tags,
         summary: 'Versions, newest first',
@@ -41,12 +42,16 @@ export const versionRoutes: Routes = (app, deps) => {
   );
   app.get(
     '/api/v1/datasets/:name/versions/:version',
-    { schema: { tags, summary: 'One version, its columns and files', params, response: { 200: versionDetail } } },
+    {
+      config: { access: 'public.read' },
+      schema: { tags, summary: 'One version, its columns and files', params, response: { 200: versionDetail } },
+    },
     async (request) => findVersion(deps, request.params.name, request.params.version),
   );
   app.get(
     '/api/v1/datasets/:name/versions/:version/manifest',
     {
+      config: { access: 'public.read' },
       schema: { tags, summary: 'The manifest, byte for byte as committed', params, response: { 200: manifestSchema } },
     },
     async (request, reply) => {
@@ -62,6 +67,7 @@ export const versionRoutes: Routes = (app, deps) => {
   app.get(
     '/api/v1/datasets/:name/versions/:version/diff/:other',
     {
+      config: { access: 'public.read' },
       schema: {
         tags,
         summary: 'What changed from `version` to `other`, as counts and a page of rows with `_change`',

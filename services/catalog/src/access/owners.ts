@@ -1,0 +1,101 @@
+import type { AccessRepository, OwnedKind } from '@songhua/catalog';
+import { type Resource, resourceSchema, type SyncRequest } from '@songhua/contracts';
+import type { FastifyRequest } from 'fastify';
+
+/** The department whose a thing is; null: no single department's; undefined: there is no such thing. */
+export type Owner = string | null | undefined;
+
+/** How a route finds out whose things a request touches. `list`: it shows only those of `request.department`. */
+export type Owned =
+  | 'list'
+  | {
+      /** Asked after the request was validated, and only for principals who may act for their own department only. */
+      find(request: FastifyRequest, owners: AccessRepository['owners']): Promise<Owner[]>;
+      /** What the route names in its path: of others it is as if it were not there. */
+      subject?: string;
+    };
+
+type Fields = Record<string, unknown>;
+
+/** Owners of everything that `names` name, in any order; what does not exist is there as undefined. */
+async function ownersOf(
+  owners: AccessRepository['owners'],
+  kind: OwnedKind,
+  names: readonly string[],
+): Promise<Owner[]> {
+  const found = await owners(kind, names);
+  const known = new Set(found.map((one) => one.name));
+  return [...found.map((one) => one.department), ...names.filter((name) => !known.has(name)).map(() => undefined)];
+}
+
+const inPath =
+  (kind: OwnedKind, subject: string) =>
+  (param: string): Owned => ({
+    subject,
+    // A name that ends in an action, as in `scores:sync`, is one parameter.
+    find: ({ params }, owners) => ownersOf(owners, kind, [String((params as Fields)[param]).split(':')[0] ?? '']),
+  });
+
+export const owned = {
+  connector: inPath('connector', 'connector'),
+  dataset: inPath('dataset', 'dataset'),
+  sync: inPath('sync', 'sync'),
+  quarantine: inPath('sync', 'quarantine'),
+  request: inPath('request', 'request'),
+
+  /** The body of "run now". */
+  syncRequest: {
+    async find({ body }, owners) {
+      const { connectors, department } = body as SyncRequest;
+      if (connectors) return ownersOf(owners, 'connector', connectors);
+      return [department ?? null];
+    },
+  },
+
+  /** A connector by name, or one that is not applied yet, whose dataset may not be either. */
+  trial: {
+    async find({ body }, owners) {
+      const { name, resource } = body as { name?: string; resource?: { spec?: { dataset?: unknown } } };
+      if (typeof name === 'string') return ownersOf(owners, 'connector', [name]);
+      const dataset = resource?.spec?.dataset;
+      const found = typeof dataset === 'string' ? await owners('dataset', [dataset]) : [];
+      return found.map((one) => one.department);
+    },
+  },
+
+  /** A list of resources: what each is to belong to, and what it belongs to now. */
+  resources: {
+    async find({ body }, owners) {
+      return resourceOwners(
+        (body as unknown[]).map((one) => resourceSchema.parse(one)),
+        owners,
+      );
+    },
+  },
+} as const satisfies Record<string, Owned | ((param: string) => Owned)>;
+
+/** Whose the resources are to be and are: a department that applies them must own them before and after. */
+export async function resourceOwners(
+  resources: readonly Resource[],
+  owners: AccessRepository['owners'],
+): Promise<Owner[]> {
+  const datasets = new Map<string, string>();
+  const connectors: string[] = [];
+  const used: string[] = [];
+  const found: Owner[] = [];
+  for (const resource of resources) {
+    if (resource.kind === 'Dataset') {
+      datasets.set(resource.metadata.name, resource.spec.department);
+      found.push(resource.spec.department);
+    } else if (resource.kind === 'Connector') {
+      connectors.push(resource.metadata.name);
+      used.push(resource.spec.dataset);
+      // Departments and domains are the city's.
+    } else found.push(null);
+  }
+  const now = await Promise.all([
+    owners('dataset', [...new Set([...datasets.keys(), ...used])]),
+    owners('connector', connectors),
+  ]);
+  return [...found, ...now.flat().map((one) => one.department)];
+}
