@@ -1,7 +1,7 @@
 import type { VersionEvent } from '@songhua/contracts';
 import type { Database } from './database.js';
 import { findDataset, listDatasets, summarize } from './datasets.js';
-import { applyEstate } from './estate.js';
+import { createEstateRepository } from './estate.js';
 import type { CatalogRepository, GroupEntry, QuarantineEntry } from './types.js';
 import { findRender, findVersion, listVersions, recordRender } from './versions.js';
 
@@ -21,7 +21,7 @@ const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, s.departm
 export function createCatalogRepository(database: Database): CatalogRepository {
   const { query } = database;
   return {
-    apply: (resources, actor) => applyEstate(database, resources, actor),
+    ...createEstateRepository(database),
     summary: (now) => summarize(database, now),
     datasets: (filter, now) => listDatasets(database, filter, now),
     dataset: (name, now) => findDataset(database, name, now),

@@ -5,6 +5,7 @@ import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
 import { listen } from './listen.js';
 import { createRefreshRepository } from './refreshes.js';
+import { createResourceRepository } from './resources.js';
 import { createSyncRepository } from './syncs.js';
 import type { Catalog, CatalogOptions } from './types.js';
 
@@ -16,6 +17,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     connectors: createConnectorRepository(database),
     refreshes: createRefreshRepository(database),
     catalog: createCatalogRepository(database),
+    resources: createResourceRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
     async ping() {

@@ -1,9 +1,11 @@
 import type { ConnectorSpec, Cursor } from '@songhua/contracts';
-import { connectorId, type Reason, SonghuaError } from '@songhua/domain';
+import { connectorState } from '@songhua/domain';
+import { applyConnectors, deleteConnector, stepConnector } from './connector-changes.js';
 import type { Database } from './database.js';
+import { type DatasetOfConnector, type LifeRow, lifeOf } from './resource-types.js';
 import type { ConnectorRecord, ConnectorRepository } from './types.js';
 
-interface ConnectorRow {
+interface ConnectorRow extends LifeRow {
   id: string;
   name: string;
   dataset: string;
@@ -12,78 +14,44 @@ interface ConnectorRow {
   kind: string;
   mode: ConnectorRecord['mode'];
   spec: ConnectorSpec;
-  paused: boolean;
   revision: number;
   primary_key: string[];
+  has_run: boolean;
+  remark: string | null;
 }
 
 const SELECT = `SELECT c.id, c.name::text AS name, d.name::text AS dataset, c.dataset_id, d.department::text AS department,
-  c.kind, c.mode, c.spec, c.paused, c.revision,
-  coalesce(d.spec -> 'primaryKey', '[]') AS primary_key FROM connector c JOIN dataset d ON d.id = c.dataset_id AND c.deleted_at IS NULL`;
+  c.kind, c.mode, c.spec, c.revision, c.approved_revision, c.proposed_revision, c.proposal, c.halt, c.remark,
+  c.last_number > 0 AS has_run, coalesce(d.spec -> 'primaryKey', '[]') AS primary_key
+  FROM connector c JOIN dataset d ON d.id = c.dataset_id AND c.deleted_at IS NULL`;
 
-// Nothing is written when one of them is wrong: `wrong` says which, and the INSERT selects nothing.
-const APPLY = `WITH asked AS (
-    SELECT DISTINCT ON (e ->> 'name') e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels
-    FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS x (e, position) ORDER BY e ->> 'name', position DESC
-  ), resolved AS (
-    SELECT a.*, d.id AS dataset_id, d.id IS NULL AS unknown, c.dataset_id <> d.id AS moved
-    FROM asked a LEFT JOIN dataset d ON d.name = a.spec ->> 'dataset' LEFT JOIN connector c ON c.name = a.name
-  ), wrong AS (SELECT name, unknown FROM resolved WHERE unknown OR moved),
-  applied AS (
-    INSERT INTO connector AS c (id, name, dataset_id, kind, mode, spec, labels)
-    SELECT id, name, dataset_id, spec ->> 'kind', spec ->> 'mode', spec, labels FROM resolved
-    WHERE NOT EXISTS (SELECT 1 FROM wrong)
-    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, mode = excluded.mode, spec = excluded.spec,
-      labels = excluded.labels, deleted_at = NULL, revision = c.revision + 1, changed_at = now()
-    WHERE (c.spec, c.labels) IS DISTINCT FROM (excluded.spec, excluded.labels) OR c.deleted_at IS NOT NULL
-    RETURNING revision
-  )
-  SELECT (SELECT count(*) FROM applied WHERE revision = 1) AS created, (SELECT count(*) FROM applied WHERE revision > 1) AS changed,
-    (SELECT array_agg(name) FROM wrong WHERE unknown) AS unknown, (SELECT array_agg(name) FROM wrong WHERE NOT unknown) AS moved`;
-
-const DELETED: Reason = {
-  code: 'connector.deleted',
-  message: 'the connector was deleted before this sync began; apply it again to read its source',
-  actor: 'department',
-  retryable: false,
+const toConnector = (row: ConnectorRow): ConnectorRecord => {
+  const life = lifeOf(row);
+  const { id, name, dataset, department, kind, mode, spec, revision, remark } = row;
+  return {
+    id,
+    name,
+    dataset,
+    datasetId: row.dataset_id,
+    department,
+    kind,
+    mode,
+    spec,
+    revision,
+    state: connectorState(life, row.has_run),
+    approved: life.approved,
+    proposal: life.proposal,
+    remark,
+    primaryKey: row.primary_key,
+  };
 };
-
-const toConnector = ({ dataset_id, primary_key, ...row }: ConnectorRow): ConnectorRecord => ({
-  ...row,
-  datasetId: dataset_id,
-  primaryKey: primary_key,
-});
 
 export function createConnectorRepository(database: Database): ConnectorRepository {
   const { query } = database;
   return {
-    async apply(resources) {
-      const asked = resources.map(({ metadata, spec }) => ({
-        id: connectorId(metadata.name),
-        name: metadata.name,
-        labels: metadata.labels ?? {},
-        spec,
-      }));
-      const [row] = await query<{ created: number; changed: number; unknown: string[] | null; moved: string[] | null }>(
-        'connector_apply',
-        APPLY,
-        [JSON.stringify(asked)],
-      );
-      if (!row) throw new SonghuaError('catalog.query', 'the catalog did not answer; report this as a defect');
-      if (row.unknown)
-        throw new SonghuaError(
-          'connector.unknown-dataset',
-          `connectors ${row.unknown.join(', ')} name datasets that do not exist; apply the datasets first`,
-          { actor: 'department' },
-        );
-      if (row.moved)
-        throw new SonghuaError(
-          'connector.dataset-fixed',
-          `connectors ${row.moved.join(', ')} already serve another dataset; give the new one a connector of another name`,
-          { actor: 'department' },
-        );
-      return { created: row.created, changed: row.changed, unchanged: asked.length - row.created - row.changed };
-    },
+    apply: (resources, author, options) => applyConnectors(database, resources, author, options),
+    step: (name, event, by) => stepConnector(database, name, event, by),
+    delete: (name, author) => deleteConnector(database, name, author),
 
     async get(name) {
       const [row] = await query<ConnectorRow>('connector_get', `${SELECT} WHERE c.name = $1`, [name]);
@@ -91,37 +59,29 @@ export function createConnectorRepository(database: Database): ConnectorReposito
     },
 
     async dataset(name) {
-      const [row] = await query<{ department: string; primaryKey: string[] }>(
+      const [row] = await query<DatasetOfConnector>(
         'connector_dataset_get',
-        `SELECT department::text AS department, coalesce(spec -> 'primaryKey', '[]') AS "primaryKey" FROM dataset WHERE name = $1`,
+        `SELECT d.department::text AS department, coalesce(d.spec -> 'primaryKey', '[]') AS "primaryKey", d.spec,
+           CASE WHEN v.number IS NOT NULL THEN jsonb_build_object('version', v.number, 'identity', v.identity, 'rows', v.rows,
+             'schema', v.table_schema, 'parquetKey',
+             (SELECT f ->> 'key' FROM jsonb_array_elements(v.files) f WHERE f ->> 'name' = 'data.parquet')) END AS current
+         FROM dataset d LEFT JOIN current_pointer p ON p.dataset_id = d.id
+           LEFT JOIN version v ON v.dataset_id = p.dataset_id AND v.number = p.number
+         WHERE d.name = $1`,
         [name],
       );
       return row;
     },
 
-    async setPaused(name, paused) {
-      const rows = await query(
-        'connector_pause',
-        `UPDATE connector SET paused = $2, revision = revision + CASE WHEN paused = $2 THEN 0 ELSE 1 END
-         WHERE name = $1 AND deleted_at IS NULL RETURNING id`,
-        [name, paused],
+    async secrets(name, revision) {
+      const rows = await query<{ name: string; value: string }>(
+        'connector_secrets',
+        `SELECT s.name, s.value FROM revision r JOIN connector c ON c.name = r.name
+           JOIN connector_secret s ON s.connector_id = c.id AND s.revision = (r.secrets ->> s.name)::integer
+         WHERE r.kind = 'Connector' AND r.name = $1 AND r.number = $2`,
+        [name, revision],
       );
-      return rows.length > 0;
-    },
-
-    async delete(name) {
-      const rows = await query(
-        'connector_delete',
-        `WITH gone AS (
-           UPDATE connector SET deleted_at = now(), revision = revision + 1 WHERE name = $1 AND deleted_at IS NULL RETURNING id
-         ), ended AS (
-           UPDATE sync SET state = 'failed', reason = $2::jsonb, ended_at = clock_timestamp()
-           WHERE connector_id IN (SELECT id FROM gone) AND state = 'queued'
-         )
-         SELECT id FROM gone`,
-        [name, JSON.stringify(DELETED)],
-      );
-      return rows.length > 0;
+      return Object.fromEntries(rows.map((row) => [row.name, row.value]));
     },
 
     async list(filter) {
@@ -136,7 +96,7 @@ export function createConnectorRepository(database: Database): ConnectorReposito
     async changeToken() {
       const [row] = await query<{ token: string }>(
         'connector_token',
-        `SELECT count(*) || '.' || coalesce(sum(revision), 0) AS token FROM connector`,
+        `SELECT count(*) || '.' || coalesce(sum(revision + changes), 0) AS token FROM connector`,
       );
       return row?.token ?? '';
     },

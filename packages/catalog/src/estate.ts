@@ -1,74 +1,200 @@
-import type { Resource } from '@songhua/contracts';
-import { datasetId } from '@songhua/domain';
+import type { EstateResource } from '@songhua/contracts';
+import { datasetId, SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
+import type { EstateRepository } from './resource-types.js';
+import {
+  assertNewest,
+  type Base,
+  changing,
+  type Entry,
+  lastOfEach,
+  type Newest,
+  type Query,
+  revisionOf,
+  tally,
+  toChange,
+  writeRevisions,
+} from './revise.js';
 
-type Applied = Exclude<Resource, { kind: 'Connector' }>;
-type Kind = Applied['kind'];
-
-const audited = (kind: Kind): string => `, recorded AS (
-    SELECT audit_append($2, CASE WHEN revision = 1 THEN 'create' ELSE 'change' END, '${kind}/' || name,
-      jsonb_build_object('revision', revision)) FROM applied
-  )
-  SELECT count(*) FILTER (WHERE revision = 1) AS created, count(*) FILTER (WHERE revision > 1) AS changed,
-    (SELECT count(*) FROM recorded) AS recorded FROM applied`;
+type Kind = EstateResource['kind'];
 
 const ASKED = `WITH asked AS (
-    SELECT DISTINCT ON (e ->> 'name') e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels
-    FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS x (e, position) ORDER BY e ->> 'name', position DESC
-  ), `;
+    SELECT e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels, (e ->> 'number')::integer AS revision
+    FROM jsonb_array_elements($1::jsonb) e
+  ) `;
 
-const group = (table: 'department' | 'domain', kind: Kind): string => `${ASKED} applied AS (
-    INSERT INTO ${table} AS t (name, title, spec, labels) SELECT name, spec ->> 'title', spec, labels FROM asked
-    ON CONFLICT (name) DO UPDATE SET title = excluded.title, spec = excluded.spec, labels = excluded.labels,
-      revision = t.revision + 1, changed_at = now()
-    WHERE (t.spec, t.labels) IS DISTINCT FROM (excluded.spec, excluded.labels)
-    RETURNING name, revision
-  )${audited(kind)}`;
+const group = (table: 'department' | 'domain'): string => `${ASKED}
+  INSERT INTO ${table} AS t (name, title, spec, labels, revision) SELECT name, spec ->> 'title', spec, labels, revision FROM asked
+  ON CONFLICT (name) DO UPDATE SET title = excluded.title, spec = excluded.spec, labels = excluded.labels,
+    revision = excluded.revision, changed_at = now()`;
 
-const STATEMENTS: Record<Kind, string> = {
-  Department: group('department', 'Department'),
-  Domain: group('domain', 'Domain'),
-  Dataset: `${ASKED} applied AS (
-    INSERT INTO dataset AS t (id, name, title, department, domain, frequency, spec, labels, search)
-    SELECT id, name, spec ->> 'title', spec ->> 'department', spec ->> 'domain', spec ->> 'frequency', spec, labels,
-      lower(concat_ws(' ', name, spec ->> 'title', spec ->> 'description')) FROM asked
-    ON CONFLICT (name) DO UPDATE SET title = excluded.title, department = excluded.department, domain = excluded.domain,
-      frequency = excluded.frequency, spec = excluded.spec, labels = excluded.labels, search = excluded.search,
-      revision = t.revision + 1, metadata_changed_at = now()
-    WHERE (t.spec, t.labels) IS DISTINCT FROM (excluded.spec, excluded.labels)
-    RETURNING name, revision
-  )${audited('Dataset')}`,
+const TABLES: Record<Kind, { table: string; write: string }> = {
+  Department: { table: 'department', write: group('department') },
+  Domain: { table: 'domain', write: group('domain') },
+  Dataset: {
+    table: 'dataset',
+    write: `${ASKED}
+      INSERT INTO dataset AS t (id, name, title, department, domain, frequency, spec, labels, search, revision)
+      SELECT id, name, spec ->> 'title', spec ->> 'department', spec ->> 'domain', spec ->> 'frequency', spec, labels,
+        lower(concat_ws(' ', name, spec ->> 'title', spec ->> 'description')), revision FROM asked
+      ON CONFLICT (name) DO UPDATE SET title = excluded.title, department = excluded.department, domain = excluded.domain,
+        frequency = excluded.frequency, spec = excluded.spec, labels = excluded.labels, search = excluded.search,
+        revision = excluded.revision, metadata_changed_at = now()`,
+  },
 };
-
 // Datasets refer to the other two.
 const ORDER: Kind[] = ['Department', 'Domain', 'Dataset'];
 
-/** Applies departments, then domains, then datasets, in one transaction with their audit rows; one statement a kind. */
-export async function applyEstate(
-  database: Database,
-  resources: Applied[],
-  actor: string,
-): Promise<{ created: number; changed: number; unchanged: number }> {
-  return database.transaction(async (query) => {
-    const total = { created: 0, changed: 0, unchanged: resources.length };
-    for (const kind of ORDER) {
-      const asked = resources
-        .filter((resource) => resource.kind === kind)
-        .map(({ metadata, spec }) => ({
-          id: datasetId(metadata.name),
-          name: metadata.name,
-          labels: metadata.labels ?? {},
-          spec,
-        }));
-      if (asked.length === 0) continue;
-      const [row] = await query<{ created: number; changed: number }>(`apply_${kind}`, STATEMENTS[kind], [
-        JSON.stringify(asked),
-        actor,
-      ]);
-      total.created += row?.created ?? 0;
-      total.changed += row?.changed ?? 0;
-    }
-    total.unchanged -= total.created + total.changed;
-    return total;
-  });
+const DEPENDENTS: Record<Kind, string> = {
+  Department: `SELECT 'Dataset/' || name AS dependent FROM dataset WHERE department = $1
+    UNION ALL SELECT 'key ' || id FROM api_key WHERE department = $1`,
+  Domain: `SELECT 'Dataset/' || name AS dependent FROM dataset WHERE domain = $1`,
+  Dataset: `SELECT 'Connector/' || c.name AS dependent FROM connector c JOIN dataset d ON d.id = c.dataset_id
+      WHERE d.name = $1 AND c.deleted_at IS NULL
+    UNION ALL SELECT 'version ' || v.number FROM version v JOIN dataset d ON d.id = v.dataset_id WHERE d.name = $1`,
+};
+
+// Of a dataset that was never published, also what its connectors left.
+const REMOVALS: Record<Kind, string[]> = {
+  Department: ['DELETE FROM department WHERE name = $1 RETURNING name'],
+  Domain: ['DELETE FROM domain WHERE name = $1 RETURNING name'],
+  Dataset: [
+    ...['rejected_summary', 'refresh'].map(
+      (table) => `DELETE FROM ${table} WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)`,
+    ),
+    ...['connector_cursor', 'connector_secret'].map(
+      (
+        table,
+      ) => `DELETE FROM ${table} WHERE connector_id IN (SELECT c.id FROM connector c JOIN dataset d ON d.id = c.dataset_id
+        WHERE d.name = $1)`,
+    ),
+    ...['sync', 'connector'].map(
+      (table) => `DELETE FROM ${table} WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)`,
+    ),
+    'DELETE FROM dataset WHERE name = $1 RETURNING name',
+  ],
+};
+
+type Present = Newest & { spec: unknown; labels: Record<string, string> | null };
+
+const load = (query: Query, kind: Kind, names: string[]): Promise<Present[]> =>
+  query<Present>(
+    `estate_load_${kind}`,
+    `SELECT a.name, t.spec, t.labels, coalesce(r.number, 0) AS revision, r.author, r.at
+     FROM unnest($1::text[]) a (name) LEFT JOIN ${TABLES[kind].table} t ON t.name = a.name
+     LEFT JOIN LATERAL (SELECT number, author, at FROM revision WHERE kind = '${kind}' AND name = a.name
+       ORDER BY number DESC LIMIT 1) r ON true`,
+    [names],
+  );
+
+/** Departments, domains and datasets; see `EstateRepository`. */
+export function createEstateRepository(database: Database): EstateRepository {
+  return {
+    apply: (resources, actor, options = {}) =>
+      changing(database, async (query) => {
+        const asked = ORDER.map((kind) => ({ kind, of: lastOfEach(resources.filter((one) => one.kind === kind)) }));
+        await assertReferences(query, resources);
+        const changes = [];
+        for (const { kind, of } of asked) {
+          if (of.length === 0) continue;
+          const names = of.map(({ metadata }) => metadata.name);
+          const present = new Map((await load(query, kind, names)).map((row) => [row.name, row]));
+          const entries: Entry[] = [];
+          for (const resource of of) {
+            const newest = present.get(resource.metadata.name) as Present;
+            assertNewest(resource, newest);
+            const base: Base | null = newest.labels && { spec: newest.spec, labels: newest.labels };
+            const entry = revisionOf(resource, base, newest, options);
+            if (!entry) continue;
+            entries.push(entry);
+            changes.push(toChange(kind, base, entry));
+          }
+          if (options.dryRun || entries.length === 0) continue;
+          const rows = entries.map(({ name, number, spec, labels }) => ({
+            id: datasetId(name),
+            name,
+            number,
+            spec,
+            labels,
+          }));
+          await query(`estate_write_${kind}`, TABLES[kind].write, [JSON.stringify(rows)]);
+          await writeRevisions(query, kind, actor, entries);
+        }
+        return tally(
+          asked.reduce((sum, { of }) => sum + of.length, 0),
+          changes,
+        );
+      }),
+
+    delete: (kind, name, actor) =>
+      changing(database, async (query) => {
+        const [present] = await load(query, kind, [name]);
+        if (!present?.labels) return false;
+        await assertUnused(query, kind, name);
+        for (const [step, statement] of REMOVALS[kind].entries())
+          await query(`estate_delete_${kind}_${step}`, statement, [name]);
+        const entry: Entry = {
+          name,
+          number: present.revision + 1,
+          action: 'delete',
+          spec: null,
+          labels: {},
+          difference: [{ path: 'spec', before: present.spec }],
+        };
+        await writeRevisions(query, kind, actor, [entry]);
+        return true;
+      }),
+  };
+}
+
+async function assertUnused(query: Query, kind: Kind, name: string): Promise<void> {
+  const rows = await query<{ dependent: string }>(`estate_dependents_${kind}`, DEPENDENTS[kind], [name]);
+  if (rows.length === 0) return;
+  const dependents = rows.map((row) => row.dependent).sort();
+  const shown = `${dependents.slice(0, 20).join(', ')}${dependents.length > 20 ? ` and ${dependents.length - 20} more` : ''}`;
+  throw new SonghuaError(
+    'resource.in-use',
+    `${kind}/${name} is used by ${shown}; ${
+      dependents.some((dependent) => dependent.startsWith('version '))
+        ? 'published versions stay, and their dataset with them'
+        : 'delete those first'
+    }`,
+    { actor: 'department', details: { dependents } },
+  );
+}
+
+/** Throws `catalog.reference` with every department and domain that is named but neither there nor among `resources`. */
+async function assertReferences(query: Query, resources: EstateResource[]): Promise<void> {
+  const needed = resources.flatMap((resource) =>
+    resource.kind === 'Dataset'
+      ? [
+          { dataset: resource.metadata.name, field: 'department', kind: 'Department', name: resource.spec.department },
+          { dataset: resource.metadata.name, field: 'domain', kind: 'Domain', name: resource.spec.domain },
+        ]
+      : [],
+  );
+  if (needed.length === 0) return;
+  const there = await query<{ id: string }>(
+    'estate_names',
+    `SELECT 'Department/' || name AS id FROM department UNION ALL SELECT 'Domain/' || name FROM domain`,
+  );
+  const known = new Set([
+    ...there.map(({ id }) => id),
+    ...resources.map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+  ]);
+  const errors = needed
+    .filter(({ kind, name }) => !known.has(`${kind}/${name}`))
+    .map(({ dataset, field, kind, name }) => ({
+      path: `Dataset/${dataset} spec.${field}`,
+      message: `there is no ${kind} ${name}`,
+    }));
+  if (errors.length === 0) return;
+  throw new SonghuaError(
+    'catalog.reference',
+    `${errors
+      .slice(0, 20)
+      .map(({ path, message }) => `${path}: ${message}`)
+      .join('; ')}; apply those first, or in the same call`,
+    { actor: 'department', details: { errors } },
+  );
 }

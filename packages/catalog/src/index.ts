@@ -1,4 +1,5 @@
 export * from './access-types.js';
 export { createCatalog } from './catalog.js';
 export { applyMigrations } from './migrate.js';
+export * from './resource-types.js';
 export * from './types.js';

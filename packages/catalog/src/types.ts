@@ -1,4 +1,6 @@
 import type {
+  Applied,
+  ConnectorResource,
   ConnectorSpec,
   Cursor,
   DatasetSpec,
@@ -6,14 +8,27 @@ import type {
   Manifest,
   ManifestFile,
   RefreshOutcome,
-  Resource,
   Summary,
   SyncProgress,
   SyncRange,
   VersionEvent,
 } from '@songhua/contracts';
-import type { Clocks, Freshness, Reason, RefreshState, SyncMode, SyncState, TableSchema } from '@songhua/domain';
+import type {
+  Author,
+  Clocks,
+  ConnectorState,
+  Freshness,
+  Lifecycle,
+  LifecycleEvent,
+  Reason,
+  RefreshState,
+  SyncMode,
+  SyncState,
+  TableSchema,
+} from '@songhua/domain';
 import type { AccessRepository, AuditRepository } from './access-types.js';
+import type { ConnectorApplyOptions } from './connector-changes.js';
+import type { DatasetOfConnector, EstateRepository, ResourceRepository } from './resource-types.js';
 
 /** A connector as the connector service works with it. */
 export interface ConnectorRecord {
@@ -24,9 +39,15 @@ export interface ConnectorRecord {
   department: string;
   kind: string;
   mode: SyncMode;
+  /** What runs; of one that was never approved, what waits. */
   spec: ConnectorSpec;
-  paused: boolean;
+  state: ConnectorState;
+  /** The newest revision, the one that runs, and the one that waits for approval. */
   revision: number;
+  approved: number | null;
+  proposal: Lifecycle['proposal'];
+  /** Why its proposal was refused, or why it is halted. */
+  remark: string | null;
   /** The dataset's. */
   primaryKey: string[];
 }
@@ -130,16 +151,27 @@ export interface SyncWithRefresh extends SyncRecord {
 
 /** Written by the connector service only; the cursor by the refresh service, in the publish transaction (I5). */
 export interface ConnectorRepository {
-  apply(
-    resources: Extract<Resource, { kind: 'Connector' }>[],
-  ): Promise<{ created: number; changed: number; unchanged: number }>;
+  /**
+   * All or nothing. What an author who may approve applies runs at once; of another it is a proposal, and what was approved before keeps
+   * running. Throws `connector.unknown-dataset`, `connector.dataset-fixed`, `resource.conflict` and `connector.lifecycle`.
+   */
+  apply(resources: ConnectorResource[], author: Author, options?: ConnectorApplyOptions): Promise<Applied>;
+  /** A step in the life of a connector; retiring ends its syncs and refreshes. False when there is none. Throws `connector.lifecycle`. */
+  step(
+    name: string,
+    event: Exclude<LifecycleEvent, { type: 'apply' }>,
+    by: { author: string; reason?: string | undefined },
+  ): Promise<boolean>;
   get(name: string): Promise<ConnectorRecord | undefined>;
   /** What a connector takes from the dataset that it names; undefined when there is no such dataset. */
-  dataset(name: string): Promise<Pick<ConnectorRecord, 'department' | 'primaryKey'> | undefined>;
-  /** A paused connector is in `list`, but starts by no schedule. False when there is no such connector. */
-  setPaused(name: string, paused: boolean): Promise<boolean>;
-  /** Removes the connector and fails its queued syncs with `connector.deleted`; versions and the history of its dataset stay. False when there is no such connector. */
-  delete(name: string): Promise<boolean>;
+  dataset(name: string): Promise<DatasetOfConnector | undefined>;
+  /** The stored values of the secrets of one revision, by name. */
+  secrets(name: string, revision: number): Promise<Record<string, string>>;
+  /**
+   * Removes the connector and its secrets, and ends its syncs, and refreshes that wait, with `connector.deleted`; versions and the history
+   * of its dataset stay. False when there is no such connector.
+   */
+  delete(name: string, author: string): Promise<boolean>;
   list(filter: { department?: string | undefined; names?: string[] }): Promise<ConnectorRecord[]>;
   /** Changes whenever a connector does: cheap to poll for schedule reloads. */
   changeToken(): Promise<string>;
@@ -212,12 +244,7 @@ export interface VersionEntry {
 }
 
 /** Read side, and the aggregates that the catalog service writes: departments, domains, datasets, renders, relay. */
-export interface CatalogRepository {
-  /** All or nothing. Throws `catalog.reference` when a dataset names a department or domain that does not exist. */
-  apply(
-    resources: Exclude<Resource, { kind: 'Connector' }>[],
-    actor: string,
-  ): Promise<{ created: number; changed: number; unchanged: number }>;
+export interface CatalogRepository extends EstateRepository {
   summary(now: Date): Promise<Summary>;
   datasets(query: DatasetQuery, now: Date): Promise<{ total: number; items: DatasetEntry[] }>;
   dataset(
@@ -314,6 +341,7 @@ export interface Catalog {
   connectors: ConnectorRepository;
   refreshes: RefreshRepository;
   catalog: CatalogRepository;
+  resources: ResourceRepository;
   access: AccessRepository;
   audit: AuditRepository;
   /** `SELECT 1`, for readiness. */

@@ -3,6 +3,7 @@ import { datasetId } from '@songhua/domain';
 import type { Catalog, ConnectorRecord, RejectedSummary, SyncRecord, SyncResult } from '../src/index.js';
 
 export const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+export const OPERATOR = { name: 'test', mayApprove: true };
 export const NO_REJECTED: RejectedSummary = { count: 0, byCode: {} };
 
 const apiVersion = 'songhua/v1';
@@ -37,6 +38,7 @@ export async function applyEstate(catalog: Catalog, datasets: number, department
       metadata: { name: `data-${i}-files` },
       spec: { dataset: `data-${i}`, kind: 'file', mode: 'full', config: { path: `data-${i}.csv` }, secrets: {} },
     })),
+    OPERATOR,
   );
   return catalog.connectors.list({});
 }

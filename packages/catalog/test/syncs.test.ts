@@ -171,8 +171,8 @@ test('validators of an unchanged check join the cursor, and go when the cursor m
 test('a deleted connector ends its queued syncs, and its numbers go on when it is applied again', async () => {
   const [sync] = await enqueue(catalog, [first()], 'slot-1');
   const token = await catalog.connectors.changeToken();
-  expect(await catalog.connectors.delete(first().name)).toBe(true);
-  expect(await catalog.connectors.delete(first().name)).toBe(false);
+  expect(await catalog.connectors.delete(first().name, 'test')).toBe(true);
+  expect(await catalog.connectors.delete(first().name, 'test')).toBe(false);
   expect(await catalog.connectors.get(first().name)).toBeUndefined();
   expect(await catalog.connectors.changeToken()).not.toBe(token);
   expect(await catalog.syncs.get(sync?.id ?? '')).toMatchObject({

@@ -5,4 +5,5 @@ export * from './manifest.js';
 export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';
+export * from './revisions.js';
 export * from './versions.js';

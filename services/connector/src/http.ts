@@ -1,22 +1,19 @@
 import type { Catalog } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
-import { type Problem, type Resource, resourceSchema, syncRequestSchema } from '@songhua/contracts';
-import { codeOf, reasonOf, SonghuaError } from '@songhua/domain';
+import { type Problem, syncRequestSchema } from '@songhua/contracts';
+import { codeOf, reasonOf } from '@songhua/domain';
 import type { Logger, Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
-import { internalOnly } from './internal.js';
+import { parse } from './parse.js';
+import { registeringRoutes } from './registering.js';
 import { requestSyncs } from './requests.js';
-import { kindOf, parseConfig } from './run-sync.js';
-import { checkSchedule } from './slots.js';
 import { type Trials, trialSchema } from './trials.js';
 
 export interface HttpDeps {
   catalog: Catalog;
   kinds: ConnectorKinds;
   trials: Trials;
-  /** Opens everything but health and metrics. */
-  internalToken: string;
   metrics: Registry;
   logger: Logger;
   ready(): Promise<void>;
@@ -26,15 +23,6 @@ export interface HttpDeps {
   reload(): Promise<void>;
 }
 
-type ConnectorResource = Extract<Resource, { kind: 'Connector' }>;
-
-const connectorResources = z.array(
-  resourceSchema.refine(
-    (resource): resource is ConnectorResource => resource.kind === 'Connector',
-    'this service takes resources of kind Connector only',
-  ),
-);
-const named = z.object({ name: z.string() });
 // A city's connectors in one call are about 300 KB.
 const BODY_LIMIT = 32 * 1024 * 1024;
 
@@ -43,7 +31,6 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   const { catalog, trials } = deps;
   const app = fastify({ logger: false, bodyLimit: BODY_LIMIT, forceCloseConnections: true });
 
-  internalOnly(app, deps.internalToken);
   app.setErrorHandler(async (error, _request, reply) => {
     const problem = problemOf(error);
     if (problem.status >= 500) deps.logger.error({ err: error }, 'request failed');
@@ -63,14 +50,8 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
   );
 
+  registeringRoutes(app, deps);
   // A doubled colon is a colon in the path; a single one would start a parameter.
-  app.post('/connectors::apply', async (request) => {
-    const resources = parse(connectorResources, request.body) as ConnectorResource[];
-    for (const resource of resources) checkConnector(deps.kinds, resource);
-    const applied = await catalog.connectors.apply(resources);
-    await deps.reload();
-    return applied;
-  });
   app.post('/syncs', async (request, reply) => {
     const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body));
     deps.wake();
@@ -87,44 +68,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   app.post('/connectors::discover', async (request) => trials.discover(parse(trialSchema, request.body)));
   app.post('/connectors::preview', async (request) => trials.preview(parse(trialSchema, request.body)));
 
-  const change = async (params: unknown, work: (name: string) => Promise<boolean>): Promise<{ name: string }> => {
-    const { name } = parse(named, params);
-    if (!(await work(name)))
-      throw new SonghuaError('connector.unknown', `no connector is named ${name}`, { actor: 'department' });
-    await deps.reload();
-    return { name };
-  };
-  app.post('/connectors/:name/pause', async ({ params }) =>
-    change(params, (name) => catalog.connectors.setPaused(name, true)),
-  );
-  app.post('/connectors/:name/resume', async ({ params }) =>
-    change(params, (name) => catalog.connectors.setPaused(name, false)),
-  );
-  app.delete('/connectors/:name', async ({ params }) => change(params, (name) => catalog.connectors.delete(name)));
   return app;
-}
-
-/** Throws what keeps a connector from ever running, naming it. */
-function checkConnector(kinds: ConnectorKinds, resource: ConnectorResource): void {
-  const { name } = resource.metadata;
-  try {
-    parseConfig(kindOf(kinds, resource.spec.kind), resource.spec.config);
-    if (resource.spec.schedule) checkSchedule(resource.spec.schedule);
-  } catch (error) {
-    const { code, message } = reasonOf(error);
-    throw new SonghuaError(code, `connector ${name}: ${message}`, { actor: 'department', cause: error });
-  }
-}
-
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
-  throw new SonghuaError(
-    'request.invalid',
-    `the request is not valid: ${errors.map((error) => `${error.path}: ${error.message}`).join('; ')}`,
-    { actor: 'department', details: { errors } },
-  );
 }
 
 function problemOf(error: unknown): Problem {
@@ -143,9 +87,17 @@ function problemOf(error: unknown): Problem {
   };
 }
 
+const CONFLICTS = new Set([
+  'resource.conflict',
+  'connector.lifecycle',
+  'connector.not-running',
+  'connector.dataset-fixed',
+]);
+
 function statusOf(code: string, actor: string, retryable: boolean): number {
   if (code === 'connector.unknown') return 404;
-  if (code === 'access.internal') return 401;
+  if (CONFLICTS.has(code)) return 409;
+  if (code === 'access.forbidden') return 403;
   if (retryable) return 503;
   // What the department or operator can put right is wrong with the request or its source, not with this service.
   if (actor === 'department' || code.startsWith('connector.')) return code.startsWith('source.') ? 422 : 400;

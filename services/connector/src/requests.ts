@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '@songhua/catalog';
 import type { SyncAccepted, SyncRequest } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
+import { runProblem, SonghuaError } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 
 /** Claims `slots` in one statement. */
@@ -29,8 +29,8 @@ function checkRequest(request: SyncRequest, selected: ConnectorRecord[]): void {
 }
 
 /**
- * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots. Paused connectors
- * run only when they are named. `by` is who asks. Throws `sync.request-invalid` and `connector.unknown`.
+ * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots. Paused and
+ * suspended connectors run only when they are named. `by` is who asks. Throws `sync.request-invalid`, `connector.unknown` and `connector.not-running`.
  */
 export async function requestSyncs(
   catalog: Catalog,
@@ -53,7 +53,21 @@ export async function requestSyncs(
         { actor: 'department', details: { unknown } },
       );
   }
-  const runnable = names ? selected : selected.filter((connector) => !connector.paused);
+  const cause = names ? 'request' : 'schedule';
+  const halted = selected.flatMap(({ name, state }) => {
+    const problem = runProblem(state, cause);
+    return problem === undefined ? [] : [{ name, problem }];
+  });
+  if (names && halted.length > 0)
+    throw new SonghuaError(
+      'connector.not-running',
+      halted
+        .slice(0, 20)
+        .map(({ name, problem }) => `${name} cannot run: ${problem}`)
+        .join('; '),
+      { actor: 'department' },
+    );
+  const runnable = selected.filter(({ state }) => runProblem(state, cause) === undefined);
   checkRequest(request, selected);
   const id = request.request ?? randomUUID();
   if (runnable.length === 0) return { request: id, syncs: [] };

@@ -14,6 +14,7 @@ import type { Cursor, SyncScope } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
+import { parseConfig } from './configs.js';
 import type { NetworkOf } from './networks.js';
 import type { ResolveSecrets } from './secrets.js';
 import { createSender } from './sender.js';
@@ -23,6 +24,8 @@ export interface RunDeps {
   topic: string;
   kinds: ConnectorKinds;
   secrets: ResolveSecrets;
+  /** The stored values of a connector's secrets. */
+  stored(connector: ConnectorRecord): Promise<Record<string, string>>;
   networkOf: NetworkOf;
   tempDir: string;
   limits: SourceLimits;
@@ -94,7 +97,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
   const limit = AbortSignal.timeout(deps.limits.timeoutMs);
   const context = {
     config: parseConfig(kind, connector.spec.config),
-    secrets: await deps.secrets(connector.spec.secrets),
+    secrets: await deps.secrets(connector.spec.secrets, () => deps.stored(connector)),
     cursor: sync.full ? undefined : job.cursor,
     signal: AbortSignal.any([job.signal, limit]),
     tempDir,
@@ -196,14 +199,6 @@ export function kindOf(kinds: ConnectorKinds, kind: string): Connector {
   throw new SonghuaError('connector.kind-unknown', `kind ${kind} is not known; use one of ${names.join(', ')}`, {
     actor: 'department',
   });
-}
-
-/** The config as the kind wants it; throws `connector.config-invalid` that names each bad field. */
-export function parseConfig(kind: Connector, config: unknown): unknown {
-  const parsed = kind.configSchema.safeParse(config);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`);
-  throw sourceError('connector.config-invalid', `${problems.join('; ')}; correct the connector of kind ${kind.kind}`);
 }
 
 /** Runs `work` with a folder of its own that is gone afterwards. */

@@ -1,5 +1,5 @@
 import type { ConnectorRecord, ConnectorRepository } from '@songhua/catalog';
-import { reasonOf } from '@songhua/domain';
+import { reasonOf, runProblem } from '@songhua/domain';
 import { type Logger, retry } from '@songhua/runtime';
 import { type ScheduledTask, schedule as startTask } from 'node-cron';
 import { latestSlot, type Schedule, scheduleProblem, shareOf } from './slots.js';
@@ -102,7 +102,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const wanted = new Map<string, Map<string, ConnectorRecord>>();
     for (const connector of connectors) {
       const { schedule } = connector.spec;
-      if (!schedule || connector.paused) continue;
+      if (!schedule || runProblem(connector.state, 'schedule') !== undefined) continue;
       const problem = scheduleProblem(schedule);
       if (problem) {
         logger.error({ connector: connector.name, problem }, 'schedule cannot run');

@@ -1,9 +1,14 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import type { ConnectorSpec } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
+import type { ConnectorRepository } from '@songhua/catalog';
+import type { ConnectorResource, ConnectorSpec } from '@songhua/contracts';
+import { type Author, SonghuaError } from '@songhua/domain';
 
-export type ResolveSecrets = (secrets: ConnectorSpec['secrets']) => Promise<Record<string, string>>;
+/** `stored` gives the values that the catalog keeps for this connector; it is asked only when a secret needs one. */
+export type ResolveSecrets = (
+  secrets: ConnectorSpec['secrets'],
+  stored: () => Promise<Record<string, string>>,
+) => Promise<Record<string, string>>;
 
 // A connector sends its secrets to an address of its own choosing, so it may name only variables that are meant for connectors.
 const ENV_PREFIX = 'SONGHUA_SECRET_';
@@ -18,14 +23,23 @@ const problem = (name: string, what: string): SonghuaError =>
  * SONGHUA_SECRET_, files must lie in `folder`. Throws `connector.secret-unresolved`, never with a value in the message.
  */
 export function createSecretResolver(folder: string | undefined, env: NodeJS.ProcessEnv = process.env): ResolveSecrets {
-  return async (secrets) => {
+  return async (secrets, stored) => {
     const values: Record<string, string> = {};
-    for (const [name, reference] of Object.entries(secrets)) values[name] = await resolveOne(name, reference);
+    for (const [name, reference] of Object.entries(secrets)) values[name] = await resolveOne(name, reference, stored);
     return values;
   };
 
-  async function resolveOne(name: string, reference: ConnectorSpec['secrets'][string]): Promise<string> {
+  async function resolveOne(
+    name: string,
+    reference: ConnectorSpec['secrets'][string],
+    stored: () => Promise<Record<string, string>>,
+  ): Promise<string> {
     if ('value' in reference) return reference.value;
+    if ('stored' in reference) {
+      const value = (await stored())[name];
+      if (value === undefined) throw problem(name, 'no value is stored; apply the connector with `{ value: … }` once');
+      return value;
+    }
     if ('env' in reference) {
       if (!reference.env.startsWith(ENV_PREFIX))
         throw problem(name, `variable ${reference.env} may not be used; name it ${ENV_PREFIX}…`);
@@ -46,4 +60,26 @@ export function createSecretResolver(folder: string | undefined, env: NodeJS.Pro
       throw problem(name, `file ${reference.file} has more than ${MAX_SECRET_BYTES} bytes`);
     return content.toString('utf8').trim();
   }
+}
+
+/**
+ * A resource as the catalog is to keep it: a value that is given again as it is stored already is no change. Every value on its way to the
+ * catalog passes here.
+ */
+export async function storedAlready(
+  connectors: Pick<ConnectorRepository, 'get' | 'secrets'>,
+  resource: ConnectorResource,
+  author: Author,
+): Promise<ConnectorResource> {
+  const given = Object.entries(resource.spec.secrets).some(([, reference]) => 'value' in reference);
+  const present = given ? await connectors.get(resource.metadata.name) : undefined;
+  if (!present) return resource;
+  const { approved, proposal, revision } = present;
+  const base = (author.mayApprove && approved) || (proposal?.revision ?? approved ?? revision);
+  const stored = await connectors.secrets(present.name, base);
+  const secrets = Object.entries(resource.spec.secrets).map(([name, reference]) => [
+    name,
+    'value' in reference && reference.value === stored[name] ? { stored: true } : reference,
+  ]);
+  return { ...resource, spec: { ...resource.spec, secrets: Object.fromEntries(secrets) } };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Catalog } from '@songhua/catalog';
+import type { Catalog, ConnectorRecord } from '@songhua/catalog';
 import { connectorKinds } from '@songhua/connectors';
 import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
@@ -53,7 +53,19 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     timeoutMs: config.SONGHUA_SOURCE_TIMEOUT_SECONDS * 1000,
   };
   const meters = createMeters(metrics);
-  const run = { producer, topic: parts.topic ?? RECORDS_TOPIC, kinds, secrets, networkOf, tempDir, limits, logger };
+  const stored = ({ name, approved, revision }: ConnectorRecord) =>
+    catalog.connectors.secrets(name, approved ?? revision);
+  const run = {
+    producer,
+    topic: parts.topic ?? RECORDS_TOPIC,
+    kinds,
+    secrets,
+    stored,
+    networkOf,
+    tempDir,
+    limits,
+    logger,
+  };
   const worker = startWorker({
     owner,
     syncs: catalog.syncs,
@@ -80,8 +92,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const http = createHttp({
     catalog,
     kinds,
-    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, networkOf, tempDir, limits }),
-    internalToken: config.SONGHUA_INTERNAL_TOKEN,
+    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, stored, networkOf, tempDir, limits }),
     metrics,
     logger,
     ready: () => catalog.ping(),

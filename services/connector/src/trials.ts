@@ -1,11 +1,12 @@
 import type { ConnectorRecord, ConnectorRepository } from '@songhua/catalog';
 import { cellsOf, type ReadContext, type SourceLimits, type StreamInfo } from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
-import { connectorSpec, type RejectedRow, type SourceColumn } from '@songhua/contracts';
+import { type ConnectorSpec, connectorSpec, type RejectedRow, type SourceColumn } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
+import { parseConfig } from './configs.js';
 import type { NetworkOf } from './networks.js';
-import { kindOf, parseConfig, withTempDir } from './run-sync.js';
+import { kindOf, withTempDir } from './run-sync.js';
 import type { ResolveSecrets } from './secrets.js';
 
 /** A connector by name, or one that is not applied yet, inline. */
@@ -33,12 +34,19 @@ export interface Trials {
   preview(trial: Trial): Promise<Preview>;
 }
 
-type Tried = Pick<ConnectorRecord, 'spec'> & Partial<Pick<ConnectorRecord, 'department' | 'primaryKey'>>;
+interface Tried {
+  spec: ConnectorSpec;
+  department: string | undefined;
+  primaryKey: string[] | undefined;
+  /** Absent for one that is not applied. */
+  connector?: ConnectorRecord;
+}
 
 export interface TrialDeps {
   connectors: ConnectorRepository;
   kinds: ConnectorKinds;
   secrets: ResolveSecrets;
+  stored(connector: ConnectorRecord): Promise<Record<string, string>>;
   networkOf: NetworkOf;
   tempDir: string;
   limits: SourceLimits;
@@ -52,10 +60,11 @@ export function createTrials(deps: TrialDeps): Trials {
   const tried = async (trial: Trial): Promise<Tried> => {
     if ('resource' in trial) {
       const { spec } = trial.resource;
-      return { spec, ...(await deps.connectors.dataset(spec.dataset)) };
+      const { department, primaryKey } = (await deps.connectors.dataset(spec.dataset)) ?? {};
+      return { spec, department, primaryKey };
     }
     const connector = await deps.connectors.get(trial.name);
-    if (connector) return connector;
+    if (connector) return { ...connector, connector };
     throw new SonghuaError('connector.unknown', `no connector is named ${trial.name}; apply it first`, {
       actor: 'department',
     });
@@ -65,10 +74,10 @@ export function createTrials(deps: TrialDeps): Trials {
     trial: Trial,
     work: (kind: ReturnType<typeof kindOf>, context: ReadContext<unknown>) => Promise<T>,
   ): Promise<T> => {
-    const { spec, department, primaryKey } = await tried(trial);
+    const { spec, department, primaryKey, connector } = await tried(trial);
     const kind = kindOf(deps.kinds, spec.kind);
     const config = parseConfig(kind, spec.config);
-    const secrets = await deps.secrets(spec.secrets);
+    const secrets = await deps.secrets(spec.secrets, async () => (connector ? deps.stored(connector) : {}));
     const limits = { ...deps.limits, timeoutMs: TRIAL_TIMEOUT_MS };
     const signal = AbortSignal.timeout(TRIAL_TIMEOUT_MS);
     return withTempDir(deps.tempDir, (tempDir) =>

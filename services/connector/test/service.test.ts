@@ -172,9 +172,16 @@ describe('a sync that cannot be read', () => {
 describe('the HTTP interface', () => {
   test('refuses a connector that could never run, saying what and where', async () => {
     const bad = (spec: Record<string, unknown>) =>
-      replica.call<Problem>('/connectors:apply', [
-        { apiVersion: 'songhua/v1', kind: 'Connector', metadata: { name: 'bad' }, spec: { dataset: 'whole', ...spec } },
-      ]);
+      replica.call<Problem>('/connectors:apply', {
+        resources: [
+          {
+            apiVersion: 'songhua/v1',
+            kind: 'Connector',
+            metadata: { name: 'bad' },
+            spec: { dataset: 'whole', ...spec },
+          },
+        ],
+      });
     expect(await bad({ kind: 'ftp' })).toMatchObject({ status: 400, body: { code: 'connector.kind-unknown' } });
     expect(await bad({ kind: 'file', config: { paths: 'x' } })).toMatchObject({
       status: 400,
@@ -182,7 +189,7 @@ describe('the HTTP interface', () => {
     });
     expect(await bad({ kind: 'file', config: { path: 'x' }, schedule: { cron: '0 99 * * *' } })).toMatchObject({
       status: 400,
-      body: { code: 'connector.schedule-invalid', detail: expect.stringContaining('connector bad') },
+      body: { code: 'connector.schedule-invalid', detail: expect.stringContaining('Connector/bad') },
     });
   });
 
@@ -224,7 +231,7 @@ describe('the HTTP interface', () => {
   test('pauses, resumes and deletes connectors, and says when there is none', async () => {
     await world.register(replica, { paused: {} });
     expect((await replica.call('/connectors/paused/pause', {})).status).toBe(200);
-    expect(await world.catalog.connectors.get('paused')).toMatchObject({ paused: true });
+    expect(await world.catalog.connectors.get('paused')).toMatchObject({ state: 'paused' });
     const all = await replica.call<{ syncs: { connector: string }[] }>('/syncs', { department: 'education' });
     expect(all.body.syncs.map((sync) => sync.connector)).not.toContain('paused');
     expect((await replica.call('/connectors/paused/resume', {})).status).toBe(200);

@@ -154,15 +154,14 @@ export async function createWorld(): Promise<World> {
         })),
         'test',
       );
-      const { status, body } = await replica.call(
-        '/connectors:apply',
-        names.map((name) => ({
+      const { status, body } = await replica.call('/connectors:apply', {
+        resources: names.map((name) => ({
           apiVersion: 'songhua/v1',
           kind: 'Connector',
           metadata: { name },
           spec: { dataset: name, kind: 'file', config: { path: `${name}.csv` }, ...connectors[name] },
         })),
-      );
+      });
       if (status !== 200) throw new Error(JSON.stringify(body));
     },
     async ended(sync) {

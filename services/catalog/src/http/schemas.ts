@@ -1,4 +1,11 @@
-import { changesSchema, columnSchema, datasetSpec, manifestFileSchema, syncRangeSchema } from '@songhua/contracts';
+import {
+  changesSchema,
+  columnSchema,
+  connectorLifeSchema,
+  datasetSpec,
+  manifestFileSchema,
+  syncRangeSchema,
+} from '@songhua/contracts';
 import { FRESHNESS_STATES, isName, REFRESH_STATES, SYNC_MODES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 
@@ -107,8 +114,7 @@ export const connectorEntry = z.object({
   department: z.string(),
   kind: z.string(),
   mode: z.enum(SYNC_MODES),
-  paused: z.boolean(),
-  revision: z.int(),
+  ...connectorLifeSchema.omit({ name: true }).shape,
   config: z.record(z.string(), z.unknown()),
   schedule: z.object({ cron: z.string(), timezone: z.string() }).optional(),
   secrets: z.array(z.string()).describe('names only; values are never shown again'),
@@ -156,4 +162,3 @@ export const quarantineEntry = z.object({
   byCode: z.record(z.string(), z.int()),
   recordedAt: time,
 });
-export const applied = z.object({ created: z.int(), changed: z.int(), unchanged: z.int() });

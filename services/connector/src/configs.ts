@@ -1,0 +1,20 @@
+import { type Connector, sourceError } from '@songhua/connector-sdk';
+import { canonical } from '@songhua/domain';
+
+/** The config as the kind wants it; throws `connector.config-invalid` that names each bad field. */
+export function parseConfig(kind: Connector, config: unknown): unknown {
+  const parsed = kind.configSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`);
+  throw sourceError('connector.config-invalid', `${problems.join('; ')}; correct the connector of kind ${kind.kind}`);
+}
+
+/** The config with its defaults, so that saying a default is no change; as it is where the kind would not read its own reading alike. */
+export function fullConfig(kind: Connector, config: Record<string, unknown>): Record<string, unknown> {
+  const full = parseConfig(kind, config);
+  const plain: unknown = JSON.parse(JSON.stringify(full));
+  const again = kind.configSchema.safeParse(plain);
+  const stable =
+    again.success && canonical(again.data) === canonical(full) && typeof plain === 'object' && plain !== null;
+  return stable ? (plain as Record<string, unknown>) : config;
+}
