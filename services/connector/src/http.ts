@@ -5,6 +5,7 @@ import { codeOf, reasonOf } from '@songhua/domain';
 import type { Logger, Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
+import { internalOnly } from './internal.js';
 import { parse } from './parse.js';
 import { registeringRoutes } from './registering.js';
 import { requestSyncs } from './requests.js';
@@ -14,6 +15,8 @@ export interface HttpDeps {
   catalog: Catalog;
   kinds: ConnectorKinds;
   trials: Trials;
+  /** Opens everything but health and metrics. */
+  internalToken: string;
   metrics: Registry;
   logger: Logger;
   ready(): Promise<void>;
@@ -31,6 +34,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   const { catalog, trials } = deps;
   const app = fastify({ logger: false, bodyLimit: BODY_LIMIT, forceCloseConnections: true });
 
+  internalOnly(app, deps.internalToken);
   app.setErrorHandler(async (error, _request, reply) => {
     const problem = problemOf(error);
     if (problem.status >= 500) deps.logger.error({ err: error }, 'request failed');
@@ -53,7 +57,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   registeringRoutes(app, deps);
   // A doubled colon is a colon in the path; a single one would start a parameter.
   app.post('/syncs', async (request, reply) => {
-    const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body));
+    const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body), request.principal.id);
     deps.wake();
     return reply.status(202).send(accepted);
   });
@@ -98,6 +102,7 @@ function statusOf(code: string, actor: string, retryable: boolean): number {
   if (code === 'connector.unknown') return 404;
   if (CONFLICTS.has(code)) return 409;
   if (code === 'access.forbidden') return 403;
+  if (code === 'access.internal') return 401;
   if (retryable) return 503;
   // What the department or operator can put right is wrong with the request or its source, not with this service.
   if (actor === 'department' || code.startsWith('connector.')) return code.startsWith('source.') ? 422 : 400;

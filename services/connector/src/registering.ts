@@ -1,10 +1,9 @@
 import type { Catalog, ConnectorRecord } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { type ConnectorLife, type ConnectorResource, lifecycleRequestSchema, resourceSchema } from '@songhua/contracts';
-import { type LifecycleEvent, reasonOf, SonghuaError } from '@songhua/domain';
+import { authorOf, type LifecycleEvent, reasonOf, SonghuaError } from '@songhua/domain';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { whoAsks } from './authors.js';
 import { fullConfig } from './configs.js';
 import { parse } from './parse.js';
 import { kindOf } from './run-sync.js';
@@ -40,7 +39,7 @@ export function registeringRoutes(app: FastifyInstance, deps: RegisteringDeps): 
   // A doubled colon is a colon in the path; a single one would start a parameter.
   app.post('/connectors::apply', async (request) => {
     const { resources, ...options } = parse(applySchema, request.body);
-    const author = whoAsks(request);
+    const author = authorOf(request.principal);
     const checked = resources.map((resource) => checkConnector(deps.kinds, resource as ConnectorResource));
     const kept = await Promise.all(checked.map((resource) => storedAlready(connectors, resource, author)));
     const applied = await connectors.apply(kept, author, options);
@@ -60,7 +59,7 @@ export function registeringRoutes(app: FastifyInstance, deps: RegisteringDeps): 
   for (const type of STEPS)
     app.post(`/connectors/:name/${type}`, async (request) => {
       const { reason, revision } = parse(lifecycleRequestSchema, request.body ?? {});
-      const author = whoAsks(request);
+      const author = authorOf(request.principal);
       const judging = type === 'approve' || type === 'refuse';
       if (judging && !author.mayApprove)
         throw new SonghuaError('access.forbidden', `${author.name} may not ${type} changes; ask a reviewer`, {
@@ -74,7 +73,7 @@ export function registeringRoutes(app: FastifyInstance, deps: RegisteringDeps): 
       return now && lifeShown(now);
     });
   app.delete('/connectors/:name', async (request) => ({
-    name: await change(request.params, (one) => connectors.delete(one, whoAsks(request).name)),
+    name: await change(request.params, (one) => connectors.delete(one, authorOf(request.principal).name)),
   }));
 }
 

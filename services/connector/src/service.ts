@@ -93,6 +93,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     catalog,
     kinds,
     trials: createTrials({ connectors: catalog.connectors, kinds, secrets, stored, networkOf, tempDir, limits }),
+    internalToken: config.SONGHUA_INTERNAL_TOKEN,
     metrics,
     logger,
     ready: () => catalog.ping(),
