@@ -1,11 +1,14 @@
 import type { Connector } from '@songhua/connector-sdk';
 import { createFileConnector } from './file/index.js';
 import { createHttpConnector } from './http/index.js';
+import { createMysqlConnector } from './mysql/index.js';
+import { createPostgresConnector } from './postgres/index.js';
 import { createS3Connector } from './s3/index.js';
 import { createSftpConnector } from './sftp/index.js';
+import { createSqliteConnector } from './sqlite/index.js';
 
 export interface ConnectorKindsOptions {
-  /** Absolute folders that the kind `file` may read. */
+  /** Absolute folders that the kinds `file` and `sqlite` may read. */
   fileRoots: string[];
 }
 
@@ -19,7 +22,16 @@ export interface ConnectorKinds {
 export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
   const http = createHttpConnector();
   const kinds = new Map<string, Connector>();
-  const all = [createFileConnector({ roots: options.fileRoots }), http, createSftpConnector(), createS3Connector()];
+  const roots = options.fileRoots;
+  const all = [
+    createFileConnector({ roots }),
+    http,
+    createSftpConnector(),
+    createS3Connector(),
+    createPostgresConnector(),
+    createMysqlConnector(),
+    createSqliteConnector({ roots }),
+  ];
   for (const kind of all) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };
 }

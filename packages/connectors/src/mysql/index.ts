@@ -1,0 +1,1 @@
+export { createMysqlConnector, type MysqlConfig } from './mysql.js';

@@ -1,0 +1,1 @@
+export { createPostgresConnector, type PostgresConfig } from './postgres.js';

@@ -1,0 +1,48 @@
+import { type SourceErrorCode, sourceError } from '@songhua/connector-sdk';
+import { codeOf } from '@songhua/domain';
+import { connectError } from '../network/index.js';
+
+/** What a database's code means: whose it is, and what to do. Texts never hold what the database said: it quotes cells. */
+export type SqlProblem = [code: SourceErrorCode, text: string];
+
+export const PROBLEMS = {
+  login: ['source.denied', 'refuses the user or password; correct the secrets username and password'],
+  permission: ['source.denied', 'does not let the user read this; grant the user SELECT on it'],
+  database: ['source.missing', "has no such database; correct the connector's database"],
+  object: ['source.missing', "has no such table or column; correct the connector's table, columns or query"],
+  statement: ['connector.config-invalid', 'does not accept the statement; correct query, columns, cursor or range'],
+  readOnly: ['connector.config-invalid', 'would be changed by the statement; a query may only read'],
+  slow: [
+    'source.timeout',
+    'did not answer within the time limit; add an index on the cursor column, read fewer rows, or ask the operator for a longer limit',
+  ],
+  locked: ['source.timeout', 'keeps the table locked; it is tried again'],
+  busy: ['source.unreachable', 'takes no more connections just now; it is tried again'],
+  starting: ['source.unreachable', 'is starting or stopping; it is tried again'],
+  lost: ['source.failed', 'closed the connection in the middle; everything is read again from the last cursor'],
+  conflict: ['source.failed', 'gave up the statement because of other work on it; it is tried again'],
+  noTls: [
+    'source.refused',
+    'offers no TLS; let its administrator enable it, or set tls.mode to off on a network that can be trusted',
+  ],
+  other: ['source.failed', 'failed'],
+} as const satisfies Record<string, SqlProblem>;
+
+/** The error of a driver as one of the source at `where`; errors of ours pass as they are. */
+export function sqlError(
+  error: unknown,
+  where: string,
+  problemOf: (code: string, error: unknown) => SqlProblem | undefined,
+): unknown {
+  const code = codeOf(error) ?? '';
+  if (/^(source|connector)\./.test(code)) return error;
+  const problem = problemOf(code, error);
+  if (problem === undefined && (code === '' || /^E[A-Z]|^(CERT|DEPTH|SELF|UNABLE|HOSTNAME)_/.test(code))) {
+    const lost = code === '' || code === 'ECONNRESET' || code === 'EPIPE';
+    return lost
+      ? sourceError(PROBLEMS.lost[0], `${where} ${PROBLEMS.lost[1]}`, { cause: error })
+      : connectError(error, where);
+  }
+  const [kind, text] = problem ?? PROBLEMS.other;
+  return sourceError(kind, `${where} ${text}${code === '' ? '' : ` (${code})`}`, { cause: error, details: { code } });
+}

@@ -1,0 +1,7 @@
+import type { SqlDialect } from '../sql/index.js';
+
+export const sqliteDialect: SqlDialect = {
+  quote: (name) => `"${name.replaceAll('"', '""')}"`,
+  placeholder: () => '?',
+  materialize: 'queries',
+};

@@ -1,0 +1,1 @@
+export { createSqliteConnector, type SqliteConfig } from './sqlite.js';
