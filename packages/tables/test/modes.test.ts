@@ -285,3 +285,37 @@ test('a part with shorter fractions rounds nothing of what is published, and a c
   await expect(served.refresh([['1', '1', '7']], retyped)).rejects.toEqual(code('schema.reread'));
   expect((await served.refresh([['1', '1', '7']], { ...retyped, scope: 'all' })).rows).toBe(1);
 });
+
+test('100,000 changes with repetitions, deletes and a new snapshot in their midst end in the right table', async () => {
+  const state = new Map<number, string>();
+  const rows: string[][] = [];
+  let seed = 1;
+  const upTo = (n: number): number => {
+    // The constants of Numerical Recipes.
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * n);
+  };
+  const changes = (until: number): void => {
+    while (rows.length < until) {
+      const id = upTo(20_000);
+      if (upTo(5) === 0) {
+        state.delete(id);
+        rows.push([remove, `${id}`, '', '']);
+      } else {
+        const cells = [`${id}`, `${upTo(1000)}.50`, `企业${upTo(90)}`];
+        state.set(id, cells.join(','));
+        const row = [put, ...cells];
+        rows.push(...(upTo(10) === 0 ? [row, row] : [row]));
+      }
+    }
+  };
+  changes(40_000);
+  rows.push([truncate, '', '', '']);
+  state.clear();
+  changes(100_000);
+  const served = dataset(KEYED);
+  const { counts } = await served.refresh(rows);
+  expect(counts).toMatchObject({ read: rows.length, published: state.size, rejected: 0 });
+  const plain = [...state.values()].map((text) => text.replace('.50,', '.5,')).toSorted();
+  expect(await served.rows()).toEqual(plain);
+});
