@@ -41,7 +41,7 @@ export interface ReadContext<Config> {
   mode: SyncMode;
   /** The dataset's, by column name; empty when it has none. */
   primaryKey: string[];
-  /** Read only rows whose cursor value lies in it, and leave the cursor where it is; a kind without cursors refuses. */
+  /** Read only rows whose cursor value lies in it, and leave the cursor where it is; a kind with `ranges` refuses when its config names none. */
   range?: SyncRange;
   /** The only way to other machines. */
   network: Network;
@@ -94,6 +94,8 @@ export interface Connector<Config = unknown> {
   kind: string;
   title: { zh: string; en: string };
   configSchema: z.ZodType<Config>;
+  /** Reads ranges of cursor values, where its config names a cursor. Of other kinds a range is refused before they are asked. */
+  ranges?: true;
   /** Reaches the source without reading it all; throws what `read` would throw. */
   test(context: ReadContext<Config>): Promise<{ message: string }>;
   discover(context: ReadContext<Config>): Promise<StreamInfo[]>;

@@ -93,6 +93,11 @@ const wireAttempt = (sync: SyncRecord, turn: number): number => (sync.attempt - 
 async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string): Promise<SyncResult> {
   const { sync, connector } = job;
   const kind = kindOf(deps.kinds, connector.kind);
+  if (sync.range && !kind.ranges)
+    throw sourceError(
+      'connector.config-invalid',
+      `kind ${connector.kind} has no cursor values, so no range of them can be read; read everything with --full`,
+    );
   const startedAt = new Date().toISOString();
   const limit = AbortSignal.timeout(deps.limits.timeoutMs);
   const context = {

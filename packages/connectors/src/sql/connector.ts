@@ -29,6 +29,7 @@ export function createSqlConnector<Config extends SqlReading>(kind: SqlKind<Conf
     kind: kind.kind,
     title,
     configSchema,
+    ranges: true,
     test: (context) =>
       within(kind, context, async (session) => {
         if (context.config.table === undefined && context.config.query === undefined) {
