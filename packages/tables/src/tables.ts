@@ -1,4 +1,6 @@
-import { stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf } from '@songhua/domain';
 import { createEngine } from './engine.js';
 import { normalize } from './normalize/normalize.js';
 import { profile } from './normalize/profile.js';
@@ -16,10 +18,17 @@ export function createTables(options: TablesOptions): Tables {
   const engine = createEngine(options);
   const large = async (path: string): Promise<boolean> => (await stat(path)).size >= WIDE_BYTES;
   return {
-    normalize: (input) =>
-      engine.session(Math.max(input.rows, input.previous?.rows ?? 0) >= WIDE_ROWS, (session) =>
-        normalize(session, input),
-      ),
+    async normalize(input) {
+      const wide = Math.max(input.rows, input.previous?.rows ?? 0) >= WIDE_ROWS;
+      try {
+        return await engine.session(wide, (session) => normalize(session, input));
+      } catch (error) {
+        // Several threads guess where rows begin, and fail on cells that look like rows themselves; one never does.
+        if (codeOf(error) !== 'landing.corrupt' || input.rows < WIDE_ROWS) throw error;
+        for (const name of await readdir(input.out)) await rm(join(input.out, name), { recursive: true });
+        return engine.session(wide, (session) => normalize(session, { ...input, parallel: false }));
+      }
+    },
     profile: (input) => engine.session(input.rows >= WIDE_ROWS, (session) => profile(session, input)),
     rows: (parquet, query) => engine.session(false, (session) => readRows(session, parquet, query)),
     diff: async (from, to, primaryKey, page) =>

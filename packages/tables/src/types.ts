@@ -40,6 +40,8 @@ export interface NormalizeInput {
   previous?: { schema: TableSchema; identity: string; rows: number; parquet: string };
   /** An empty folder for the outputs. */
   out: string;
+  /** Whether several threads may read one part; by the number of rows when absent. */
+  parallel?: boolean;
 }
 
 export interface OutputFile {

@@ -29,12 +29,13 @@ export function bench(threads = 2): Bench {
     tables,
     root,
     async refresh(header, rows, options = {}) {
-      const out = join(root, `run-${++runs}`);
-      mkdirSync(out);
+      const landing = join(root, `run-${++runs}`);
+      const out = join(landing, 'out');
+      mkdirSync(out, { recursive: true });
       const half = Math.ceil(rows.length / 2);
       const parts = [rows.slice(0, half), rows.slice(half)].flatMap((part, i) => {
         if (part.length === 0) return [];
-        const path = join(out, `part-${i}.csv.gz`);
+        const path = join(landing, `part-${i}.csv.gz`);
         const middle = Math.ceil(part.length / 2);
         const members = [part.slice(0, middle), part.slice(middle)].map((member) => gzipSync(toCsv(member)));
         writeFileSync(path, Buffer.concat(members));

@@ -10,6 +10,8 @@ export interface Landed {
   rows: number;
   /** `gzip`: as landed, without a header. `plain`: one header line, not packed. */
   form?: 'gzip' | 'plain';
+  /** Whether several threads may read one file; from `WIDE_ROWS` on when absent. */
+  parallel?: boolean;
 }
 
 /** From here on a second thread saves more time than small jobs waiting beside it would. */
@@ -26,14 +28,13 @@ export const OPERATION = '_op';
  * The landed rows as a relation of VARCHAR cells `c0…`, in order. An empty cell, quoted or not, is NULL, and nothing else is.
  * Everything is told and nothing sniffed: sniffing costs 52 ms a file and guesses. A row with another number of cells is an error.
  */
-export function landedRows({ parts, columns, form = 'gzip', rows }: Landed, bufferBytes = BUFFER_BYTES): string {
+export function landedRows(landed: Landed, bufferBytes = BUFFER_BYTES): string {
+  const { parts, columns, form = 'gzip', rows, parallel = form === 'gzip' && rows >= WIDE_ROWS } = landed;
   const names = columns.map((_, i) => `${literal(cellName(i))}: 'VARCHAR'`).join(', ');
   if (parts.length === 0) {
     const none = columns.map((_, i) => `NULL::VARCHAR AS ${cellName(i)}`).join(', ');
     return `(SELECT ${none} LIMIT 0)`;
   }
-  // Several threads guess where rows begin, and fail on cells that look like rows themselves.
-  const parallel = form === 'gzip' && rows >= WIDE_ROWS;
   const packing = form === 'gzip' ? `compression = 'gzip'` : `compression = 'none', skip = 1`;
   return `read_csv(${list(parts)}, columns = {${names}}, auto_detect = false, header = false, delim = ',', quote = '"',
     escape = '"', new_line = '\\n', nullstr = '', allow_quoted_nulls = true, ${packing}, strict_mode = true,
