@@ -10,6 +10,8 @@ export const SOURCE_ERRORS = {
   'source.unreachable': { actor: 'department', retryable: true },
   'source.timeout': { actor: 'department', retryable: true },
   'source.failed': { actor: 'department', retryable: true },
+  'source.rate-limited': { actor: 'department', retryable: true },
+  'source.endless': { actor: 'department', retryable: false },
   'source.refused': { actor: 'department', retryable: false },
   'source.too-large': { actor: 'operator', retryable: false },
   'source.unreadable': { actor: 'operator', retryable: false },

@@ -29,10 +29,10 @@ describe('what a server may do wrong', () => {
     [400, 'source.refused', false],
     [500, 'source.failed', true],
     [503, 'source.failed', true],
-    [429, 'source.failed', true],
+    [429, 'source.rate-limited', true],
   ])('status %i is %s, retryable: %s, and its query never reaches the message', async (status, code, retryable) => {
     server.handler = (_request, response) => response.writeHead(status).end('<html>sorry</html>');
-    const error = await read().then(
+    const error = await read({ timeoutMs: 900 }).then(
       () => undefined,
       (problem: unknown) => problem,
     );

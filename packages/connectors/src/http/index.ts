@@ -1,1 +1,2 @@
-export { createHttpConnector, type HttpConfig, type HttpConnector } from './http.js';
+export type { HttpConfig } from './config.js';
+export { createHttpConnector, type HttpConnector } from './http.js';
