@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Connector, cellsOf } from '@songhua/connector-sdk';
+import { type Connector, cellsOf, type ReadContext } from '@songhua/connector-sdk';
 import type { ConnectorFixture } from '@songhua/connector-sdk/conformance';
 import Database from 'libsql';
 import { Client } from 'pg';
@@ -78,7 +78,7 @@ export async function sqliteFixture(): Promise<SqlFixture & { path: string }> {
     config: { path: 'source.db' },
     secrets: {},
     quote: (name) => `"${name.replaceAll('"', '""')}"`,
-    time: 'text',
+    time: 'datetime',
     async execute(...statements) {
       for (const statement of statements) database.exec(statement);
     },
@@ -86,6 +86,21 @@ export async function sqliteFixture(): Promise<SqlFixture & { path: string }> {
       database.close();
       await rm(root, { recursive: true, force: true });
     },
+  };
+}
+
+/** What test and discover are called with. */
+export function trialOf(fixture: SqlFixture, extra: Record<string, unknown>): ReadContext<unknown> {
+  return {
+    config: fixture.connector.configSchema.parse({ ...fixture.config, ...extra }),
+    secrets: fixture.secrets,
+    cursor: undefined,
+    signal: new AbortController().signal,
+    tempDir: tmpdir(),
+    limits: { maxBytes: 64 * 1024 * 1024, timeoutMs: 30_000 },
+    mode: 'full',
+    primaryKey: [],
+    network: LOOPBACK,
   };
 }
 

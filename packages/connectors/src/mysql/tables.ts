@@ -1,5 +1,5 @@
 import type { ColumnType } from '@songhua/domain';
-import { type SqlSession, type SqlTable, TABLES_AT_MOST } from '../sql/index.js';
+import { type SqlSession, type SqlTable, tablesOf } from '../sql/index.js';
 
 const TYPES: Record<string, ColumnType> = {
   tinyint: 'integer',
@@ -31,30 +31,15 @@ ORDER BY t.TABLE_NAME, c.ORDINAL_POSITION`;
 /** Tables and views that the user may read in one database. */
 export async function mysqlTables(session: SqlSession, schema: string | undefined): Promise<SqlTable[]> {
   const rows = await session.rows({ text: TABLES, values: [schema ?? ''] });
-  const tables = new Map<string, SqlTable & { order: [number, string][] }>();
-  for (const [space, name, view, estimate, column, type, counted, position] of rows) {
-    let table = tables.get(name ?? '');
-    if (!table) {
-      if (tables.size === TABLES_AT_MOST) break;
-      const rowsEstimate = estimate === null || view === '1' ? undefined : Number(estimate);
-      table = {
-        schema: space ?? '',
-        name: name ?? '',
-        view: view === '1',
-        columns: [],
-        key: [],
-        counted: [],
-        rowsEstimate,
-        order: [],
-      };
-      tables.set(name ?? '', table);
-    }
-    table.columns.push({ name: column ?? '', type: TYPES[type?.toLowerCase() ?? ''] ?? 'string' });
-    if (position !== null && position !== undefined) table.order.push([Number(position), column ?? '']);
-    if (counted === '1') table.counted.push(column ?? '');
-  }
-  return [...tables.values()].map(({ order, ...table }) => ({
-    ...table,
-    key: order.sort(([a], [b]) => a - b).map(([, column]) => column),
-  }));
+  return tablesOf(
+    rows.map(([space, table, view, estimate, column, type, counted, position]) => ({
+      schema: space ?? '',
+      table: table ?? '',
+      view: view === '1',
+      rowsEstimate: estimate && view !== '1' ? Number(estimate) : undefined,
+      column: { name: column ?? '', type: TYPES[type?.toLowerCase() ?? ''] ?? 'string' },
+      keyPosition: position ? Number(position) : undefined,
+      counted: counted === '1',
+    })),
+  );
 }

@@ -1,4 +1,4 @@
-import { type SqlSession, type SqlTable, TABLES_AT_MOST } from '../sql/index.js';
+import { type SqlSession, type SqlTable, tablesOf } from '../sql/index.js';
 import { columnTypeOf } from './types.js';
 
 // Base types stand for domains, arrays are their own type.
@@ -20,32 +20,16 @@ ORDER BY n.nspname = current_schema() DESC, n.nspname, c.relname, a.attnum`;
 /** Tables and views that the user may read, those of the usual schema first. */
 export async function postgresTables(session: SqlSession, schema: string | undefined): Promise<SqlTable[]> {
   const rows = await session.rows({ text: TABLES, values: [schema ?? ''] });
-  const tables = new Map<string, SqlTable & { order: [number, string][] }>();
-  for (const [space, name, view, estimate, column, type, position, counted] of rows) {
-    const id = `${space}\0${name}`;
-    let table = tables.get(id);
-    if (!table) {
-      if (tables.size === TABLES_AT_MOST) break;
+  return tablesOf(
+    rows.map(([space, table, view, estimate, column, type, position, counted]) => ({
+      schema: space ?? '',
+      table: table ?? '',
+      view: view === 'true',
       // Before the first ANALYZE nothing is known, which is -1 (0 in old versions).
-      const rowsEstimate = Number(estimate) > 0 && view !== 'true' ? Number(estimate) : undefined;
-      table = {
-        schema: space ?? '',
-        name: name ?? '',
-        view: view === 'true',
-        columns: [],
-        key: [],
-        counted: [],
-        rowsEstimate,
-        order: [],
-      };
-      tables.set(id, table);
-    }
-    table.columns.push({ name: column ?? '', type: columnTypeOf(Number(type)) });
-    if (position !== null && position !== undefined) table.order.push([Number(position), column ?? '']);
-    if (counted === 'true') table.counted.push(column ?? '');
-  }
-  return [...tables.values()].map(({ order, ...table }) => ({
-    ...table,
-    key: order.sort(([a], [b]) => a - b).map(([, column]) => column),
-  }));
+      rowsEstimate: Number(estimate) > 0 && view !== 'true' ? Number(estimate) : undefined,
+      column: { name: column ?? '', type: columnTypeOf(Number(type)) },
+      keyPosition: position ? Number(position) : undefined,
+      counted: counted === 'true',
+    })),
+  );
 }

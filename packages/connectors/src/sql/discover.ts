@@ -1,6 +1,5 @@
 import type { StreamInfo } from '@songhua/connector-sdk';
 import { nameColumns } from '@songhua/formats';
-import type { SqlReading } from './config.js';
 import type { SqlColumn, SqlTable } from './types.js';
 
 const CHANGED = /^(gmt_?|date_?|dt_?|last_?|sys_?|row_?)?(update|modif|chang|edit|mtime|gxsj|xgsj|refresh)/i;
@@ -43,10 +42,3 @@ export function streamOf(table: SqlTable): StreamInfo {
     ...(cursors.length > 0 ? { cursors } : {}),
   };
 }
-
-/** Whether a table is the one that the config names. */
-export const isConfigured = (
-  table: SqlTable,
-  { table: name, schema }: SqlReading,
-  usual: string | undefined,
-): boolean => table.name === name && (schema ?? usual) === table.schema;

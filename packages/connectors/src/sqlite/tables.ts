@@ -1,4 +1,4 @@
-import { type SqlSession, type SqlTable, TABLES_AT_MOST } from '../sql/index.js';
+import { type SqlSession, type SqlTable, tablesOf } from '../sql/index.js';
 import { columnTypeOf } from './types.js';
 
 const TABLES = `
@@ -10,26 +10,18 @@ ORDER BY s.name, c.cid LIMIT 100000`;
 /** Tables and views of the file. */
 export async function sqliteTables(session: SqlSession): Promise<SqlTable[]> {
   const rows = await session.rows({ text: TABLES, values: [] });
-  const tables = new Map<string, SqlTable & { order: [number, string][] }>();
-  for (const [name, type, column, declared, position] of rows) {
-    let table = tables.get(name ?? '');
-    if (!table) {
-      if (tables.size === TABLES_AT_MOST) break;
-      table = { name: name ?? '', view: type === 'view', columns: [], key: [], counted: [], order: [] };
-      tables.set(name ?? '', table);
-    }
-    table.columns.push({ name: column ?? '', type: columnTypeOf(declared ?? null) });
-    if (position !== '0') table.order.push([Number(position), column ?? '']);
-    // Such a key is the number of the row itself, which SQLite counts up.
-    if (position === '1' && declared?.toUpperCase() === 'INTEGER') table.counted.push(column ?? '');
-  }
-  return Promise.all(
-    [...tables.values()].map(async ({ order, ...table }) => ({
-      ...table,
-      key: order.sort(([a], [b]) => a - b).map(([, column]) => column),
-      rowsEstimate: table.view ? undefined : await estimate(session, table.name),
+  const tables = tablesOf(
+    rows.map(([table, type, column, declared, position]) => ({
+      table: table ?? '',
+      view: type === 'view',
+      column: { name: column ?? '', type: columnTypeOf(declared ?? null) },
+      keyPosition: position === '0' ? undefined : Number(position),
+      // Such a key is the number of the row itself, which SQLite counts up.
+      counted: position === '1' && declared?.toUpperCase() === 'INTEGER',
     })),
   );
+  for (const table of tables) if (!table.view) table.rowsEstimate = await estimate(session, table.name);
+  return tables;
 }
 
 /** The largest row number, which is found at once; tables without row numbers have none. */

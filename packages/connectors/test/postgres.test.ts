@@ -1,0 +1,4 @@
+import { postgresFixture } from './sql-fixtures.js';
+import { testSqlSource } from './sql-suite.js';
+
+testSqlSource(postgresFixture);

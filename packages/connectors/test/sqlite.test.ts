@@ -1,0 +1,4 @@
+import { sqliteFixture } from './sql-fixtures.js';
+import { testSqlSource } from './sql-suite.js';
+
+testSqlSource(sqliteFixture);
