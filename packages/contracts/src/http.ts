@@ -30,6 +30,10 @@ export const problemSchema = z.object({
   code: z.string(),
   detail: z.string(),
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  /** Who can do something about it. */
+  actor: z.enum(['department', 'operator', 'platform']).optional(),
+  /** What stands in the way of a deletion. */
+  dependents: z.array(z.string()).optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
@@ -56,6 +60,8 @@ export type SyncRequest = z.infer<typeof syncRequestSchema>;
 export const syncAcceptedSchema = z.object({
   request: z.string(),
   syncs: z.array(z.object({ sync: z.string(), connector: z.string() })),
+  /** Connectors that were asked for but not started, with the reason. */
+  skipped: z.array(z.object({ connector: z.string(), code: z.string(), message: z.string() })).optional(),
 });
 export type SyncAccepted = z.infer<typeof syncAcceptedSchema>;
 

@@ -20,24 +20,43 @@ const post = (path: string, body: unknown): Promise<Response> =>
   });
 
 test('resources are applied in any order, connectors go on to their service, and again changes nothing', async () => {
-  harness.connector.answer = { status: 200, body: { created: 1, changed: 0, unchanged: 0 } };
+  const taken = { kind: 'Connector', name: 'alpha-files', change: 'create', revision: 1, differences: [] };
+  harness.connector.answer = { status: 200, body: { created: 1, changed: 0, unchanged: 0, changes: [taken] } };
   const resources = [connector('alpha'), dataset('alpha'), domain, department];
-  expect(await (await post('/api/v1/resources:apply', resources)).json()).toEqual({
+  expect(await (await post('/api/v1/resources:apply', resources)).json()).toMatchObject({
     created: 4,
     changed: 0,
     unchanged: 0,
+    changes: [{ kind: 'Department' }, { kind: 'Domain' }, { kind: 'Dataset', name: 'alpha' }, taken],
   });
-  expect(harness.connector.asked.at(-1)).toMatchObject({
-    path: '/connectors:apply',
-    body: [{ metadata: { name: 'alpha-files' } }],
-  });
+  // Asked whether it would take them before anything is changed.
+  expect(harness.connector.asked.slice(-2)).toMatchObject(
+    [true, false].map((dryRun) => ({
+      path: '/connectors:apply',
+      body: { resources: [{ metadata: { name: 'alpha-files' } }], datasets: ['alpha'], dryRun },
+    })),
+  );
   const own = [dataset('alpha'), domain, department];
-  expect(await (await post('/api/v1/resources:apply', own)).json()).toEqual({ created: 0, changed: 0, unchanged: 3 });
+  expect(await (await post('/api/v1/resources:apply', own)).json()).toEqual({
+    created: 0,
+    changed: 0,
+    unchanged: 3,
+    changes: [],
+  });
   const changed = [dataset('alpha', '新标题'), domain];
   expect(await (await post('/api/v1/resources:apply', changed)).json()).toEqual({
     created: 0,
     changed: 1,
     unchanged: 1,
+    changes: [
+      {
+        kind: 'Dataset',
+        name: 'alpha',
+        change: 'change',
+        revision: 2,
+        differences: [{ path: 'spec.title', before: '录取分数线', after: '新标题' }],
+      },
+    ],
   });
 });
 
@@ -71,7 +90,7 @@ test('syncs and trials are answered by the connector service, its problems too',
     path: '/syncs',
     body: { full: true, connectors: ['alpha-files'] },
   });
-  expect((await post('/api/v1/connectors/alpha-files:steal', {})).status).toBe(400);
+  expect((await post('/api/v1/connectors/alpha-files:steal', {})).status).toBe(404);
   await post('/api/v1/connectors/alpha-files:pause', {});
   expect(harness.connector.asked.at(-1)?.path).toBe('/connectors/alpha-files/pause');
   await fetch(new URL('/api/v1/connectors/alpha-files', harness.url), { method: 'DELETE', headers: harness.operator });
@@ -79,7 +98,7 @@ test('syncs and trials are answered by the connector service, its problems too',
   expect((await get('/api/v1/connectors:kinds')).status).toBe(202);
   const problem = { type: 't', title: 't', status: 400, code: 'connector.kind', detail: 'd' };
   harness.connector.answer = { status: 400, body: problem };
-  for (const action of ['test', 'discover', 'preview']) {
+  for (const action of ['test', 'discover', 'preview', 'dry-run']) {
     const response = await post(`/api/v1/connectors:${action}`, { connector: 'x' });
     expect([response.status, await response.json()]).toEqual([400, problem]);
     expect(response.headers.get('content-type')).toContain('application/problem+json');

@@ -10,11 +10,13 @@ import { parse } from './parse.js';
 import { registeringRoutes } from './registering.js';
 import { requestSyncs } from './requests.js';
 import { type Trials, trialSchema } from './trials.js';
+import type { Vault } from './vault.js';
 
 export interface HttpDeps {
   catalog: Catalog;
   kinds: ConnectorKinds;
   trials: Trials;
+  vault: Vault;
   /** Opens everything but health and metrics. */
   internalToken: string;
   metrics: Registry;
@@ -61,6 +63,11 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     deps.wake();
     return reply.status(202).send(accepted);
   });
+  app.post('/secrets::rotate', async ({ principal }) => {
+    const rotated = await deps.vault.rotate();
+    await catalog.audit.append(principal.id, 'secret.rotate', 'Secrets', { ...rotated });
+    return rotated;
+  });
   app.get('/connectors::kinds', async () =>
     deps.kinds.list().map(({ kind, title, configSchema }) => ({
       kind,
@@ -87,6 +94,7 @@ function problemOf(error: unknown): Problem {
     status,
     code: typeof fastifyStatus === 'number' ? `request.${(codeOf(error) ?? 'invalid').toLowerCase()}` : reason.code,
     detail: reason.message,
+    actor: reason.actor,
     ...(details?.errors ? { errors: details.errors } : {}),
   };
 }
@@ -100,6 +108,7 @@ const CONFLICTS = new Set([
 
 function statusOf(code: string, actor: string, retryable: boolean): number {
   if (code === 'connector.unknown') return 404;
+  if (code === 'connector.rate-limited') return 429;
   if (CONFLICTS.has(code)) return 409;
   if (code === 'access.forbidden') return 403;
   if (code === 'access.internal') return 401;

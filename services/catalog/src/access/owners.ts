@@ -63,6 +63,17 @@ export const owned = {
     },
   },
 
+  /** A kind and name in the path. */
+  resource: {
+    subject: 'resource',
+    async find({ params }, owners) {
+      const { kind, name } = params as { kind: Resource['kind']; name: string };
+      if (kind === 'Dataset') return ownersOf(owners, 'dataset', [name]);
+      // Departments and domains are the city's.
+      return kind === 'Connector' ? ownersOf(owners, 'connector', [name]) : [null];
+    },
+  },
+
   /** A list of resources: what each is to belong to, and what it belongs to now. */
   resources: {
     async find({ body }, owners) {

@@ -16,7 +16,10 @@ import { forwardRoutes } from '../routes/forward.js';
 import { keyRoutes } from '../routes/keys.js';
 import { opsRoutes } from '../routes/ops.js';
 import { quarantineRoutes } from '../routes/quarantine.js';
+import { resourceRoutes } from '../routes/resources.js';
+import { revisionRoutes } from '../routes/revisions.js';
 import { rowRoutes } from '../routes/rows.js';
+import { schemaRoutes } from '../routes/schemas.js';
 import { syncRoutes } from '../routes/syncs.js';
 import { versionRoutes } from '../routes/versions.js';
 import { describeApi } from './openapi.js';
@@ -38,6 +41,9 @@ const ROUTES: Routes[] = [
   syncRoutes,
   quarantineRoutes,
   applyRoutes,
+  resourceRoutes,
+  revisionRoutes,
+  schemaRoutes,
   forwardRoutes,
   keyRoutes,
   auditRoutes,

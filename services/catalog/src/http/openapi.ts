@@ -3,9 +3,6 @@ import { problemSchema } from '@songhua/contracts';
 import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 
-const ACTION = '/api/v1/connectors/{target}';
-const ACTIONS_SHOWN = ['sync', 'pause', 'resume'].map((action) => `/api/v1/connectors/{name}:${action}`);
-
 // Any answer that is not listed is a problem.
 const PROBLEM = {
   description: 'Problem details; `detail` says what to do',
@@ -32,16 +29,13 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       ],
     },
     transform: jsonSchemaTransform,
-    // A name that ends in an action is one parameter to the router, and a path of its own to readers.
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
       const { paths = {}, components, ...rest } = document.openapiObject;
       const described = Object.entries(paths).flatMap(([path, item]) => {
         for (const operation of Object.values(item ?? {}) as { responses?: Record<string, unknown> }[])
           if (operation.responses) operation.responses.default = PROBLEM;
-        if (path !== ACTION) return [[path, item]];
-        const named = JSON.parse(JSON.stringify(item).replaceAll('"name":"target"', '"name":"name"'));
-        return ACTIONS_SHOWN.map((shown) => [shown, named]);
+        return [[path, item]];
       });
       const { $schema: _, ...problem } = problemSchema.toJSONSchema();
       return {

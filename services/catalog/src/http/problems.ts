@@ -10,6 +10,8 @@ const STATUS: Record<string, number> = {
   'name.invalid': 400,
   'rows.unknown-column': 400,
   'version.conflict': 409,
+  'resource.conflict': 409,
+  'resource.in-use': 409,
 };
 
 /** 404, with what to do about it. */
@@ -52,12 +54,12 @@ export function problemOf(error: unknown): Problem {
       reasonOf(error).message,
     );
   const reason = reasonOf(error);
-  const errors = (error as { details?: { errors?: Problem['errors'] } }).details?.errors;
+  const { errors, dependents } = (error as { details?: Pick<Problem, 'errors' | 'dependents'> }).details ?? {};
   const status =
     STATUS[reason.code] ?? (reason.code.endsWith('.unknown') ? 404 : reason.retryable ? 503 : statusFor(reason.actor));
   const detail =
     status === 500 ? 'the catalog service failed; its log says why, report this as a defect' : reason.message;
-  return problem(status, reason.code, detail, errors);
+  return { ...problem(status, reason.code, detail, errors), actor: reason.actor, ...(dependents && { dependents }) };
 }
 
 const statusFor = (actor: string): number => (actor === 'department' ? 422 : 500);
