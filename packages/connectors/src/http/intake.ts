@@ -167,22 +167,16 @@ async function openingOf(path: string): Promise<string> {
   }
 }
 
-const LINES = ['json', 'ndjson'];
-
 function isAlike(first: Shape, page: Shape): boolean {
+  if (first.format !== page.format || (first.records === undefined) !== (page.records === undefined)) return false;
+  if (first.records === undefined) return true;
+  if (first.opening !== page.opening) return false;
+  if (!isRoot(first) || !isRoot(page)) return first.records === page.records;
   // One line of NDJSON is an object like any other; it must at least have something in common with the rows before it.
-  if (
-    LINES.includes(first.format) &&
-    LINES.includes(page.format) &&
-    first.opening === '{' &&
-    isRoot(first) &&
-    isRoot(page)
-  )
-    return page.opening === '{' && page.columns.some((name) => first.columns.includes(name));
-  if (first.format !== page.format) return false;
-  if (first.format === 'delimited' || first.format === 'fixed-width') return true;
-  return first.opening === page.opening && first.records === page.records;
+  return first.opening !== '{' || page.columns.some((name) => first.columns.includes(name));
 }
+
+const hasLines = (shape: Shape): boolean => shape.format === 'delimited' || (shape.opening === '{' && isRoot(shape));
 
 const isRoot = ({ records }: Shape): boolean => records === undefined || !/^\/./.test(records);
 
@@ -204,14 +198,9 @@ function saysEmpty(
   { download, first, config }: { download: Download; first: Shape | undefined; config: HttpConfig },
 ): boolean {
   const code = codeOf(error);
-  // Nothing at all is how delimited text ends; other formats would have said so in words.
+  // Nothing at all is how lines end; other formats would have said so in words.
   if (code === 'source.empty')
-    return (
-      download.bytes > 0 ||
-      download.status === 204 ||
-      first === undefined ||
-      ['delimited', 'ndjson'].includes(first.format)
-    );
+    return download.bytes > 0 || download.status === 204 || first === undefined || hasLines(first);
   return (
     code === 'records.missing' && first !== undefined && (config.pagination?.alsoEnds.includes('no-records') ?? false)
   );
