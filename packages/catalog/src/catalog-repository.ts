@@ -14,7 +14,10 @@ const groups = (database: Database, table: 'department' | 'domain'): Promise<Gro
   );
 
 const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, s.department::text AS department, c.name::text AS connector,
-    q.count, q.by_code AS "byCode", q.key, q.recorded_at AS "recordedAt"
+    q.count, q.by_code AS "byCode", q.groups, q.key, q.recorded_at AS "recordedAt",
+    coalesce((SELECT jsonb_agg(jsonb_build_object('sync', p.sync_id, 'count', p.count, 'version', p.version, 'by', p.requested_by,
+      'at', p.ended_at) ORDER BY p.ended_at DESC) FROM quarantine_replay p WHERE p.replay_of = q.sync_id AND p.ended_at IS NOT NULL), '[]')
+      AS replays
   FROM rejected_summary q JOIN dataset d ON d.id = q.dataset_id JOIN sync s ON s.id = q.sync_id
   JOIN connector c ON c.id = s.connector_id`;
 
@@ -36,6 +39,7 @@ export function createCatalogRepository(database: Database): CatalogRepository {
       query<QuarantineEntry>(
         'quarantine_list',
         `${QUARANTINE} WHERE ($1::text IS NULL OR d.name = $1) AND ($2::text IS NULL OR s.department = $2)
+           AND q.count > 0
          ORDER BY q.recorded_at DESC, q.sync_id LIMIT $3 OFFSET $4`,
         [dataset ?? null, department ?? null, limit, offset],
       ),

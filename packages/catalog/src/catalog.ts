@@ -3,9 +3,12 @@ import { createAccessRepository } from './access-keys.js';
 import { createCatalogRepository } from './catalog-repository.js';
 import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
+import { createHealthRepository, createNoticeRepository } from './health.js';
+import { createHoldRepository, createReplayRepository } from './holds.js';
 import { listen } from './listen.js';
 import { createRefreshRepository } from './refreshes.js';
 import { createResourceRepository } from './resources.js';
+import { createSecretRepository } from './sealed-secrets.js';
 import { createSyncRepository } from './syncs.js';
 import type { Catalog, CatalogOptions } from './types.js';
 
@@ -18,6 +21,11 @@ export function createCatalog(options: CatalogOptions): Catalog {
     refreshes: createRefreshRepository(database),
     catalog: createCatalogRepository(database),
     resources: createResourceRepository(database),
+    health: createHealthRepository(database),
+    notices: createNoticeRepository(database),
+    secrets: createSecretRepository(database),
+    holds: createHoldRepository(database),
+    replays: createReplayRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
     async ping() {

@@ -145,6 +145,7 @@ export async function summarize({ query }: Database, now: Date): Promise<Summary
        'holds', (SELECT count(*) FROM refresh WHERE state = 'held'),
        'quarantined', (SELECT coalesce(sum(count), 0) FROM (SELECT DISTINCT ON (r.dataset_id) r.dataset_id, j.count
          FROM refresh r LEFT JOIN rejected_summary j ON j.sync_id = r.sync_id WHERE r.state <> 'running'
+           AND NOT EXISTS (SELECT 1 FROM quarantine_replay y WHERE y.sync_id = r.sync_id)
          ORDER BY r.dataset_id, r.started_at DESC) latest),
        'syncs', jsonb_build_object(
          'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading'))

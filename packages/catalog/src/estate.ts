@@ -62,7 +62,11 @@ const REMOVALS: Record<Kind, string[]> = {
     ...['rejected_summary', 'refresh'].map(
       (table) => `DELETE FROM ${table} WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)`,
     ),
-    ...['connector_cursor', 'connector_secret'].map(
+    ...['hold_decision', 'quarantine_replay'].map(
+      (table) => `DELETE FROM ${table} WHERE sync_id IN (SELECT s.id FROM sync s JOIN dataset d ON d.id = s.dataset_id
+        WHERE d.name = $1)`,
+    ),
+    ...['connector_cursor', 'connector_secret', 'connector_health'].map(
       (
         table,
       ) => `DELETE FROM ${table} WHERE connector_id IN (SELECT c.id FROM connector c JOIN dataset d ON d.id = c.dataset_id

@@ -26,6 +26,10 @@ function publishedEvent(manifest: Manifest, manifestKey: string): VersionEvent {
   });
 }
 
+// Each with the end of a replay in one statement, so in one transaction; a select list is evaluated in order.
+const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb) AS result';
+const FINISH = 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)';
+
 export function createRefreshRepository(database: Database): RefreshRepository {
   const { query } = database;
   return {
@@ -40,16 +44,17 @@ export function createRefreshRepository(database: Database): RefreshRepository {
       return handled ? { ...context, handled } : context;
     },
 
-    async publish(manifest, manifestKey, rejected) {
+    async publish(manifest, manifestKey, rejected, replayed) {
+      const values = [
+        JSON.stringify(manifest),
+        manifestKey,
+        JSON.stringify(rejected),
+        JSON.stringify(publishedEvent(manifest, manifestKey)),
+      ];
       const [row] = await query<{ result: 'committed' | 'already' }>(
-        'refresh_publish',
-        'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb) AS result',
-        [
-          JSON.stringify(manifest),
-          manifestKey,
-          JSON.stringify(rejected),
-          JSON.stringify(publishedEvent(manifest, manifestKey)),
-        ],
+        replayed ? 'refresh_publish_replay' : 'refresh_publish',
+        replayed ? `${PUBLISH}, quarantine_replay_end($5, $6::jsonb)` : PUBLISH,
+        replayed ? [...values, manifest.source.sync, JSON.stringify(replayed)] : values,
       );
       return row?.result ?? 'committed';
     },
@@ -57,12 +62,13 @@ export function createRefreshRepository(database: Database): RefreshRepository {
     async finish(sync, outcome, effects) {
       if (outcome.state === 'published')
         throw new SonghuaError('refresh.unpublished', `sync ${sync.sync} can only be published by its manifest`);
-      await query('refresh_finish', 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)', [
-        sync.sync,
-        sync.attempt,
-        JSON.stringify(outcome),
-        JSON.stringify({ cursor: null, ...effects }),
-      ]);
+      const { replayed, ...others } = effects;
+      const values = [sync.sync, sync.attempt, JSON.stringify(outcome), JSON.stringify({ cursor: null, ...others })];
+      await query(
+        replayed ? 'refresh_finish_replay' : 'refresh_finish',
+        replayed ? `${FINISH}, quarantine_replay_end($1, $5::jsonb)` : FINISH,
+        replayed ? [...values, JSON.stringify(replayed)] : values,
+      );
     },
   };
 }

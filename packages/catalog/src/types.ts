@@ -28,6 +28,15 @@ import type {
 } from '@songhua/domain';
 import type { AccessRepository, AuditRepository } from './access-types.js';
 import type { ConnectorApplyOptions } from './connector-changes.js';
+import type {
+  HealthRepository,
+  HoldRepository,
+  NoticeRepository,
+  RejectedGroup,
+  ReplayedRows,
+  ReplayRepository,
+  SecretRepository,
+} from './operate-types.js';
 import type { DatasetOfConnector, EstateRepository, ResourceRepository } from './resource-types.js';
 
 /** A connector as the connector service works with it. */
@@ -190,18 +199,29 @@ export interface RefreshRepository {
    * current pointer from `previous`, cursor, sync's refresh row, rejected summary, outbox, audit. At most two round trips.
    * `already` when this very manifest is committed; throws `version.conflict` (not retryable) when another version is current.
    */
-  publish(manifest: Manifest, manifestKey: string, rejected: RejectedSummary): Promise<'committed' | 'already'>;
+  publish(
+    manifest: Manifest,
+    manifestKey: string,
+    rejected: RejectedSummary,
+    replayed?: ReplayedRows,
+  ): Promise<'committed' | 'already'>;
   /** Ends a refresh without a version. `unchanged` advances the cursor and the clocks in the same transaction. */
   finish(
     sync: LandedSync,
     outcome: RefreshOutcome,
-    effects: { cursor?: Cursor; rejected?: RejectedSummary; sourceChangedAt?: string | null },
+    effects: {
+      cursor?: Cursor;
+      rejected?: RejectedSummary;
+      sourceChangedAt?: string | null;
+      replayed?: ReplayedRows;
+    },
   ): Promise<void>;
 }
 
 export interface RejectedSummary {
   count: number;
   byCode: Record<string, number>;
+  groups?: RejectedGroup[];
   /** Object key of the NDJSON.gz with the rows; absent when count is 0. */
   key?: string;
 }
@@ -310,6 +330,9 @@ export interface QuarantineEntry {
   connector: string;
   count: number;
   byCode: Record<string, number>;
+  groups: RejectedGroup[];
+  /** Rows that were replayed since, by the syncs that did, newest first. */
+  replays: { sync: string; count: number; version: number | null; by: string; at: string }[];
   key: string | null;
   recordedAt: Date;
 }
@@ -342,6 +365,11 @@ export interface Catalog {
   refreshes: RefreshRepository;
   catalog: CatalogRepository;
   resources: ResourceRepository;
+  health: HealthRepository;
+  notices: NoticeRepository;
+  secrets: SecretRepository;
+  holds: HoldRepository;
+  replays: ReplayRepository;
   access: AccessRepository;
   audit: AuditRepository;
   /** `SELECT 1`, for readiness. */

@@ -19,7 +19,7 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
 test('a sealed text opens in its own context and in no other, and two sealings of one text have nothing in common', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), fc.array(fc.string(), { maxLength: 3 }), async (text, context) => {
-      fc.pre(text.isWellFormed());
+      fc.pre(Buffer.from(text).toString() === text);
       const sealed = await seal(ring, context, text);
       expect(isSealed(sealed)).toBe(true);
       expect(await unseal(ring, context, sealed)).toBe(text);

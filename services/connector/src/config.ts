@@ -1,5 +1,5 @@
 import { delimiter, isAbsolute } from 'node:path';
-import { sections } from '@songhua/runtime';
+import { keyringSection, sections } from '@songhua/runtime';
 import { z } from 'zod';
 
 const list = (separator: string) =>
@@ -18,6 +18,7 @@ export const serviceConfig = z.object({
   ...sections.kafka.shape,
   ...sections.database.shape,
   ...sections.files.shape,
+  ...keyringSection.shape,
   ...sections.internal.shape,
   /** Folders that the kind `file` may read, separated as in PATH. */
   SONGHUA_FILE_ROOTS: list(delimiter).refine((roots) => roots.every(isAbsolute), 'every folder must be absolute'),
@@ -41,6 +42,10 @@ export const serviceConfig = z.object({
   SONGHUA_SOURCE_TIMEOUT_SECONDS: z.coerce.number().int().positive().default(3600),
   /** Minutes after which a delivered sync without a refresh outcome is failed. */
   SONGHUA_REFRESH_LIMIT_MINUTES: z.coerce.number().int().positive().default(120),
+  /** Failures in a row that only its department can mend, after which a connector is suspended. */
+  SONGHUA_SUSPEND_AFTER_FAILURES: z.coerce.number().int().min(1).max(50).default(5),
+  /** Days that a connector may fail for its department's reasons before it is suspended, whatever they are. */
+  SONGHUA_SUSPEND_AFTER_DAYS: z.coerce.number().positive().max(3650).default(7),
   /** Scheduled starts spread over this many seconds, each connector always at the same offset. */
   SONGHUA_SCHEDULE_JITTER_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
 });

@@ -10,11 +10,13 @@ import { parse } from './parse.js';
 import { registeringRoutes } from './registering.js';
 import { requestSyncs } from './requests.js';
 import { type Trials, trialSchema } from './trials.js';
+import type { Vault } from './vault.js';
 
 export interface HttpDeps {
   catalog: Catalog;
   kinds: ConnectorKinds;
   trials: Trials;
+  vault: Vault;
   /** Opens everything but health and metrics. */
   internalToken: string;
   metrics: Registry;
@@ -56,11 +58,6 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
 
   registeringRoutes(app, deps);
   // A doubled colon is a colon in the path; a single one would start a parameter.
-  app.post('/syncs', async (request, reply) => {
-    const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body), request.principal.id);
-    deps.wake();
-    return reply.status(202).send(accepted);
-  });
   app.post('/syncs', async (request, reply) => {
     const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body), request.principal.id);
     deps.wake();
@@ -111,6 +108,7 @@ const CONFLICTS = new Set([
 
 function statusOf(code: string, actor: string, retryable: boolean): number {
   if (code === 'connector.unknown') return 404;
+  if (code === 'connector.rate-limited') return 429;
   if (CONFLICTS.has(code)) return 409;
   if (code === 'access.forbidden') return 403;
   if (code === 'access.internal') return 401;

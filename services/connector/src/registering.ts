@@ -7,12 +7,13 @@ import { z } from 'zod';
 import { fullConfig } from './configs.js';
 import { parse } from './parse.js';
 import { kindOf } from './run-sync.js';
-import { storedAlready } from './secrets.js';
 import { checkSchedule } from './slots.js';
+import type { Vault } from './vault.js';
 
 export interface RegisteringDeps {
   catalog: Pick<Catalog, 'connectors'>;
   kinds: ConnectorKinds;
+  vault: Vault;
   /** Connectors were changed. */
   reload(): Promise<void>;
 }
@@ -41,7 +42,7 @@ export function registeringRoutes(app: FastifyInstance, deps: RegisteringDeps): 
     const { resources, ...options } = parse(applySchema, request.body);
     const author = authorOf(request.principal);
     const checked = resources.map((resource) => checkConnector(deps.kinds, resource as ConnectorResource));
-    const kept = await Promise.all(checked.map((resource) => storedAlready(connectors, resource, author)));
+    const kept = await Promise.all(checked.map((resource) => deps.vault.keep(resource, author)));
     const applied = await connectors.apply(kept, author, options);
     if (!options.dryRun) await deps.reload();
     return applied;

@@ -6,7 +6,7 @@ import { newTraceparent } from '@songhua/runtime';
 
 /** Claims `slots` in one statement. */
 export function claimSlots(
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'syncs'>,
   slots: { connector: ConnectorRecord; slot: string }[],
   asked: Omit<SyncClaim, 'connector' | 'slot' | 'traceparent'> = { full: false },
 ): Promise<SyncRecord[]> {
@@ -30,7 +30,8 @@ function checkRequest(request: SyncRequest, selected: ConnectorRecord[]): void {
 
 /**
  * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots. Paused and
- * suspended connectors run only when they are named. `by` is who asks. Throws `sync.request-invalid`, `connector.unknown` and `connector.not-running`.
+ * suspended connectors run only when they are named. `by` is who asks. Throws `sync.request-invalid`, `connector.unknown`, `connector.not-running` and
+ * `connector.rate-limited`; of many, those that their source asked to leave alone are passed over.
  */
 export async function requestSyncs(
   catalog: Catalog,
@@ -67,12 +68,32 @@ export async function requestSyncs(
         .join('; '),
       { actor: 'department' },
     );
-  const runnable = selected.filter(({ state }) => runProblem(state, cause) === undefined);
   checkRequest(request, selected);
+  const allowed = selected.filter(({ state }) => runProblem(state, cause) === undefined);
+  const skipped = await rateLimited(catalog, allowed);
+  const [limited] = skipped;
+  if (names && limited) throw new SonghuaError(limited.code, limited.message, { actor: 'department', retryable: true });
+  const left = new Set(skipped.map(({ connector }) => connector));
+  const runnable = allowed.filter(({ name }) => !left.has(name));
   const id = request.request ?? randomUUID();
-  if (runnable.length === 0) return { request: id, syncs: [] };
+  const told = skipped.length > 0 ? { skipped } : {};
+  if (runnable.length === 0) return { request: id, syncs: [], ...told };
   const slots = runnable.map((connector) => ({ connector, slot: `request:${id}` }));
   const { reset, range } = request;
   const syncs = await claimSlots(catalog, slots, { full: request.full || reset, reset, ...(range && { range }), by });
-  return { request: id, syncs: syncs.map((sync) => ({ sync: sync.id, connector: sync.connector })) };
+  return { request: id, syncs: syncs.map((sync) => ({ sync: sync.id, connector: sync.connector })), ...told };
+}
+
+/** Those whose source said when it may be asked again, which is not yet. */
+async function rateLimited(
+  catalog: Catalog,
+  connectors: ConnectorRecord[],
+): Promise<NonNullable<SyncAccepted['skipped']>> {
+  const health = await catalog.health.of(connectors.map(({ id }) => id));
+  return connectors.flatMap(({ id, name }) => {
+    const found = health.get(id);
+    if (!found?.rateLimited || !found.nextAttemptAt || found.nextAttemptAt.getTime() <= Date.now()) return [];
+    const message = `the source of ${name} limits how often it is asked; it is tried again at ${found.nextAttemptAt.toISOString()}`;
+    return [{ connector: name, code: 'connector.rate-limited', message }];
+  });
 }

@@ -65,7 +65,7 @@ export async function runSync(deps: RunDeps, job: Job): Promise<SyncResult> {
       throwIfAborted(signal);
       const reason = reasonOf(error);
       if (reason.code === LEASE_LOST) throw error;
-      const again = reason.retryable && turn < TRIES;
+      const again = reason.retryable && turn < TRIES && reason.retryAfterSeconds === undefined;
       deps.logger.warn(
         { sync: sync.id, connector: sync.connector, dataset: sync.dataset, turn, again, reason },
         'reading the source failed',

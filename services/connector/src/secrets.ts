@@ -1,8 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import type { ConnectorRepository } from '@songhua/catalog';
-import type { ConnectorResource, ConnectorSpec } from '@songhua/contracts';
-import { type Author, SonghuaError } from '@songhua/domain';
+import type { ConnectorSpec } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
 
 /** `stored` gives the values that the catalog keeps for this connector; it is asked only when a secret needs one. */
 export type ResolveSecrets = (
@@ -20,7 +19,8 @@ const problem = (name: string, what: string): SonghuaError =>
 
 /**
  * Turns secret references into values when a sync starts, so that a changed secret needs no restart. Variables must begin with
- * SONGHUA_SECRET_, files must lie in `folder`. Throws `connector.secret-unresolved`, never with a value in the message.
+ * SONGHUA_SECRET_, files must lie in `folder`. Throws `connector.secret-unresolved` and `connector.secret-missing`, never with a value in
+ * the message.
  */
 export function createSecretResolver(folder: string | undefined, env: NodeJS.ProcessEnv = process.env): ResolveSecrets {
   return async (secrets, stored) => {
@@ -37,8 +37,12 @@ export function createSecretResolver(folder: string | undefined, env: NodeJS.Pro
     if ('value' in reference) return reference.value;
     if ('stored' in reference) {
       const value = (await stored())[name];
-      if (value === undefined) throw problem(name, 'no value is stored; apply the connector with `{ value: … }` once');
-      return value;
+      if (value !== undefined) return value;
+      throw new SonghuaError(
+        'connector.secret-missing',
+        `secret ${name} has no value yet: give it with "songhua secrets set CONNECTOR ${name}", or apply the connector with { value: … } once`,
+        { actor: 'department' },
+      );
     }
     if ('env' in reference) {
       if (!reference.env.startsWith(ENV_PREFIX))
@@ -60,26 +64,4 @@ export function createSecretResolver(folder: string | undefined, env: NodeJS.Pro
       throw problem(name, `file ${reference.file} has more than ${MAX_SECRET_BYTES} bytes`);
     return content.toString('utf8').trim();
   }
-}
-
-/**
- * A resource as the catalog is to keep it: a value that is given again as it is stored already is no change. Every value on its way to the
- * catalog passes here.
- */
-export async function storedAlready(
-  connectors: Pick<ConnectorRepository, 'get' | 'secrets'>,
-  resource: ConnectorResource,
-  author: Author,
-): Promise<ConnectorResource> {
-  const given = Object.entries(resource.spec.secrets).some(([, reference]) => 'value' in reference);
-  const present = given ? await connectors.get(resource.metadata.name) : undefined;
-  if (!present) return resource;
-  const { approved, proposal, revision } = present;
-  const base = (author.mayApprove && approved) || (proposal?.revision ?? approved ?? revision);
-  const stored = await connectors.secrets(present.name, base);
-  const secrets = Object.entries(resource.spec.secrets).map(([name, reference]) => [
-    name,
-    'value' in reference && reference.value === stored[name] ? { stored: true } : reference,
-  ]);
-  return { ...resource, spec: { ...resource.spec, secrets: Object.fromEntries(secrets) } };
 }

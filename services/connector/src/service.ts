@@ -6,7 +6,8 @@ import { connectorKinds } from '@songhua/connectors';
 import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
-import type { RunningService, ServiceContext } from '@songhua/runtime';
+import { createKeyring, type RunningService, type ServiceContext } from '@songhua/runtime';
+import { startCare } from './care.js';
 import type { ServiceConfig } from './config.js';
 import { createHttp } from './http.js';
 import { createMeters } from './meters.js';
@@ -18,6 +19,7 @@ import { createScheduler } from './scheduler.js';
 import { createSecretResolver } from './secrets.js';
 import { openTempDir } from './temp.js';
 import { createTrials } from './trials.js';
+import { createVault, sealReadable } from './vault.js';
 import { startWatch } from './watch.js';
 import { startWorker } from './worker.js';
 
@@ -36,6 +38,7 @@ export interface ServiceParts {
 const SYNCS_CHANNEL = 'songhua_syncs';
 // Below the runtime's own limit for a stop, with room for the last results.
 const STOP_GRACE_MS = 12_000;
+const DAY_MS = 86_400_000;
 
 /** Starts one replica of the connector service; `address` is where its HTTP interface listens. */
 export async function startService(parts: ServiceParts): Promise<RunningService & { address: string }> {
@@ -53,8 +56,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     timeoutMs: config.SONGHUA_SOURCE_TIMEOUT_SECONDS * 1000,
   };
   const meters = createMeters(metrics);
-  const stored = ({ name, approved, revision }: ConnectorRecord) =>
-    catalog.connectors.secrets(name, approved ?? revision);
+  const vault = createVault(catalog, createKeyring(config));
+  const stored = (connector: ConnectorRecord) => vault.stored(connector);
   const run = {
     producer,
     topic: parts.topic ?? RECORDS_TOPIC,
@@ -72,7 +75,10 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     connectors: catalog.connectors,
     results: createResultWriter(catalog.syncs, owner, logger),
     run: (job) => runSync(run, job),
-    ended: meters.ended,
+    ended(sync, result, seconds) {
+      meters.ended(sync, result, seconds);
+      if (result.state === 'failed') care.look();
+    },
     logger,
     concurrency: config.SONGHUA_SYNC_CONCURRENCY,
     leaseSeconds: config.SONGHUA_SYNC_LEASE_SECONDS,
@@ -80,7 +86,12 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const scheduler = createScheduler({
     connectors: catalog.connectors,
     async enqueue(slots) {
-      await claimSlots(catalog, slots);
+      const waiting = await catalog.health.skip(
+        slots.map(({ connector, slot }) => ({ connectorId: connector.id, slot })),
+      );
+      if (waiting.size > 0) logger.info({ slots: waiting.size }, 'slots passed over: their sources are left alone');
+      const open = slots.filter(({ connector }) => !waiting.has(connector.id));
+      if (open.length > 0) await claimSlots(catalog, open);
       worker.wake();
     },
     logger,
@@ -89,9 +100,20 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   // Notice what another replica or the catalog service enqueued without waiting for the next poll.
   const unlisten = catalog.listen(SYNCS_CHANNEL, worker.wake);
   const watch = startWatch(catalog.syncs, config.SONGHUA_REFRESH_LIMIT_MINUTES, { logger, requeued: worker.wake });
+  const care = startCare({
+    catalog,
+    policy: {
+      suspendAfter: config.SONGHUA_SUSPEND_AFTER_FAILURES,
+      suspendAfterMs: config.SONGHUA_SUSPEND_AFTER_DAYS * DAY_MS,
+    },
+    logger,
+    wake: worker.wake,
+    reload: scheduler.reload,
+  });
   const http = createHttp({
     catalog,
     kinds,
+    vault,
     trials: createTrials({ connectors: catalog.connectors, kinds, secrets, stored, networkOf, tempDir, limits }),
     internalToken: config.SONGHUA_INTERNAL_TOKEN,
     metrics,
@@ -101,6 +123,9 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     reload: scheduler.reload,
   });
   await scheduler.reload();
+  await sealReadable(vault, catalog).catch((error: unknown) =>
+    logger.error({ reason: reasonOf(error) }, 'stored secrets that are readable could not be sealed'),
+  );
   const address = await http.listen({ host: config.SONGHUA_HTTP_HOST, port: config.SONGHUA_HTTP_PORT });
   scheduler.catchUp().catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, 'catching up failed'));
 
@@ -110,6 +135,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
       await http.close();
       await scheduler.stop();
       watch.stop();
+      await care.stop();
       await unlisten();
       await worker.stop(parts.stopGraceMs ?? STOP_GRACE_MS);
       await kinds.close();

@@ -27,12 +27,15 @@ test('secrets come from values given or stored, from variables meant for connect
     { file: '../outside' },
     { file: 'link' },
     { file: 'missing' },
-    { stored: true as const },
   ]) {
     const problem = await resolve({ x: reference }, stored).catch((error: unknown) => error);
     expect(problem).toMatchObject({ code: 'connector.secret-unresolved', actor: 'operator' });
     expect(String(problem)).not.toContain('canary');
   }
+  await expect(resolve({ x: { stored: true } }, stored)).rejects.toMatchObject({
+    code: 'connector.secret-missing',
+    actor: 'department',
+  });
   await expect(createSecretResolver(undefined, {})({ x: { file: 'token' } }, stored)).rejects.toMatchObject({
     code: 'connector.secret-unresolved',
   });

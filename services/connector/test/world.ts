@@ -17,7 +17,7 @@ import {
 } from '@songhua/contracts';
 import { type Principal, SonghuaError } from '@songhua/domain';
 import { type Consumer, createKafkaMessaging, type Producer, parseEnvelope } from '@songhua/messaging';
-import { createLogger, createMetrics } from '@songhua/runtime';
+import { createLogger, createMetrics, newKey } from '@songhua/runtime';
 import { type ServiceConfig, serviceConfig, startService } from '../src/index.js';
 
 export interface Received {
@@ -46,6 +46,7 @@ export interface World {
   close(): Promise<void>;
 }
 
+const KEK = newKey('k1').trim();
 const TOKEN = 'the-internal-token-of-the-tests-'.padEnd(43, 'x');
 /** For whom the tests call. */
 export const OPERATOR: Principal = { id: 'key:test', role: 'operator', department: null, actions: null };
@@ -105,6 +106,7 @@ export async function createWorld(): Promise<World> {
         SONGHUA_SCHEDULE_JITTER_SECONDS: '0',
         SONGHUA_SYNC_LEASE_SECONDS: '3',
         SONGHUA_INTERNAL_TOKEN: TOKEN,
+        SONGHUA_KEK: KEK,
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
