@@ -51,12 +51,26 @@ export function detectEncoding(sample: Buffer, whole: boolean): EncodingGuess {
   const wide = utf16Pattern(sample);
   if (wide !== undefined) return wide;
   if (isAscii(sample)) return guess('utf-8', ONLY_ASCII, 0.9, { undecided: !whole });
-  if (isUtf8(whole ? sample : withoutPartial(sample))) return guess('utf-8', 'valid UTF-8 beyond ASCII', 0.99);
+  const complete = whole ? sample : withoutPartial(sample);
+  if (isUtf8(complete)) return byChance(complete) ?? guess('utf-8', 'valid UTF-8 beyond ASCII', 0.99);
   const { share, mixed } = utf8Share(sample);
   if (mixed || share > 0.5) {
     return guess('utf-8', `${Math.round(share * 100)} % of what is not ASCII is valid UTF-8`, mixed ? 0.5 : share);
   }
   return legacy(sample);
+}
+
+// Latin, Greek and Cyrillic letters as people use them; what else UTF-8 writes in two bytes is rare beside ASCII alone.
+const ODD_LETTERS = /[\u0180-\u036f\u0460-\u07ff]/u;
+const LONG_CHARACTERS = /[\u0800-\u{10ffff}]/u;
+const SURELY_COMMON = 0.95;
+
+/** A few characters of two bytes that are valid UTF-8 by chance: 学校 in GB 18030 is ѧУ in UTF-8, which nobody writes. */
+function byChance(sample: Buffer): EncodingGuess | undefined {
+  const text = sample.toString('utf8');
+  if (LONG_CHARACTERS.test(text) || !ODD_LETTERS.test(text)) return undefined;
+  const found = legacy(sample);
+  return found.value !== 'windows-1252' && found.confidence >= SURELY_COMMON ? found : undefined;
 }
 
 // Legacy text hardly ever holds a valid sequence of three bytes; beyond this share some of the text is UTF-8.
