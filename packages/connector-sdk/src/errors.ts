@@ -13,6 +13,7 @@ export const SOURCE_ERRORS = {
   'source.rate-limited': { actor: 'department', retryable: true },
   'source.endless': { actor: 'department', retryable: false },
   'source.refused': { actor: 'department', retryable: false },
+  'source.gap': { actor: 'department', retryable: false },
   'source.too-large': { actor: 'operator', retryable: false },
   'source.unreadable': { actor: 'operator', retryable: false },
   'source.ambiguous': { actor: 'department', retryable: false },

@@ -1,5 +1,6 @@
 export * from './file/index.js';
 export * from './http/index.js';
+export * from './kafka/index.js';
 export * from './kinds.js';
 export * from './mysql/index.js';
 export * from './network/index.js';

@@ -1,6 +1,7 @@
 import type { Connector } from '@songhua/connector-sdk';
 import { createFileConnector } from './file/index.js';
 import { createHttpConnector } from './http/index.js';
+import { createKafkaConnector } from './kafka/index.js';
 import { createMysqlConnector } from './mysql/index.js';
 import { createPostgresConnector } from './postgres/index.js';
 import { createS3Connector } from './s3/index.js';
@@ -31,6 +32,7 @@ export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
     createPostgresConnector(),
     createMysqlConnector(),
     createSqliteConnector({ roots }),
+    createKafkaConnector(),
   ];
   for (const kind of all) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };

@@ -1,0 +1,2 @@
+export type { KafkaConfig } from './config.js';
+export { createKafkaConnector } from './kafka.js';
