@@ -16,6 +16,7 @@ const list = (separator: string) =>
 export const serviceConfig = z.object({
   ...sections.http.shape,
   ...sections.kafka.shape,
+  ...sections.objectStore.shape,
   ...sections.database.shape,
   ...sections.files.shape,
   ...keyringSection.shape,

@@ -9,7 +9,7 @@ import { internalOnly } from './internal.js';
 import { parse } from './parse.js';
 import { registeringRoutes } from './registering.js';
 import { requestSyncs } from './requests.js';
-import { type Trials, trialSchema } from './trials.js';
+import { type Trials, trialSchema } from './trials/trials.js';
 import type { Vault } from './vault.js';
 
 export interface HttpDeps {
@@ -75,9 +75,9 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
       config: z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }),
     })),
   );
-  app.post('/connectors::test', async (request) => trials.test(parse(trialSchema, request.body)));
-  app.post('/connectors::discover', async (request) => trials.discover(parse(trialSchema, request.body)));
-  app.post('/connectors::preview', async (request) => trials.preview(parse(trialSchema, request.body)));
+  const tries = { test: trials.test, discover: trials.discover, preview: trials.preview, 'dry-run': trials.dryRun };
+  for (const [action, attempt] of Object.entries(tries))
+    app.post(`/connectors::${action}`, async ({ body, principal }) => attempt(parse(trialSchema, body), principal));
 
   return app;
 }
@@ -114,6 +114,7 @@ function statusOf(code: string, actor: string, retryable: boolean): number {
   if (code === 'access.internal') return 401;
   if (retryable) return 503;
   // What the department or operator can put right is wrong with the request or its source, not with this service.
-  if (actor === 'department' || code.startsWith('connector.')) return code.startsWith('source.') ? 422 : 400;
+  if (actor === 'department' || code.startsWith('connector.'))
+    return /^(source|schema|guard|mode)\./.test(code) ? 422 : 400;
   return 500;
 }

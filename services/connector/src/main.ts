@@ -1,5 +1,6 @@
 import { createCatalog } from '@songhua/catalog';
 import { createKafkaMessaging } from '@songhua/messaging';
+import { createMinioStore } from '@songhua/object-store';
 import { loadConfig, runService } from '@songhua/runtime';
 import { serviceConfig } from './config.js';
 import { startService } from './service.js';
@@ -12,7 +13,13 @@ runService('connector', async (context) => {
   const catalog = await createCatalog({ databaseUrl: config.SONGHUA_DATABASE_URL, poolSize: POOL_SIZE });
   const messaging = createKafkaMessaging({ brokers: config.SONGHUA_KAFKA_BROKERS, clientId: 'songhua-connector' });
   const producer = await messaging.producer();
-  const service = await startService({ catalog, producer, config, context });
+  const store = createMinioStore({
+    endpoint: config.SONGHUA_S3_ENDPOINT,
+    accessKey: config.SONGHUA_S3_ACCESS_KEY,
+    secretKey: config.SONGHUA_S3_SECRET_KEY,
+    bucket: config.SONGHUA_S3_BUCKET,
+  });
+  const service = await startService({ catalog, producer, store, config, context });
   context.logger.info({ address: service.address }, 'listening');
   return {
     async stop() {

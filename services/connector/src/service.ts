@@ -6,6 +6,7 @@ import { connectorKinds } from '@songhua/connectors';
 import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
+import type { ObjectStore } from '@songhua/object-store';
 import { createKeyring, type RunningService, type ServiceContext } from '@songhua/runtime';
 import { startCare } from './care.js';
 import type { ServiceConfig } from './config.js';
@@ -18,7 +19,7 @@ import { runSync } from './run-sync.js';
 import { createScheduler } from './scheduler.js';
 import { createSecretResolver } from './secrets.js';
 import { openTempDir } from './temp.js';
-import { createTrials } from './trials.js';
+import { createTrials } from './trials/trials.js';
 import { createVault, sealReadable } from './vault.js';
 import { startWatch } from './watch.js';
 import { startWorker } from './worker.js';
@@ -26,6 +27,8 @@ import { startWorker } from './worker.js';
 export interface ServiceParts {
   catalog: Catalog;
   producer: Producer;
+  /** Read by dry runs only. */
+  store: Pick<ObjectStore, 'download'>;
   /** Where record batches go; another one only in tests. */
   topic?: string;
   /** How long a stop lets running syncs end before it gives them back. */
@@ -114,7 +117,16 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     catalog,
     kinds,
     vault,
-    trials: createTrials({ connectors: catalog.connectors, kinds, secrets, stored, networkOf, tempDir, limits }),
+    trials: createTrials({
+      connectors: catalog.connectors,
+      kinds,
+      secrets,
+      stored,
+      networkOf,
+      store: parts.store,
+      tempDir,
+      limits,
+    }),
     internalToken: config.SONGHUA_INTERNAL_TOKEN,
     metrics,
     logger,

@@ -17,6 +17,7 @@ import {
 } from '@songhua/contracts';
 import { type Principal, SonghuaError } from '@songhua/domain';
 import { type Consumer, createKafkaMessaging, type Producer, parseEnvelope } from '@songhua/messaging';
+import { createMinioStore, type ObjectStore } from '@songhua/object-store';
 import { createLogger, createMetrics, newKey } from '@songhua/runtime';
 import { type ServiceConfig, serviceConfig, startService } from '../src/index.js';
 
@@ -36,6 +37,8 @@ export interface Replica {
 /** A catalog, a topic and a folder of a test's own, and replicas of the service on them. */
 export interface World {
   catalog: Catalog;
+  /** Its bucket is not there until a test makes it. */
+  store: ObjectStore;
   root: string;
   received: Received[];
   replica(overrides?: Record<string, string>): Promise<Replica>;
@@ -71,6 +74,18 @@ export async function createWorld(): Promise<World> {
     { name: `${topic}.dead`, partitions: 1 },
   ]);
   const producer: Producer = await messaging.producer();
+  const s3 = {
+    SONGHUA_S3_ENDPOINT: need('SONGHUA_TEST_S3_ENDPOINT'),
+    SONGHUA_S3_ACCESS_KEY: need('SONGHUA_TEST_S3_ACCESS_KEY'),
+    SONGHUA_S3_SECRET_KEY: need('SONGHUA_TEST_S3_SECRET_KEY'),
+    SONGHUA_S3_BUCKET: `world-${process.pid}-${Date.now()}`,
+  };
+  const store = createMinioStore({
+    endpoint: s3.SONGHUA_S3_ENDPOINT,
+    accessKey: s3.SONGHUA_S3_ACCESS_KEY,
+    secretKey: s3.SONGHUA_S3_SECRET_KEY,
+    bucket: s3.SONGHUA_S3_BUCKET,
+  });
   const received: Received[] = [];
   const consumer: Consumer = await messaging.consume({
     group: topic,
@@ -94,12 +109,14 @@ export async function createWorld(): Promise<World> {
 
   return {
     catalog,
+    store,
     root,
     received,
     async replica(overrides = {}) {
       const config: ServiceConfig = serviceConfig.parse({
         SONGHUA_KAFKA_BROKERS: brokers.join(','),
         SONGHUA_DATABASE_URL: database.url,
+        ...s3,
         SONGHUA_TEMP_DIR: join(root, '.temp'),
         SONGHUA_FILE_ROOTS: root,
         SONGHUA_NETWORK_ALLOW: '127.0.0.1',
@@ -110,7 +127,7 @@ export async function createWorld(): Promise<World> {
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
-      const service = await startService({ catalog, producer, topic, stopGraceMs: 300, config, context });
+      const service = await startService({ catalog, producer, store, topic, stopGraceMs: 300, config, context });
       const call: Replica['call'] = async <T>(path: string, body?: unknown, method?: string) => {
         const response = await fetch(`${service.address}${path}`, {
           method: method ?? (body === undefined ? 'GET' : 'POST'),
