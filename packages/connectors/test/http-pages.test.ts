@@ -1,7 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHttpConnector, type HttpConnector } from '../src/index.js';
 import { type Answer, type Asked, rowsFrom, startApi, type TestApi } from './http-api.js';
-import { endOf, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
+import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
 
 const ALL = rowsFrom(1, 25);
 const IDS = ALL.map(({ id }) => String(id));
@@ -323,10 +326,7 @@ describe('what did not change', () => {
 });
 
 async function discovered(config: unknown) {
-  const { mkdtemp, rm } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
-  const { LOOPBACK } = await import('./reading.js');
-  const tempDir = await mkdtemp(`${tmpdir()}/songhua-sample-`);
+  const tempDir = await mkdtemp(join(tmpdir(), 'songhua-sample-'));
   try {
     return await connector.discover({
       config: connector.configSchema.parse(config),

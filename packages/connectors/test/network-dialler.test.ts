@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { get, type RequestOptions } from 'node:http';
-import { get as getTls } from 'node:https';
+import { createServer as createHttps, get as getTls } from 'node:https';
 import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
 import { createServer, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -221,7 +221,6 @@ describe('the agent for libraries with their own HTTP client', () => {
   });
 
   test('verifies TLS with the private CA it was given', async () => {
-    const { createServer: createHttps } = await import('node:https');
     const server = createHttps(await authority.issue([{ type: 'ip', value: '127.0.0.1' }]), (_request, response) => {
       response.end('secret');
     });

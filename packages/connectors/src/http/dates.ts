@@ -34,17 +34,24 @@ export function parseMoment(text: string, { format, timezone }: DateStyle): Date
   return undefined;
 }
 
-const UNITS = [
-  ['millisecond', /S|^iso$|^epochMilliseconds$/],
-  ['second', /s|^epochSeconds$/],
+type Unit = 'millisecond' | 'second' | 'minute' | 'hour' | 'day' | 'month' | 'year';
+
+const UNIT_OF_NAME: Record<string, Unit> = {
+  iso: 'millisecond',
+  epochMilliseconds: 'millisecond',
+  epochSeconds: 'second',
+};
+const UNITS: [Unit, RegExp][] = [
+  ['millisecond', /S/],
+  ['second', /s/],
   ['minute', /m/],
   ['hour', /[hH]/],
   ['day', /[do]/],
   ['month', /[ML]/],
-] as const;
+];
 
 /** The smallest unit that the format shows. */
-export function unitOf(format: string): 'millisecond' | 'second' | 'minute' | 'hour' | 'day' | 'month' | 'year' {
+export function unitOf(format: string): Unit {
   const pattern = format.replace(/'[^']*'/g, '');
-  return UNITS.find(([, shows]) => shows.test(pattern))?.[0] ?? 'year';
+  return UNIT_OF_NAME[format] ?? UNITS.find(([, shows]) => shows.test(pattern))?.[0] ?? 'year';
 }

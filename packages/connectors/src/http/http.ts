@@ -12,7 +12,7 @@ import { codeOf } from '@songhua/domain';
 import { type HttpConfig, httpConfigSchema } from './config.js';
 import { readDocument } from './document.js';
 import { createExchange, type Exchange } from './exchange.js';
-import { sampleListings } from './listings.js';
+import { assertReadable, sampleListings } from './listings.js';
 import { fetchSample, hasPages, readPages } from './pages.js';
 import { openSession, type Session } from './session.js';
 import { createTokenCache } from './tokens.js';
@@ -54,6 +54,7 @@ export function createHttpConnector(): HttpConnector {
     },
     discover: sample,
     async *read(context) {
+      assertReadable(context);
       const session = sessionOf(context);
       yield* hasPages(context.config) ? readPages(context, session) : readDocument(context, session);
     },

@@ -24,11 +24,20 @@ export interface Listings {
 
 const WHOLE: Listing = { name: '', parameters: [] };
 
+/** Throws `connector.config-invalid` for what HTTP, or this config, cannot be asked for. */
+export function assertReadable({ config, mode, range }: ReadContext<HttpConfig>): void {
+  if (mode === 'cdc')
+    throw sourceError('connector.config-invalid', 'HTTP has no stream of changes; use mode full, append or merge');
+  if (range && config.window === undefined && config.since === undefined)
+    throw sourceError(
+      'connector.config-invalid',
+      'this connector cannot read a range: its config has neither window nor since; add one',
+    );
+}
+
 /** What this read asks for. `position` is where the last published one ended, undefined to begin anew. */
 export function listingsOf(context: ReadContext<HttpConfig>, position: string | undefined): Listings {
   const { config, mode, range } = context;
-  if (mode === 'cdc')
-    throw sourceError('connector.config-invalid', 'HTTP has no stream of changes; use mode full, append or merge');
   const known = mode === 'full' ? undefined : position;
   if (config.window !== undefined) {
     const now = DateTime.now();
@@ -41,11 +50,6 @@ export function listingsOf(context: ReadContext<HttpConfig>, position: string | 
     };
   }
   if (config.since !== undefined) return sinceListings(context, known, position);
-  if (range)
-    throw sourceError(
-      'connector.config-invalid',
-      'this connector cannot read a range: its config has neither window nor since; add one',
-    );
   return { listings: [WHOLE], scope: mode === 'full' ? 'all' : undefined, position: () => undefined };
 }
 

@@ -20,6 +20,8 @@ const MAX_WAITS = 5;
 // Longer than this a sync does not sleep on its slot.
 const MAX_WAIT_S = 300;
 const BACKOFF_S = 1;
+// Connectors that were told the same moment do not all come back in it.
+const JITTER_MS = 100;
 // A server that restarts amid a long read is back within seconds.
 const PATIENT_TRIES = 3;
 
@@ -33,9 +35,12 @@ export function createPace(options: {
   const gapMs = requestsPerSecond === undefined ? 0 : 1000 / requestsPerSecond;
   let nextTurn = 0;
   const left = (): number => deadline - Date.now();
-  const wait = async (ms: number, error?: unknown): Promise<void> => {
+  const wait = async (
+    ms: number,
+    { error, jitterMs = 0 }: { error?: unknown; jitterMs?: number } = {},
+  ): Promise<void> => {
     if (ms >= left() || ms > MAX_WAIT_S * 1000) throw rateLimited(ms, error);
-    await delay(ms, undefined, { signal }).catch(() => throwIfAborted(signal));
+    await delay(ms + Math.random() * jitterMs, undefined, { signal }).catch(() => throwIfAborted(signal));
   };
   return {
     left,
@@ -52,7 +57,7 @@ export function createPace(options: {
       if (codeOf(error) === 'source.rate-limited') {
         const ms = (typeof asked === 'number' ? asked : backoff) * 1000;
         if (attempt > MAX_WAITS) throw rateLimited(ms, error);
-        return wait(ms + Math.random() * 100, error);
+        return wait(ms, { error, jitterMs: JITTER_MS });
       }
       if (!patient || retryable !== true || attempt >= PATIENT_TRIES) throw error;
       const ms = backoff * 1000 * (0.25 + Math.random() * 0.25);

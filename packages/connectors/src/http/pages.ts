@@ -21,7 +21,7 @@ import { inBody, type Plan, planOf, withParameters } from './plan.js';
 import { openRowSpool, type RowSpool } from './row-spool.js';
 import { type Session, trustedOrigins } from './session.js';
 
-/** Whether a config asks for more than one document. */
+/** Whether a config asks for more than one document as a whole. */
 export const hasPages = ({ pagination, window, since }: HttpConfig): boolean =>
   pagination !== undefined || window !== undefined || since !== undefined;
 

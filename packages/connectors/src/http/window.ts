@@ -23,7 +23,7 @@ export function windowsUntil(config: WindowConfig, now: DateTime, position: stri
   const from = DateTime.fromISO(config.from, { zone: config.timezone });
   const overlap = Duration.fromISO(config.overlap ?? 'PT0S');
   const after = position === undefined ? undefined : DateTime.fromISO(position).minus(overlap);
-  return windowsBetween(config, from, now).filter(({ end }) => after === undefined || end > after);
+  return windowsBetween(config, { from, until: now, after });
 }
 
 /** The windows of a range, both bounds included; throws `connector.config-invalid` for bounds that are no dates. */
@@ -40,7 +40,7 @@ export function windowsOf(config: WindowConfig, range: SyncRange, now: DateTime)
   };
   const from = bound(range.from) ?? DateTime.fromISO(config.from, { zone: config.timezone });
   const to = bound(range.to)?.plus({ [unitOf(config.format)]: 1 }) ?? now;
-  return windowsBetween(config, from, to, to);
+  return windowsBetween(config, { from, until: to, cut: to });
 }
 
 /** The end of the last window that is over by `now`, ISO; undefined when none is. */
@@ -50,20 +50,30 @@ export const positionAt = (windows: Window[], now: DateTime): string | undefined
     ?.end.toUTC()
     .toISO() ?? undefined;
 
-function windowsBetween(config: WindowConfig, from: DateTime, until: DateTime, cut?: DateTime): Window[] {
+interface Span {
+  from: DateTime;
+  /** The last window begins before it. */
+  until: DateTime;
+  /** No window ends at or before it. */
+  after?: DateTime | undefined;
+  /** No window ends after it. */
+  cut?: DateTime;
+}
+
+function windowsBetween(config: WindowConfig, { from, until, after, cut }: Span): Window[] {
   const step = Duration.fromISO(config.step);
+  if (until.diff(from).toMillis() / step.toMillis() > MAX_WINDOWS)
+    throw sourceError(
+      'connector.config-invalid',
+      `there are more than ${MAX_WINDOWS} windows since ${config.from}; set a longer step or a later from`,
+    );
   const windows: Window[] = [];
   // Each from the first one, because adding months one by one drifts from the 31st to the 28th.
   for (let index = 0; ; index++) {
     const start = from.plus(step.mapUnits((amount) => amount * index));
     if (start >= until) return windows;
-    if (index >= MAX_WINDOWS)
-      throw sourceError(
-        'connector.config-invalid',
-        `there are more than ${MAX_WINDOWS} windows since ${config.from}; set a longer step or a later from`,
-      );
     const whole = from.plus(step.mapUnits((amount) => amount * (index + 1)));
-    windows.push(windowOf(config, start, cut !== undefined && cut < whole ? cut : whole));
+    if (after === undefined || whole > after) windows.push(windowOf(config, start, cut && cut < whole ? cut : whole));
   }
 }
 
