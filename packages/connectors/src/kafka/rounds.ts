@@ -15,6 +15,8 @@ export interface Place {
   offset: bigint;
 }
 
+const NO_PARTITION = -1;
+
 /** What earlier reads delivered last. */
 export interface Before {
   /** Partitions whose last change was of a snapshot. */
@@ -49,31 +51,37 @@ export function createRounds(before: Before): Rounds {
   const marks: (Place & { marker: 'first' | 'last' })[] = [];
   const truncates: Place[] = [];
   const inSnapshot = new Set(before.inSnapshot);
-  const transitions = new Map<number, Place>();
+  // Of each partition the last change from stream to snapshot, or where its snapshot changes begin.
+  const begun = new Map<number, Place>();
   let newest = Number.NEGATIVE_INFINITY;
   let newestStream = Number.NEGATIVE_INFINITY;
   let oldestStream = Number.POSITIVE_INFINITY;
-  let snapshots = false;
+  let newestSnapshot = Number.NEGATIVE_INFINITY;
 
-  const walk = (): { start: Place | undefined; open: boolean } => {
+  /** `start` of the newest snapshot; `held`: of the first of those that broke off before it, or its own. */
+  const walk = (): { start: Place | undefined; held: Place | undefined; open: boolean } => {
     let start: Place | undefined;
+    let held: Place | undefined;
     let { open } = before;
     for (const mark of marks.toSorted((a, b) => a.at - b.at || (a.marker < b.marker ? -1 : 1))) {
       // A snapshot of one row has only a last one.
-      if (mark.marker === 'first' || !open) start = mark;
+      if (mark.marker === 'first' || !open) {
+        start = mark;
+        held = open && held ? held : mark;
+      }
       open = mark.marker === 'first';
     }
-    if (marks.length > 0) return { start, open };
-    // What goes on with an open snapshot begins no other one.
-    const begun = [...transitions.values()].filter(({ at }) => !before.open || at > oldestStream);
-    for (const place of begun) {
-      if (start === undefined || place.at < start.at) start = place;
-      open = true;
-    }
-    return { start, open };
+    if (marks.length > 0) return { start, held, open };
+    if (before.open) {
+      // What goes on with the open snapshot begins no other one; what comes after changes of the stream does.
+      if (newestSnapshot <= oldestStream) return { start, held, open };
+      start = { at: oldestStream, partition: NO_PARTITION, offset: 0n };
+    } else for (const place of begun.values()) if (start === undefined || place.at < start.at) start = place;
+    open ||= start !== undefined;
+    return { start, held: start, open };
   };
   const isOpen = ({ start, open }: ReturnType<typeof walk>): boolean =>
-    open && snapshots && !(newestStream > (start?.at ?? Number.NEGATIVE_INFINITY));
+    open && begun.size > 0 && !(newestStream > (start?.at ?? Number.NEGATIVE_INFINITY));
 
   return {
     note({ partition, offset, at, kind, marker }) {
@@ -86,18 +94,18 @@ export function createRounds(before: Before): Rounds {
         inSnapshot.delete(partition);
         return;
       }
-      snapshots = true;
-      if (!inSnapshot.has(partition)) transitions.set(partition, place);
+      newestSnapshot = Math.max(newestSnapshot, at);
+      if (!inSnapshot.has(partition) || !begun.has(partition)) begun.set(partition, place);
       inSnapshot.add(partition);
       if (marker) marks.push({ ...place, marker });
     },
-    onlyStream: () => !snapshots && truncates.length === 0,
+    onlyStream: () => begun.size === 0 && truncates.length === 0,
     verdict(now, quietMs) {
       const walked = walk();
       const { start } = walked;
-      const open = isOpen(walked) || (walked.open && !snapshots && newestStream === Number.NEGATIVE_INFINITY);
+      const open = isOpen(walked) || (walked.open && begun.size === 0 && newestStream === Number.NEGATIVE_INFINITY);
       const incomplete = start !== undefined && isOpen(walked) && now - newest < quietMs;
-      const end = incomplete ? start : undefined;
+      const end = incomplete ? walked.held : undefined;
       const cuts = truncates.filter(({ at }) => end === undefined || at < end.at);
       if (start && !incomplete) cuts.push(start);
       const cut = cuts.reduce<Place | undefined>((a, b) => (a === undefined || b.at >= a.at ? b : a), undefined);
