@@ -8,8 +8,8 @@ export interface Api {
   delete<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
 }
 
-// Applying a whole city is the slowest call; anything longer is stuck.
-const TIMEOUT_MS = 120_000;
+// A dry run may read its source for five minutes; anything longer is stuck.
+const TIMEOUT_MS = 330_000;
 
 /** A client of the catalog service's HTTP API with an API key or token, if any. Problem details become SonghuaErrors with the server's code. */
 export function createApi(baseUrl: string, credential?: string): Api {
@@ -51,6 +51,7 @@ function problemError(status: number, path: string, body: unknown): SonghuaError
   if (!parsed.success)
     return new SonghuaError('api.failed', `${path} answered ${status}; see the catalog service's log`, {
       actor: 'operator',
+      details: { status },
     });
   const problem: Problem = parsed.data;
   if (problem.code === 'access.missing')
@@ -59,8 +60,9 @@ function problemError(status: number, path: string, body: unknown): SonghuaError
       'no API key: set SONGHUA_API_KEY, or work in the folder where "songhua up" made one (credentials/operator.key of its state folder)',
       { actor: 'operator' },
     );
-  const where = problem.errors?.map((e) => `${e.path}: ${e.message}`).join('; ');
-  return new SonghuaError(problem.code, where ? `${problem.detail} (${where})` : problem.detail, {
-    actor: status >= 500 ? 'operator' : 'department',
+  const { errors, dependents } = problem;
+  return new SonghuaError(problem.code, problem.detail, {
+    actor: problem.actor ?? (status >= 500 ? 'operator' : 'department'),
+    details: { status, ...(errors && { errors }), ...(dependents && { dependents }) },
   });
 }

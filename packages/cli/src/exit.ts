@@ -7,6 +7,10 @@ export const EXIT = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 // Codes whose cause is what the user typed or the file the user named.
 const USAGE = /^(usage|name|config|resource|inspect|source|limit|city)\./;
 
+// To the API, only what it calls a bad request is wrong input; a source that cannot be read is a failure.
+const isUsage = (code: string, status: unknown): boolean =>
+  typeof status === 'number' ? status === 400 : USAGE.test(code);
+
 /** Runs a command's action: 0 unless it returns another code; an error is told on stderr with its code and what to do next. */
 export function action<A extends unknown[]>(
   work: (...args: A) => Promise<number | undefined>,
@@ -17,10 +21,12 @@ export function action<A extends unknown[]>(
     } catch (error) {
       const reason = reasonOf(error);
       process.stderr.write(`${pc.red('error')} ${pc.bold(reason.code)}: ${reason.message}\n`);
-      const details = (error as Partial<SonghuaError>).details;
-      if (details && Object.keys(details).length > 0) process.stderr.write(`${pc.dim(JSON.stringify(details))}\n`);
+      const details = (error as Partial<SonghuaError>).details ?? {};
+      // What the API answered says whose turn it is; its fields are in the message already.
+      if (typeof details.status === 'number') process.stderr.write(`${pc.dim(`who can act: ${reason.actor}`)}\n`);
+      else if (Object.keys(details).length > 0) process.stderr.write(`${pc.dim(JSON.stringify(details))}\n`);
       if (reason.code === 'internal.unexpected') process.stderr.write(`${(error as Error).stack ?? ''}\n`);
-      process.exitCode = USAGE.test(reason.code) ? EXIT.usage : EXIT.failed;
+      process.exitCode = isUsage(reason.code, details.status) ? EXIT.usage : EXIT.failed;
     }
   };
 }

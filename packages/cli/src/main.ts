@@ -4,9 +4,12 @@ import { addApplyCommand } from './commands/apply.js';
 import { addAuditCommands } from './commands/audit.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addCatalogCommands } from './commands/catalog.js';
+import { addConnectorCommands } from './commands/connectors.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addOperateCommands } from './commands/operate.js';
+import { addResourceCommands } from './commands/resources.js';
+import { addRevisionCommands } from './commands/revisions.js';
 import { addStackCommands } from './commands/stack.js';
 import { addSyncCommands } from './commands/sync.js';
 
@@ -20,6 +23,9 @@ const program = new Command('songhua')
 addStackCommands(program);
 addDemoCommand(program);
 addApplyCommand(program);
+addResourceCommands(program);
+addRevisionCommands(program);
+addConnectorCommands(program);
 addSyncCommands(program);
 addCatalogCommands(program);
 addOperateCommands(program);

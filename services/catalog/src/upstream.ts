@@ -15,8 +15,8 @@ export interface UpstreamAnswer {
   body: string;
 }
 
-// A preview reads the first rows of a source that may be slow.
-const TIMEOUT_MS = 60_000;
+// A dry run may read its source for five minutes.
+const TIMEOUT_MS = 320_000;
 const UNAUTHORIZED = 401;
 
 /** The connector service's internal HTTP; `token` opens it. */

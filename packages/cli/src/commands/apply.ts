@@ -1,65 +1,80 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Resource, resourceSchema } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
+import { type Applied, appliedSchema, type Resource } from '@songhua/contracts';
 import type { Command } from 'commander';
-import { parseAllDocuments } from 'yaml';
-import { z } from 'zod';
-import { action } from '../exit.js';
-import { count } from '../format.js';
+import pc from 'picocolors';
+import type { Api } from '../api.js';
+import { action, EXIT } from '../exit.js';
+import { count, printJson } from '../format.js';
+import { idOf, located, type Read, readResources } from '../resources/read.js';
+import { showChanges, showTotals } from '../resources/show.js';
 import { connect } from './connection.js';
+import { fetchResources } from './resources.js';
 
-export const appliedSchema = z.looseObject({ created: z.int(), changed: z.int(), unchanged: z.int() });
+const FILE = 'a YAML or JSON file, a folder of them, or - for standard input';
 
-/** `apply -f PATH`. */
+/** `plan -f PATH` and `apply -f PATH`. */
 export function addApplyCommand(program: Command): void {
   program
-    .command('apply')
-    .description('create or change resources from files / 应用资源文件')
-    .requiredOption('-f, --file <path>', 'a YAML or JSON file, or a folder of them')
+    .command('plan')
+    .description('show what apply would change, field by field; changes nothing / 预览变更')
+    .requiredOption('-f, --file <path>', FILE)
+    .option('--all', 'also list what is registered but not in the files; apply leaves it')
+    .option('--check', 'exit with 1 when anything would change')
+    .option('--json')
     .action(
-      action(async (o: { file: string }) => {
-        const resources = await readResources(o.file);
+      action(async (o: { file: string; all?: boolean; check?: boolean; json?: boolean }) => {
+        const read = await readResources(o.file);
         const { api } = await connect();
-        const { created, changed, unchanged } = await api.post('/api/v1/resources:apply', resources, appliedSchema);
-        console.log(`created ${count(created)}  changed ${count(changed)}  unchanged ${count(unchanged)}`);
+        const plan = await send(api, read, true);
+        const missing = o.all
+          ? (await fetchResources(api, {})).map(idOf).filter((resource) => !read.origins.has(resource))
+          : undefined;
+        if (o.json) printJson({ ...plan, ...(missing && { missing }) });
+        else printPlan(plan, missing, o.file);
+        return o.check && plan.changes.length > 0 ? EXIT.failed : EXIT.done;
+      }),
+    );
+  program
+    .command('apply')
+    .description('create or change resources from files, all or nothing / 应用资源文件')
+    .requiredOption('-f, --file <path>', FILE)
+    .option('--json')
+    .action(
+      action(async (o: { file: string; json?: boolean }) => {
+        const read = await readResources(o.file);
+        const { api } = await connect();
+        const applied = await send(api, read, false);
+        if (o.json) printJson(applied);
+        else {
+          console.log(showTotals(applied));
+          const waiting = applied.changes.filter(({ approval }) => approval === 'needed');
+          for (const { name } of waiting) console.log(`${name} waits for approval: songhua connectors submit ${name}`);
+        }
         return undefined;
       }),
     );
 }
 
-/** Every resource in a file or folder; throws `resource.invalid` naming the file, the document and each wrong field. */
-export async function readResources(path: string): Promise<Resource[]> {
-  const info = await stat(path).catch(() => undefined);
-  if (!info)
-    throw new SonghuaError('usage.file', `${path} is not there: name a YAML or JSON file, or a folder of them`, {
-      actor: 'operator',
-    });
-  const files = info.isDirectory()
-    ? (await readdir(path))
-        .filter((f) => /\.(ya?ml|json)$/i.test(f))
-        .sort()
-        .map((f) => join(path, f))
-    : [path];
-  const resources: Resource[] = [];
-  const problems: string[] = [];
-  for (const file of files) {
-    for (const [index, document] of parseAllDocuments(await readFile(file, 'utf8')).entries()) {
-      if (!('errors' in document)) continue;
-      const where = `${file} document ${index + 1}`;
-      for (const error of document.errors) problems.push(`${where}: ${error.message}`);
-      if (document.errors.length > 0 || document.contents === null) continue;
-      const parsed = resourceSchema.safeParse(document.toJS());
-      if (parsed.success) resources.push(parsed.data);
-      else
-        for (const issue of parsed.error.issues) problems.push(`${where}: ${issue.path.join('.')}: ${issue.message}`);
-    }
+async function send(api: Api, read: Read, dryRun: boolean): Promise<Applied> {
+  try {
+    return await applyAll(api, read.resources, dryRun);
+  } catch (error) {
+    throw located(error, read);
   }
-  if (problems.length > 0)
-    throw new SonghuaError(
-      'resource.invalid',
-      `${problems.join('\n  ')}\nnothing was applied: correct these and apply again`,
-      { actor: 'department' },
+}
+
+/** All resources in one call, so that it is all or nothing. */
+export function applyAll(api: Api, resources: Resource[], dryRun = false): Promise<Applied> {
+  return api.post(`/api/v1/resources:apply${dryRun ? '?dryRun=true' : ''}`, resources, appliedSchema);
+}
+
+function printPlan(plan: Applied, missing: string[] | undefined, file: string): void {
+  if (plan.changes.length > 0) console.log(`${showChanges(plan.changes)}\n`);
+  if (missing)
+    for (const id of missing)
+      console.log(`${pc.dim('·')} ${id}  not in the files; apply leaves it (songhua delete ${id})`);
+  if (plan.changes.length === 0) console.log(`nothing to change: all ${count(plan.unchanged)} are as the files say`);
+  else
+    console.log(
+      `${count(plan.created)} to create, ${count(plan.changed)} to change, ${count(plan.unchanged)} unchanged. Apply with: songhua apply -f ${file}`,
     );
-  return resources;
 }

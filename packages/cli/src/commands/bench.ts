@@ -7,8 +7,9 @@ import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, seconds, table } from '../format.js';
 import { watchMemory } from '../memory.js';
 import { createProgress } from '../progress.js';
-import { applyAll, syncAll } from '../run-city.js';
+import { syncAll } from '../run-city.js';
 import { startStack } from '../stack.js';
+import { applyAll } from './apply.js';
 import { localApi } from './connection.js';
 
 /** `bench estate`: any folder of CSV files through the whole running system, on an empty state of its own. */

@@ -8,8 +8,9 @@ import { action, EXIT } from '../exit.js';
 import { count, printJson } from '../format.js';
 import { createProgress } from '../progress.js';
 import { demoReport } from '../report.js';
-import { applyAll, syncAll } from '../run-city.js';
+import { syncAll } from '../run-city.js';
 import { startStack } from '../stack.js';
+import { applyAll } from './apply.js';
 import { localApi } from './connection.js';
 
 const SEED = 2301;

@@ -1,10 +1,8 @@
 import { rejectedRowSchema } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
 import { count, printJson, table } from '../format.js';
-import { readResources } from './apply.js';
 import { connect } from './connection.js';
 
 const entry = z.looseObject({
@@ -19,7 +17,7 @@ const held = z.looseObject({
   refresh: z.looseObject({ reason: z.looseObject({ code: z.string(), message: z.string() }).nullable() }).nullable(),
 });
 
-/** `quarantine …`, `holds …` and `connectors …`. */
+/** `quarantine …` and `holds …`. */
 export function addOperateCommands(program: Command): void {
   const quarantine = program.command('quarantine').description('rejected rows, kept with line and reason / 被拒行');
   quarantine
@@ -95,43 +93,4 @@ export function addOperateCommands(program: Command): void {
         return undefined;
       }),
     );
-
-  const connectors = program
-    .command('connectors')
-    .description('kinds of sources; try one before it is registered / 连接器');
-  connectors.command('kinds').action(
-    action(async () => {
-      const { api } = await connect();
-      console.log(JSON.stringify(await api.get('/api/v1/connectors:kinds', z.unknown()), null, 2));
-      return undefined;
-    }),
-  );
-  for (const [name, description] of [
-    ['test', 'reach the source without reading it all'],
-    ['discover', 'streams and columns that the source offers'],
-    ['preview', 'the first rows'],
-  ] as const) {
-    connectors
-      .command(`${name} [connector]`)
-      .description(description)
-      .option('-f, --file <path>', 'a resource file with one Connector, registered or not')
-      .action(
-        action(async (connector: string | undefined, o: { file?: string }) => {
-          const { api } = await connect();
-          const trial = await trialOf(connector, o.file);
-          console.log(JSON.stringify(await api.post(`/api/v1/connectors:${name}`, trial, z.unknown()), null, 2));
-          return undefined;
-        }),
-      );
-  }
-}
-
-async function trialOf(name: string | undefined, file: string | undefined): Promise<object> {
-  if (file !== undefined) {
-    const resource = (await readResources(file)).find(({ kind }) => kind === 'Connector');
-    if (resource) return { resource };
-    throw new SonghuaError('usage.connector', `${file} holds no Connector document`, { actor: 'department' });
-  }
-  if (name !== undefined) return { name };
-  throw new SonghuaError('usage.connector', 'name a connector, or give -f FILE with one', { actor: 'department' });
 }

@@ -1,0 +1,50 @@
+import type { Applied, ResourceChange } from '@songhua/contracts';
+import type { Difference } from '@songhua/domain';
+import pc from 'picocolors';
+import { stringify } from 'yaml';
+import { count } from '../format.js';
+
+const SIGNS = { create: pc.green('+'), change: pc.yellow('~'), delete: pc.red('-') };
+// A value on one line is read, a longer one is looked up in its file.
+const WIDEST = 70;
+
+/** One line a change with its differences below, as a person reads them. */
+export function showChanges(changes: ResourceChange[]): string {
+  return changes.map(showChange).join('\n');
+}
+
+function showChange({ kind, name, change, revision, differences, approval }: ResourceChange): string {
+  const waits = approval === 'needed' ? pc.yellow('  waits for approval') : '';
+  const head = `${SIGNS[change]} ${pc.bold(`${kind}/${name}`)}  ${change}${change === 'create' ? '' : `, revision ${revision}`}${waits}`;
+  const body =
+    change === 'create'
+      ? differences.flatMap(({ path, after }) => (path === 'spec' ? yamlLines(after) : [`${path}: ${inline(after)}`]))
+      : differences.map(showDifference);
+  return [head, ...body.map((line) => `    ${line}`)].join('\n');
+}
+
+/** `spec.guards.maxShrink: 0.5 → 0.2` */
+export function showDifference({ path, before, after }: Difference): string {
+  if (before === undefined) return `${pc.green('+')} ${path}: ${inline(after)}`;
+  if (after === undefined) return `${pc.red('-')} ${path}: ${inline(before)}`;
+  return `${path}: ${inline(before)} → ${inline(after)}`;
+}
+
+const inline = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? '';
+  return text.length > WIDEST ? `${text.slice(0, WIDEST)}…` : text;
+};
+
+const yamlLines = (value: unknown): string[] =>
+  stringify(value, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n')
+    .map((line) => pc.dim(line));
+
+export const showTotals = ({ created, changed, unchanged }: Omit<Applied, 'changes'>): string =>
+  `created ${count(created)}  changed ${count(changed)}  unchanged ${count(unchanged)}`;
+
+/** Resources as YAML documents; the same resources are the same bytes. */
+export function toYaml(resources: unknown[]): string {
+  return resources.map((resource) => stringify(resource, { lineWidth: 0 })).join('---\n');
+}
