@@ -32,6 +32,8 @@ export interface Harness {
   tempDirectory: string;
   /** Another replica on the same database and bucket. */
   replica(): Promise<{ url: string; stop(): Promise<void> }>;
+  /** Runs SQL on the audit log as somebody with the database's password, past the trigger that protects it. */
+  tamper(sql: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -109,6 +111,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
         },
       };
     },
+    tamper: (sql) => database.tamper('audit', sql),
     async stop() {
       for (const running of [service, ...others]) await running.stop();
       behind.closeAllConnections();

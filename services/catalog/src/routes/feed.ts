@@ -38,6 +38,8 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
     '/api/v1/events',
     {
       config: { access: 'public.read' },
+      // A HEAD has no body to stream, and would be held open for ever.
+      exposeHeadRoute: false,
       schema: {
         tags: ['catalog'],
         summary: 'The changes feed as server-sent events; Last-Event-ID resumes, without it only new events come',

@@ -1,0 +1,93 @@
+import type { LandedSync, Resource } from '@songhua/contracts';
+import { newApiKey } from '@songhua/domain';
+import type { Harness } from '../harness.js';
+import { publishRows } from '../publish.js';
+
+type Of<K extends Resource['kind']> = Extract<Resource, { kind: K }>;
+
+/** Things of one department, of every kind that a route can name. */
+export interface Things {
+  department: string;
+  dataset: string;
+  connector: string;
+  sync: string;
+  request: string;
+  /** Its dataset and connector. */
+  resources: [Of<'Dataset'>, Of<'Connector'>];
+}
+
+const apiVersion = 'songhua/v1';
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+const resourcesOf = (department: string): Things['resources'] => [
+  {
+    apiVersion,
+    kind: 'Dataset',
+    metadata: { name: `${department}-data` },
+    spec: {
+      title: '数据',
+      department,
+      domain: 'society',
+      frequency: 'DAILY',
+      primaryKey: ['id'],
+      schemaPolicy: 'hold',
+      guards: { maxShrink: 0.5, maxRejected: 0.1 },
+    },
+  },
+  {
+    apiVersion,
+    kind: 'Connector',
+    metadata: { name: `${department}-data-files` },
+    spec: { dataset: `${department}-data`, kind: 'file', mode: 'full', config: { path: 'a.csv' }, secrets: {} },
+  },
+];
+
+/** A department with a published dataset, a connector, and a sync that is held with a rejected row. */
+export async function createThings({ catalog, ...harness }: Harness, department: string): Promise<Things> {
+  const resources = resourcesOf(department);
+  const [dataset, connector] = resources;
+  await catalog.catalog.apply(
+    [
+      { apiVersion, kind: 'Department', metadata: { name: department }, spec: { title: department } },
+      { apiVersion, kind: 'Domain', metadata: { name: 'society' }, spec: { title: '社会' } },
+      dataset,
+    ],
+    'test',
+  );
+  await catalog.connectors.apply([connector], { name: 'test', mayApprove: true });
+  await publishRows({ catalog, ...harness }, dataset.metadata.name, [[1, 'a']]);
+  await publishRows({ catalog, ...harness }, dataset.metadata.name, [[1, 'b']]);
+
+  const [record] = await catalog.connectors.list({ names: [connector.metadata.name] });
+  if (!record) throw new Error('the connector is not there');
+  const request = `${department}-request`;
+  const [sync] = await catalog.syncs.enqueue([
+    { connector: record, slot: `request:${request}`, full: false, traceparent: TRACEPARENT },
+  ]);
+  if (!sync) throw new Error('no sync was enqueued');
+  await catalog.syncs.take('test', 1, 60);
+  await catalog.syncs.finish('test', [{ id: sync.id, attempt: 1, state: 'delivered', rows: 1, rejected: 1, bytes: 1 }]);
+  const landed: LandedSync = { ...sync, sync: sync.id };
+  await catalog.refreshes.begin(landed);
+  const reason = { code: 'guard.rejected', message: 'too many', actor: 'department', retryable: false } as const;
+  await catalog.refreshes.finish(
+    landed,
+    { dataset: sync.dataset, sync: sync.id, state: 'held', reason },
+    { rejected: { count: 1, byCode: { 'row.fields': 1 } } },
+  );
+  return {
+    department,
+    dataset: dataset.metadata.name,
+    connector: connector.metadata.name,
+    sync: sync.id,
+    request,
+    resources,
+  };
+}
+
+/** The id of a key that may be revoked or rotated without harm. */
+export async function spareKey({ catalog }: Harness): Promise<string> {
+  const made = newApiKey();
+  await catalog.access.createKey(made, { title: 'spare', role: 'portal' }, 'test');
+  return made.id;
+}
