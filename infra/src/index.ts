@@ -1,4 +1,4 @@
-export { readOperatorKey, replaceOperatorKey } from './access.js';
+export { addKek, readOperatorKey, replaceOperatorKey } from './access.js';
 export * from './declared.js';
 export type { EngineMode } from './docker/engine.js';
 export { type DoctorCheck, type DoctorReport, doctor } from './doctor/doctor.js';

@@ -38,7 +38,7 @@ export async function describeServices(
   for (const slot of slots) urls.set(slot.name, `http://${HOST}:${await ports.take(slot.name, slot.wellKnown)}`);
   const connector = urls.get('connector');
   const catalog = urls.get('catalog');
-  const { internalToken } = ensureAccess(home);
+  const { internalToken, kekFile } = ensureAccess(home);
   return slots.map(({ service, name }) => {
     const url = urls.get(name) ?? '';
     const temp = join(home.temp, name);
@@ -53,6 +53,7 @@ export async function describeServices(
       ...(connector === undefined ? {} : { SONGHUA_CONNECTOR_URL: connector }),
       SONGHUA_TEMP_DIR: temp,
       ...(INTERNAL.has(service.name) && { SONGHUA_INTERNAL_TOKEN: internalToken }),
+      ...(service.name === 'connector' && { SONGHUA_KEK_FILE: process.env.SONGHUA_KEK_FILE ?? kekFile }),
       ...(plan.env.SONGHUA_DEV_ISSUER_KEYS !== undefined && { SONGHUA_OIDC_ISSUER: `${catalog}/dev-issuer` }),
       ...plan.env,
       ...service.env,

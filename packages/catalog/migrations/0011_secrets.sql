@@ -199,3 +199,18 @@ BEGIN
   UPDATE rejected_summary SET count = (outcome #>> '{remaining,count}')::bigint, by_code = outcome #> '{remaining,byCode}',
     groups = outcome #> '{remaining,groups}', key = outcome #>> '{remaining,key}' WHERE sync_id = outcome ->> 'of';
 END $$;
+
+-- What a refresh of a sync would know, as `refresh_begin` tells it, without opening one.
+CREATE FUNCTION refresh_context(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'dataset', jsonb_build_object('id', d.id, 'name', d.name::text, 'spec', d.spec),
+    'mode', c.mode,
+    'schema', v.table_schema,
+    'current', CASE WHEN v.number IS NOT NULL THEN jsonb_build_object('version', v.number, 'identity', v.identity,
+      'rows', v.rows, 'manifestKey', v.manifest_key, 'parquetKey',
+      (SELECT f ->> 'key' FROM jsonb_array_elements(v.files) f WHERE f ->> 'name' = 'data.parquet')) END)
+  FROM sync s JOIN dataset d ON d.id = s.dataset_id JOIN connector c ON c.id = s.connector_id
+    LEFT JOIN current_pointer p ON p.dataset_id = d.id
+    LEFT JOIN version v ON v.dataset_id = p.dataset_id AND v.number = p.number
+  WHERE s.id = asked
+$$;

@@ -44,6 +44,15 @@ export function createRefreshRepository(database: Database): RefreshRepository {
       return handled ? { ...context, handled } : context;
     },
 
+    async context(sync) {
+      const [row] = await query<{ context: RefreshContext | null }>(
+        'refresh_context',
+        'SELECT refresh_context($1) AS context',
+        [sync],
+      );
+      return row?.context ?? undefined;
+    },
+
     async publish(manifest, manifestKey, rejected, replayed) {
       const values = [
         JSON.stringify(manifest),

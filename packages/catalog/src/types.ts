@@ -194,6 +194,8 @@ export interface ConnectorRepository {
 export interface RefreshRepository {
   /** What a refresh must know, in one round trip; `handled` is the outcome when this sync already ended, or a later one of this connector did. */
   begin(sync: LandedSync): Promise<RefreshContext>;
+  /** The same without beginning; undefined when there is no such sync. */
+  context(sync: string): Promise<RefreshContext | undefined>;
   /**
    * The publish transaction: version row under UNIQUE (dataset, number) and UNIQUE (dataset, identity of the current), compare-and-set of the
    * current pointer from `previous`, cursor, sync's refresh row, rejected summary, outbox, audit. At most two round trips.

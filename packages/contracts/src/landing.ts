@@ -11,6 +11,11 @@ export const keys = {
     `datasets/${dataset}/versions/${version}/${attempt}/${file}`,
   manifest: (dataset: string, version: number): string => `datasets/${dataset}/versions/${version}/manifest.json`,
   rejected: (dataset: string, sync: string): string => `quarantine/${dataset}/${sync}/rejected.ndjson.gz`,
+  /** Of the rejected rows of `sync`: those that `replay` let pass, and those that were left. */
+  replayed: (dataset: string, sync: string, replay: string): string =>
+    `quarantine/${dataset}/${sync}/${replay}/replayed.ndjson.gz`,
+  stillRejected: (dataset: string, sync: string, replay: string): string =>
+    `quarantine/${dataset}/${sync}/${replay}/rejected.ndjson.gz`,
 };
 
 /** The bucket that every deployment uses unless told otherwise. */

@@ -56,6 +56,8 @@ export const rejectedRowSchema = z.object({
   file: z.int().nonnegative(),
   /** Physical line in the source file, from 1. */
   line: z.int().positive(),
+  /** 0-based position among the sync's rows, when the row landed whole: such a row can be read again with other rules. */
+  row: z.int().nonnegative().optional(),
   /** Byte offset in the decoded (unpacked) source, when known. */
   offset: z.int().nonnegative().optional(),
   /** Column name, when one cell is to blame. */

@@ -5,6 +5,15 @@ export const NAMESPACE = 'songhua';
 export const REFRESH_TASK_QUEUE = 'refresh';
 export const REFRESH_LANE_WORKFLOW = 'refreshLane';
 export const REFRESH_SIGNAL = 'refresh';
+export const FORECAST_WORKFLOW = 'forecast';
+
+/** Rejected rows that are read again, with the rules of today. */
+export interface ReplayOf {
+  /** The sync that they were rejected of. */
+  sync: string;
+  /** Only those rejected for one of these; all when absent. */
+  codes?: string[];
+}
 
 /** A landed sync, as a reference. */
 export interface LandedSync {
@@ -23,6 +32,24 @@ export interface LandedSync {
   problem?: Reason;
   /** Guards that a person has decided to pass for this sync, e.g. `shrink`. */
   overrides?: string[];
+  /** Nothing was read from the source: `manifest` is of the sync whose rejected rows these are. */
+  replay?: ReplayOf;
+}
+
+export type ReplayReference = LandedSync & { replay: ReplayOf };
+
+/** What a replay would do. */
+export interface ReplayForecast {
+  /** Rejected rows that were asked for. */
+  asked: number;
+  /** Those that would leave the quarantine. */
+  passing: number;
+  /** What is still wrong with the others. */
+  failing: { code: string; field?: string; count: number }[];
+  /** Those that cannot be read again, because the reader made no cells of them. */
+  unreadable: { code: string; count: number }[];
+  /** What would become of the version; nothing when all are as it has them. */
+  changes: { added: number; changed: number; removed: number };
 }
 
 export interface RefreshLaneInput {
@@ -47,6 +74,12 @@ export interface RefreshActivities {
   ): Promise<{ outcomes: RefreshOutcome[]; retry: { sync: LandedSync; reason: Reason }[] }>;
   /** Ends a sync that cannot be refreshed in a terminal state (I7). */
   recordFailure(sync: LandedSync, reason: Reason): Promise<RefreshOutcome>;
+}
+
+/** What the forecast workflow calls. */
+export interface ReplayActivities {
+  /** Fails with an ApplicationFailure whose type is the code. */
+  forecastReplay(replay: ReplayReference): Promise<ReplayForecast>;
 }
 
 // Few enough that a bulk load groups well, enough that a slow dataset delays only one in sixteen.

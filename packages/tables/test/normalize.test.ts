@@ -58,6 +58,7 @@ test('a column with one bad cell in many keeps its type and rejects that row wit
       code: 'cell.type',
       message: expect.stringContaining('height'),
       raw: '2500,约12米',
+      row: 2500,
     },
   ]);
   expect(result.rejected).toMatchObject({ count: 1, byCode: { 'cell.type': 1 } });

@@ -1,10 +1,9 @@
 import { DEAD_RECORDS_TOPIC, RECORDS_TOPIC } from '@songhua/contracts';
+import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import { Counter, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
-import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
-import { createLaneDispatcher } from './lanes.js';
 import { landPartition } from './partition.js';
 
 const config = z.object({
@@ -23,8 +22,12 @@ runService('landing', async ({ logger, metrics, fail }) => {
     secretKey: env.SONGHUA_S3_SECRET_KEY,
     bucket: env.SONGHUA_S3_BUCKET,
   });
-  const connection = await Connection.connect({ address: env.SONGHUA_TEMPORAL_ADDRESS });
-  const client = new Client({ connection, namespace: env.SONGHUA_TEMPORAL_NAMESPACE });
+  const lanes = connectLanes({
+    address: env.SONGHUA_TEMPORAL_ADDRESS,
+    namespace: env.SONGHUA_TEMPORAL_NAMESPACE,
+    lanes: env.SONGHUA_REFRESH_LANES,
+  });
+  await lanes.ping();
   const syncs = new Counter({
     name: 'songhua_landed_syncs_total',
     help: 'Syncs landed, by result',
@@ -34,7 +37,6 @@ runService('landing', async ({ logger, metrics, fail }) => {
   const rows = new Counter({ name: 'songhua_landed_rows_total', help: 'Rows landed', registers: [metrics] });
 
   const messaging = createKafkaMessaging({ brokers: env.SONGHUA_KAFKA_BROKERS, clientId: 'songhua-landing' });
-  const dispatch = createLaneDispatcher(client, env.SONGHUA_REFRESH_LANES);
   const consumer = await messaging.consume({
     group: 'songhua-landing',
     topic: RECORDS_TOPIC,
@@ -42,7 +44,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
     handlerFor: () =>
       landPartition({
         store,
-        dispatch,
+        dispatch: lanes.dispatch,
         logger,
         landed(sync) {
           syncs.inc({ result: sync.problem?.code ?? 'whole' });
@@ -55,14 +57,14 @@ runService('landing', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: () => connection.workflowService.getSystemInfo({}).then(() => undefined),
+    ready: lanes.ping,
   });
 
   return {
     async stop() {
       await ops.close();
       await consumer.close();
-      await connection.close();
+      await lanes.close();
     },
   };
 });

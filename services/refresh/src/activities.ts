@@ -1,7 +1,8 @@
-import type { LandedSync, RefreshActivities, RefreshOutcome } from '@songhua/contracts';
+import type { LandedSync, RefreshActivities, RefreshOutcome, ReplayActivities } from '@songhua/contracts';
 import { type Reason, reasonOf } from '@songhua/domain';
 import { type Logger, traceIdOf } from '@songhua/runtime';
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { forecastReplay } from './forecast.js';
 import { type RefreshDeps, refreshDataset } from './refresh-dataset.js';
 
 const BEAT_MS = 2_000;
@@ -13,7 +14,9 @@ export interface RefreshMetrics {
 }
 
 /** The activities of a refresh worker, closed over its dependencies. */
-export function createActivities(deps: RefreshDeps & { logger: Logger; metrics: RefreshMetrics }): RefreshActivities {
+export function createActivities(
+  deps: RefreshDeps & { logger: Logger; metrics: RefreshMetrics },
+): RefreshActivities & ReplayActivities {
   const recordFailure = async (sync: LandedSync, reason: Reason): Promise<RefreshOutcome> => {
     const outcome: RefreshOutcome = {
       dataset: sync.dataset,
@@ -46,6 +49,18 @@ export function createActivities(deps: RefreshDeps & { logger: Logger; metrics: 
 
   return {
     recordFailure,
+    async forecastReplay(replay) {
+      const context = Context.current();
+      const beat = setInterval(() => context.heartbeat(), BEAT_MS);
+      try {
+        return await forecastReplay(deps, replay);
+      } catch (error) {
+        const { code, message } = reasonOf(error);
+        throw ApplicationFailure.nonRetryable(message, code);
+      } finally {
+        clearInterval(beat);
+      }
+    },
     async refreshDatasets(syncs) {
       const context = Context.current();
       const outcomes: RefreshOutcome[] = [];

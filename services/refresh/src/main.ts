@@ -55,6 +55,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
     activities: createActivities({
       store,
       refreshes: catalog.refreshes,
+      replays: catalog.replays,
       tables,
       tempDirectory,
       logger,

@@ -1,22 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RefreshContext, RefreshRepository, RejectedSummary } from '@songhua/catalog';
-import { keys, type LandedSync, type LandingManifest, type Manifest, type RefreshOutcome } from '@songhua/contracts';
+import type {
+  RefreshContext,
+  RefreshRepository,
+  RejectedSummary,
+  ReplayedRows,
+  ReplayRepository,
+} from '@songhua/catalog';
+import {
+  type Cursor,
+  keys,
+  type LandedSync,
+  type LandingManifest,
+  type Manifest,
+  type RefreshOutcome,
+  type ReplayReference,
+} from '@songhua/contracts';
 import { codeOf, type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { NormalizeResult, Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { fetchLanding, type LocalLanding } from './landing.js';
+import { normalizeLanded, OUT } from './normalize-landed.js';
 import { storeRejected } from './rejected.js';
+import { computeReplay } from './replay.js';
 
-/** Where normalizing writes, in the refresh's own folder. */
-const OUT = 'out';
 const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
 
 export interface RefreshDeps {
   store: ObjectStore;
   refreshes: RefreshRepository;
+  replays: ReplayRepository;
   tables: Tables;
   /** A folder on local disk; each refresh uses one of its own in it and removes it. */
   tempDirectory: string;
@@ -50,16 +65,30 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
   const context = await deps.refreshes.begin(sync);
   if (context.handled && !(context.handled.state === 'held' && sync.overrides?.length)) return context.handled;
 
+  if (sync.replay) return replay(deps, { ...sync, replay: sync.replay }, context, folder);
   const landing = await fetchLanding(deps.store, sync.manifest, folder);
+  const { completed } = landing.manifest;
   let result: NormalizeResult;
   try {
-    result = await normalize(deps, sync, context, landing, folder);
+    const landed = {
+      parts: landing.rows,
+      columns: completed.columns,
+      files: completed.files,
+      lines: completed.lines,
+      rows: completed.rows,
+      readerRejected: completed.rejected,
+      mode: completed.mode,
+      scope: completed.scope,
+      operations: completed.operations,
+      reset: completed.reset,
+      overrides: sync.overrides ?? [],
+    };
+    result = await normalizeLanded(deps, context, landed, folder);
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, sync, landing, error as SonghuaError, folder);
     throw error;
   }
   const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
-  const { completed } = landing.manifest;
   const changedAt = sourceChangedAt(landing.manifest);
 
   if (context.current?.identity === result.identity) {
@@ -73,7 +102,27 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
     return outcome;
   }
 
-  return publish(deps, sync, context, landing.manifest, result, rejected);
+  return publish(deps, sync, context, { landing: landing.manifest, cursor: completed.cursor, result, rejected });
+}
+
+/** Rejected rows of an earlier sync, read again by the rules of today: onto what is served, without moving cursor or clocks. */
+async function replay(
+  deps: RefreshDeps,
+  sync: ReplayReference,
+  context: RefreshContext,
+  folder: string,
+): Promise<RefreshOutcome> {
+  const { landing, source, result, store } = await computeReplay(deps, sync, context, { folder, opened: true });
+  const left = await store(sync.sync);
+  const rejected: RejectedSummary = { count: 0, byCode: {} };
+  const { current } = context;
+  if (current?.identity === result.identity) {
+    const { version } = current;
+    const outcome: RefreshOutcome = { dataset: sync.dataset, sync: sync.sync, state: 'unchanged', version };
+    await deps.refreshes.finish(sync, outcome, { rejected, replayed: { ...left, version } });
+    return outcome;
+  }
+  return publish(deps, sync, context, { landing, cursor: source.cursor, result, rejected, replayed: left });
 }
 
 /** Too many rows were rejected: a person decides, and sees every one of them meanwhile (I4). */
@@ -101,10 +150,15 @@ async function publish(
   deps: RefreshDeps,
   sync: LandedSync,
   context: RefreshContext,
-  landing: LandingManifest,
-  result: NormalizeResult,
-  rejected: RejectedSummary,
+  made: {
+    landing: LandingManifest;
+    cursor: Cursor;
+    result: NormalizeResult;
+    rejected: RejectedSummary;
+    replayed?: Omit<ReplayedRows, 'version'>;
+  },
 ): Promise<RefreshOutcome> {
+  const { landing, cursor, result, rejected, replayed } = made;
   const { completed } = landing;
   const attempt = `${sync.attempt}-${randomBytes(6).toString('hex')}`;
   for (let version = (context.current?.version ?? 0) + 1; ; version++) {
@@ -130,68 +184,25 @@ async function publish(
       source: {
         connector: sync.connector,
         sync: sync.sync,
-        number: completed.number,
+        number: sync.number,
         files: completed.files,
         changedAt: sourceChangedAt(landing),
         ...(completed.warnings && { warnings: completed.warnings }),
       },
-      cursor: completed.cursor,
+      cursor,
       createdAt: new Date().toISOString(),
       traceparent: sync.traceparent,
     };
     const committed = await commitManifest(deps.store, manifest);
     if (committed.outcome === 'other') continue;
-    await deps.refreshes.publish(committed.manifest, keys.manifest(sync.datasetId, version), rejected);
+    await deps.refreshes.publish(
+      committed.manifest,
+      keys.manifest(sync.datasetId, version),
+      rejected,
+      replayed && { ...replayed, version },
+    );
     return { dataset: sync.dataset, sync: sync.sync, state: 'published', version };
   }
-}
-
-async function normalize(
-  deps: RefreshDeps,
-  sync: LandedSync,
-  context: RefreshContext,
-  landing: LocalLanding,
-  folder: string,
-): Promise<NormalizeResult> {
-  const { spec } = context.dataset;
-  const { completed } = landing.manifest;
-  let previous: Parameters<Tables['normalize']>[0]['previous'];
-  if (context.current && context.schema) {
-    const parquet = join(folder, 'previous.parquet');
-    await deps.store.download(context.current.parquetKey, parquet);
-    previous = { schema: context.schema, identity: context.current.identity, rows: context.current.rows, parquet };
-  }
-  const out = join(folder, OUT);
-  await mkdir(out);
-  return deps.tables.normalize({
-    parts: landing.rows,
-    columns: completed.columns,
-    files: completed.files,
-    lines: completed.lines,
-    rows: completed.rows,
-    readerRejected: completed.rejected,
-    mode: completed.mode,
-    scope: completed.scope,
-    operations: completed.operations,
-    reset: completed.reset,
-    ...(spec.columns && {
-      declared: spec.columns.map(({ name, type, title, required, blanks }) => ({
-        name,
-        type,
-        ...(title !== undefined && { title }),
-        ...(required !== undefined && { required }),
-        ...(blanks && { blanks }),
-      })),
-    }),
-    ...(spec.blanks && { blanks: spec.blanks }),
-    primaryKey: spec.primaryKey,
-    schemaPolicy: spec.schemaPolicy,
-    maxRejected: spec.guards.maxRejected,
-    maxShrink: spec.guards.maxShrink,
-    overrides: sync.overrides ?? [],
-    ...(previous && { previous }),
-    out,
-  });
 }
 
 /** The latest change that the source's files state, when any does. */

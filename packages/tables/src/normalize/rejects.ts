@@ -144,6 +144,7 @@ async function* rejects(
       const { field, code, message } = blamed;
       return {
         ...placeOf(input.lines, Number(position)),
+        row: Number(position),
         ...(field === undefined ? {} : { field }),
         code,
         message,

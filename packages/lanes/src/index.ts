@@ -1,0 +1,1 @@
+export { connectLanes, type Lanes } from './lanes.js';
