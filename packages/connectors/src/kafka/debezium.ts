@@ -33,10 +33,14 @@ export function decodeDebezium(): Decode {
     if (change === null) return { type: 'nothing' };
     if (!isObject(change) || typeof change.op !== 'string') return notAChange;
     const place = placeOf(change.source);
+    // Brokers may stamp messages in another order than they were written in; Debezium's own time does not know partitions.
+    const written = Number(cellText(change.ts_ms));
+    const at = written > 0 ? { at: written } : {};
     const row = (op: typeof OPERATIONS.put | typeof OPERATIONS.delete, cells: Cells): Decoded => ({
       type: 'row',
       op,
       cells,
+      ...at,
       ...(change.op === 'r' ? place : {}),
     });
     switch (change.op) {
@@ -58,7 +62,7 @@ export function decodeDebezium(): Decode {
         return cells.length > 0 ? row(OPERATIONS.delete, cells) : noKey;
       }
       case 't':
-        return { type: 'row', op: OPERATIONS.truncate, cells: [] };
+        return { type: 'row', op: OPERATIONS.truncate, cells: [], ...at };
       case 'm':
         return { type: 'nothing' };
       default:

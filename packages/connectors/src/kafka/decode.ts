@@ -4,9 +4,9 @@ import { isLosslessNumber, parse, stringify } from 'lossless-json';
 
 export type Operation = (typeof OPERATIONS)[keyof typeof OPERATIONS];
 
-/** What one message says. `snapshot` and `marker`: where it stands in a Debezium snapshot. */
+/** What one message says. Of Debezium: `at`, when it wrote the change, and where in a snapshot that stands. */
 export type Decoded =
-  | { type: 'row'; op: Operation; cells: Cells; snapshot?: boolean; marker?: 'first' | 'last' }
+  | { type: 'row'; op: Operation; cells: Cells; at?: number; snapshot?: boolean; marker?: 'first' | 'last' }
   | { type: 'rejected'; code: string; message: string; field?: string }
   | { type: 'nothing' };
 

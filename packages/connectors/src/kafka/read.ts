@@ -16,6 +16,7 @@ type Context = ReadContext<KafkaConfig>;
 
 // What a rejected row keeps of itself.
 const RAW_CHARS = 2000;
+const LONGEST_UTF8 = 4;
 
 /** Reads a topic from the cursor to its end of this moment. */
 export async function* readTopic(context: Context, topic: Topic): AsyncGenerator<SourceMessage> {
@@ -126,13 +127,13 @@ async function fill({ context, topic, spool, ranges, after }: Reading, rounds: R
   let bounded = false;
   const consumed = await topic.consume(ranges, async (partition, messages) => {
     const kept = messages.flatMap((message) => {
-      const incoming = incomingOf(message, decode);
+      const incoming = incomingOf(message, decode, lastAt.get(partition) ?? 0);
       if (!incoming) return [];
+      lastAt.set(partition, incoming.at);
       note(rounds, partition, incoming);
       return [incoming];
     });
     await spool.put(partition, kept);
-    lastAt.set(partition, Number(messages.at(-1)?.timestamp ?? 0));
     count += messages.length;
     // Half of a table must not be published, nor what lies behind a cut without all that lies before it.
     bounded = after !== undefined && count >= config.maxRecords && rounds.onlyStream();
@@ -145,11 +146,14 @@ async function fill({ context, topic, spool, ranges, after }: Reading, rounds: R
   return { ...consumed, bounded: bounded && rest, lastAt };
 }
 
-function incomingOf(message: KafkaMessage, decode: Decode): Incoming | undefined {
+/** `before`: the time of the message before, which one that cannot be read shares. */
+function incomingOf(message: KafkaMessage, decode: Decode, before: number): Incoming | undefined {
   const decoded = decode(message);
   if (decoded.type === 'nothing') return undefined;
-  const raw = decoded.type === 'rejected' ? (message.value ?? message.key)?.toString('utf8', 0, RAW_CHARS * 4) : '';
-  return { offset: message.offset, at: Number(message.timestamp), decoded, raw: (raw ?? '').slice(0, RAW_CHARS) };
+  const { offset, timestamp, value, key } = message;
+  if (decoded.type === 'row') return { offset, at: decoded.at ?? Number(timestamp), decoded, raw: '' };
+  const raw = (value ?? key)?.toString('utf8', 0, RAW_CHARS * LONGEST_UTF8) ?? '';
+  return { offset, at: before, decoded, raw: raw.slice(0, RAW_CHARS) };
 }
 
 function note(rounds: Rounds, partition: number, { offset, at, decoded }: Incoming): void {

@@ -2,7 +2,7 @@
 export interface Event {
   partition: number;
   offset: bigint;
-  /** Milliseconds, of Kafka. */
+  /** Milliseconds; grows over all partitions, in the order in which the changes were written. */
   at: number;
   kind: 'stream' | 'snapshot' | 'truncate';
   marker?: 'first' | 'last' | undefined;
