@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHttpConnector, createNetwork, type HttpConnector } from '../src/index.js';
 import { startServer, type TestServer } from './http-server.js';
 import { endOf, readOnce, rowsOf, typesOf } from './reading.js';
+import { startDns } from './servers/dns.js';
 
 const CSV = 'id,name\n1,a\n2,b\n';
 
@@ -127,6 +128,27 @@ describe('redirects', () => {
       await expect(read()).rejects.toMatchObject({ code: 'connector.address-refused' });
     },
   );
+});
+
+describe('names', () => {
+  test('that a redirect leads to are looked up and checked on every hop', async () => {
+    const dns = await startDns();
+    try {
+      dns.answers = { 'outer.test': [['127.0.0.1']], 'inner.test': [['10.0.0.1']] };
+      const network = createNetwork({ allowed: ['127.0.0.1'], resolve: dns.resolve });
+      const { port } = new URL(server.url);
+      server.handler = (request, response) =>
+        request.url === '/0'
+          ? response.writeHead(302, { location: `http://outer.test:${port}/1` }).end()
+          : response.writeHead(302, { location: `http://inner.test:${port}/2` }).end();
+      await expect(readOnce(connector, { url: `${server.url}/0` }, { network })).rejects.toMatchObject({
+        code: 'connector.address-refused',
+      });
+      expect(server.requests.map((request) => request.url)).toEqual(['/0', '/1']);
+    } finally {
+      await dns.close();
+    }
+  });
 });
 
 describe('addresses', () => {

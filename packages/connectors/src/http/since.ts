@@ -16,11 +16,23 @@ export function greater(a: string, b: string, config: SinceConfig): string {
 
 function compare(a: string, b: string, config: SinceConfig): number {
   if (NUMBER.test(a) && NUMBER.test(b)) return compareNumbers(a, b);
+  if (isSameStyle(a, b, config)) return a === b ? 0 : a > b ? 1 : -1;
   const [x, y] = [momentOf(a, config), momentOf(b, config)];
   // Times of one millisecond may still differ in the digits behind it.
   if (x !== undefined && y !== undefined && x.toMillis() !== y.toMillis()) return x.toMillis() - y.toMillis();
   return a === b ? 0 : a > b ? 1 : -1;
 }
+
+const DATE_TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?$/;
+
+/** Whether two times of day or date are written alike, so that their text is in order as they are: parsing each row's costs most of a read. */
+const isSameStyle = (a: string, b: string, { format = 'iso' }: SinceConfig): boolean =>
+  format === 'iso' &&
+  a.length === b.length &&
+  a.endsWith('Z') === b.endsWith('Z') &&
+  a[10] === b[10] &&
+  DATE_TIME.test(a) &&
+  DATE_TIME.test(b);
 
 function compareNumbers(a: string, b: string): number {
   const [x = '', xFraction = ''] = a.split('.');
