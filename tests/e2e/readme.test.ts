@@ -18,10 +18,14 @@ interface Ended {
 
 /** Runs `songhua` as a user would, in an empty folder with a state folder of its own. */
 function songhua(...args: string[]): Ended {
+  return songhuaWith({}, ...args);
+}
+
+function songhuaWith(env: Record<string, string>, ...args: string[]): Ended {
   const ended = spawnSync(process.execPath, [join(root, 'packages/cli/bin/songhua.js'), ...args], {
     cwd: folder,
     encoding: 'utf8',
-    env: { ...process.env, SONGHUA_HOME: home },
+    env: { ...process.env, SONGHUA_HOME: home, ...env },
     maxBuffer: 1 << 26,
   });
   return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
@@ -113,6 +117,48 @@ test('npx songhua in the checkout is this command line', () => {
   const shim = join(root, 'node_modules/.bin/songhua');
   const ended = spawnSync(shim, ['--help'], { encoding: 'utf8' });
   expect(ended).toMatchObject({ status: 0, stdout: expect.stringContaining('songhua') });
+});
+
+describe('credentials', () => {
+  const made = (): { id: string; key: string } =>
+    JSON.parse(songhua('keys', 'create', '--title', 'e2e', '--role', 'reviewer', '--json').stdout);
+
+  test('a key that is made works from anywhere until it is revoked', () => {
+    const { id, key } = made();
+    const api = JSON.parse(songhua('status', '--json').stdout).apiUrl as string;
+    const elsewhere = { SONGHUA_HOME: join(folder, 'elsewhere'), SONGHUA_API: api };
+    expect(songhuaWith({ ...elsewhere, SONGHUA_API_KEY: key }, 'whoami')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('reviewer'),
+    });
+    expect(songhuaWith(elsewhere, 'whoami')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/access\.missing.*SONGHUA_API_KEY/),
+    });
+    expect(songhua('keys', 'revoke', id).code).toBe(0);
+    expect(songhuaWith({ ...elsewhere, SONGHUA_API_KEY: key }, 'whoami')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/access\.invalid.*revoked/),
+    });
+  });
+
+  test('the operator key of the state folder is never sent to another system', () => {
+    const api = JSON.parse(songhua('status', '--json').stdout).apiUrl as string;
+    expect(songhuaWith({ SONGHUA_API: api }, 'keys', 'list')).toMatchObject({ code: 1 });
+  });
+
+  test('the audit log verifies with its count, against a head noted before, and not against one that never was', () => {
+    const head = songhua('audit', 'head').stdout.trim();
+    const verdict = JSON.parse(songhua('audit', 'verify', '--head', head, '--json').stdout);
+    expect(verdict).toMatchObject({ ok: true, bad: null });
+    expect(verdict.count).toBeGreaterThan(100);
+    const other = `1:${'0'.repeat(64)}`;
+    expect(songhua('audit', 'verify', '--head', other)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^row 1 /),
+    });
+    expect(songhua('audit', 'verify', '--head', 'now').code).toBe(2);
+  });
 });
 
 describe('wrong usage', () => {

@@ -50,7 +50,7 @@ export interface World {
 }
 
 const KEK = newKey('k1').trim();
-const TOKEN = 'the-internal-token-of-the-tests-'.padEnd(43, 'x');
+export const TOKEN = 'the-internal-token-of-the-tests-'.padEnd(43, 'x');
 /** For whom the tests call. */
 export const OPERATOR: Principal = { id: 'key:test', role: 'operator', department: null, actions: null };
 

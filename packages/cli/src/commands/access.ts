@@ -1,5 +1,5 @@
 import { type KeyMade, type KeyRequest, keyEntrySchema, keyMadeSchema } from '@songhua/contracts';
-import { apiKeyId, CREDENTIAL_ROLES, type CredentialRole, SonghuaError } from '@songhua/domain';
+import { apiKeyId, CREDENTIAL_ROLES, type CredentialRole, newApiKey, SonghuaError } from '@songhua/domain';
 import { readOperatorKey, replaceOperatorKey, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -79,6 +79,16 @@ function addKeyCommands(keys: Command): void {
               ]),
             ),
           );
+        return undefined;
+      }),
+    );
+
+  keys
+    .command('new')
+    .description('print a key of the right form, for the first operator of a cluster; no system is asked')
+    .action(
+      action(async () => {
+        console.log(newApiKey().key);
         return undefined;
       }),
     );
