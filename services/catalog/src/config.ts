@@ -21,6 +21,8 @@ export const configSchema = z.object({
   ...sections.objectStore.shape,
   ...sections.database.shape,
   ...sections.files.shape,
+  ...sections.temporal.shape,
+  ...sections.lanes.shape,
   SONGHUA_CONNECTOR_URL: z.url(),
   ...sections.internal.shape,
   /** Bearer tokens of this issuer are accepted; unset: API keys only. To the letter as its tokens write it. */

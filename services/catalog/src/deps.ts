@@ -1,4 +1,5 @@
 import type { Catalog } from '@songhua/catalog';
+import type { Lanes } from '@songhua/lanes';
 import type { ObjectStore } from '@songhua/object-store';
 import type { Logger, Registry } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
@@ -20,6 +21,7 @@ export interface Deps {
   renders: Renders;
   feed: Feed;
   connectors: Upstream;
+  lanes: Lanes;
   authenticate: Authenticate;
   refusals: Refusals;
   anchors: Anchors;

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
+import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import type { RunningService, ServiceContext } from '@songhua/runtime';
@@ -28,6 +29,7 @@ const THREADS = 1;
 export async function startCatalogService(
   config: CatalogConfig,
   { logger, metrics }: Omit<ServiceContext, 'fail'>,
+  connect: typeof connectLanes = connectLanes,
 ): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
   const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
   mkdirSync(tempDirectory, { recursive: true });
@@ -69,6 +71,11 @@ export async function startCatalogService(
     relay.wake();
     feed.wake();
   });
+  const lanes = connect({
+    address: config.SONGHUA_TEMPORAL_ADDRESS,
+    namespace: config.SONGHUA_TEMPORAL_NAMESPACE,
+    lanes: config.SONGHUA_REFRESH_LANES,
+  });
   const now = (): Date => new Date();
   const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
   const { SONGHUA_OIDC_ISSUER: issuer, SONGHUA_DEV_ISSUER_KEYS: keysFile } = config;
@@ -79,6 +86,7 @@ export async function startCatalogService(
     cache,
     renders,
     feed,
+    lanes,
     connectors: createUpstream(config.SONGHUA_CONNECTOR_URL, config.SONGHUA_INTERNAL_TOKEN),
     authenticate: createAuthenticate({
       access: catalog.access,
@@ -104,6 +112,7 @@ export async function startCatalogService(
       await anchors.close();
       await unlisten();
       await relay.close();
+      await lanes.close();
       await producer.close();
       await (await engine)?.close();
       await catalog.close();

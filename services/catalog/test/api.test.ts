@@ -144,7 +144,7 @@ test('a secret given to a connector is never shown again', async () => {
   for (const path of ['/api/v1/connectors', '/api/v1/connectors/gamma-files']) {
     const text = await (await get(path)).text();
     expect(text).toContain('token');
-    expect(text).not.toContain('canary-secret');
+    expect(text).not.toContain('sealed1.k.canary.secret');
   }
 });
 

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Catalog, createCatalog } from '@songhua/catalog';
 import { createTestDatabase } from '@songhua/catalog/testing';
-import type { KeyRequest } from '@songhua/contracts';
+import type { KeyRequest, LandedSync } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
+import type { Lanes } from '@songhua/lanes';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
 import { createLogger, createMetrics } from '@songhua/runtime';
 import { configSchema, startCatalogService } from '../src/index.js';
@@ -29,6 +30,8 @@ export interface Harness {
     asked: { path: string; body: unknown; headers?: IncomingHttpHeaders }[];
     answer: { status: number; body: unknown };
   };
+  /** What the lanes were handed; no worker answers here, so a forecast is always of nothing. */
+  dispatched: LandedSync[];
   tempDirectory: string;
   /** Another replica on the same database and bucket. */
   replica(): Promise<{ url: string; stop(): Promise<void> }>;
@@ -65,12 +68,26 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
   const catalog = createCatalog({ databaseUrl: database.url, poolSize: 8 });
   const connector: Harness['connector'] = { asked: [], answer: { status: 200, body: {} } };
   const behind = await standIn(connector);
+  const dispatched: LandedSync[] = [];
+  const lanes: Lanes = {
+    dispatch: async (sync) => void dispatched.push(sync),
+    forecast: async () => ({
+      asked: 0,
+      passing: 0,
+      failing: [],
+      unreadable: [],
+      changes: { added: 0, changed: 0, removed: 0 },
+    }),
+    ping: async () => undefined,
+    close: async () => undefined,
+  };
 
   const start = async (name: string): Promise<{ url: string; routes: Routes; stop(): Promise<void> }> => {
     const service = await startCatalogService(
       configSchema.parse({
         ...s3,
         SONGHUA_KAFKA_BROKERS: variable('SONGHUA_TEST_KAFKA_BROKERS'),
+        SONGHUA_TEMPORAL_ADDRESS: 'unused',
         SONGHUA_INTERNAL_TOKEN: INTERNAL_TOKEN,
         SONGHUA_DATABASE_URL: database.url,
         SONGHUA_TEMP_DIR: join(tempDirectory, name),
@@ -80,6 +97,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
         ...env,
       }),
       { logger: createLogger('catalog-test'), metrics: createMetrics('catalog-test') },
+      () => lanes,
     );
     return { url: `http://127.0.0.1:${service.port}`, routes: service.routes, stop: service.stop };
   };
@@ -99,6 +117,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
     catalog,
     store,
     connector,
+    dispatched,
     tempDirectory,
     async replica() {
       const other = await start(`replica-${others.size}`);

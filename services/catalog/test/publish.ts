@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { VersionDetail } from '@songhua/catalog';
+import type { RejectedSummary, VersionDetail } from '@songhua/catalog';
 import { keys, type LandedSync, type Manifest, type Resource } from '@songhua/contracts';
 import { commitManifest, uploadVerified } from '@songhua/object-store';
 import { createTables } from '@songhua/tables';
@@ -46,7 +46,7 @@ export const connector = (name: string): Extract<Resource, { kind: 'Connector' }
     kind: 'file',
     mode: 'full',
     config: { path: 'a.csv' },
-    secrets: { token: { value: 'canary-secret' } },
+    secrets: { token: { value: 'sealed1.k.canary.secret' } },
   },
 });
 
@@ -58,7 +58,12 @@ export async function register({ catalog }: Harness, name: string): Promise<void
 }
 
 /** Publishes rows `id,name` as the refresh service would: normalize, upload verified, manifest, one transaction. */
-export async function publishRows(harness: Harness, name: string, rows: [number, string][]): Promise<Manifest> {
+export async function publishRows(
+  harness: Harness,
+  name: string,
+  rows: [number, string][],
+  rejected: RejectedSummary = { count: 0, byCode: {} },
+): Promise<Manifest> {
   const { catalog, store } = harness;
   const [record] = await catalog.connectors.list({ names: [`${name}-files`] });
   if (!record) throw new Error(`${name} is not registered`);
@@ -131,7 +136,7 @@ export async function publishRows(harness: Harness, name: string, rows: [number,
       traceparent,
     };
     await commitManifest(store, manifest);
-    await catalog.refreshes.publish(manifest, keys.manifest(sync.datasetId, version), { count: 0, byCode: {} });
+    await catalog.refreshes.publish(manifest, keys.manifest(sync.datasetId, version), rejected);
     return manifest;
   } finally {
     await tables.close();

@@ -1,13 +1,11 @@
 import type { LandedSync, RefreshActivities, RefreshOutcome, ReplayActivities } from '@songhua/contracts';
-import { type Reason, reasonOf } from '@songhua/domain';
+import { isHold, type Reason, reasonOf } from '@songhua/domain';
 import { type Logger, traceIdOf } from '@songhua/runtime';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { forecastReplay } from './forecast.js';
 import { type RefreshDeps, refreshDataset } from './refresh-dataset.js';
 
 const BEAT_MS = 2_000;
-// What a person must decide before the refresh may go on; the last good version stays served meanwhile (I2).
-const HELD = /^(guard\.|schema\.changed$)/;
 
 export interface RefreshMetrics {
   outcome(state: string, code: string, seconds: number): void;
@@ -21,7 +19,7 @@ export function createActivities(
     const outcome: RefreshOutcome = {
       dataset: sync.dataset,
       sync: sync.sync,
-      state: HELD.test(reason.code) ? 'held' : 'failed',
+      state: isHold(reason.code) ? 'held' : 'failed',
       reason,
     };
     await deps.refreshes.finish(sync, outcome, {});

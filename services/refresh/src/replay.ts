@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { RefreshContext, ReplayedRows, ReplayRepository, ReplaySource } from '@songhua/catalog';
+import {
+  assertReplayable,
+  type RefreshContext,
+  type ReplayedRows,
+  type ReplayRepository,
+  type ReplaySource,
+} from '@songhua/catalog';
 import {
   keys,
   type LandingManifest,
@@ -11,7 +17,6 @@ import {
   type ReplayForecast,
   type ReplayReference,
 } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
 import type { NormalizeResult, Tables } from '@songhua/tables';
 import { createTally } from './groups.js';
@@ -34,25 +39,6 @@ export interface Replay {
   forecast: ReplayForecast;
   /** Stores what left the quarantine and what is still in it. `replay`: the sync that does it. */
   store(replay: string): Promise<Omit<ReplayedRows, 'version'>>;
-}
-
-const PROBLEMS: Record<NonNullable<ReplaySource['problem']>, string> = {
-  missing: 'no rejected rows of it are kept; see "songhua quarantine list"',
-  unpublished: 'its refresh was not published; decide its hold, or run the sync again',
-  busy: 'a sync of its connector has not ended yet; try again when it has',
-  outdated:
-    'a later read of the source has been published, which these rows could undo; read everything anew with "songhua sync NAME --full"',
-  retired: 'its connector is retired',
-};
-
-/** Throws `replay.<problem>` unless the rejected rows of `sync` can be replayed. */
-export function assertReplayable(sync: string, source: ReplaySource | undefined): ReplaySource {
-  const problem = source ? source.problem : 'missing';
-  if (source && problem === null) return source;
-  const code = problem ?? 'missing';
-  throw new SonghuaError(`replay.${code}`, `rejected rows of sync ${sync} cannot be replayed: ${PROBLEMS[code]}`, {
-    actor: 'department',
-  });
 }
 
 /**

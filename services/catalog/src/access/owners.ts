@@ -41,6 +41,7 @@ export const owned = {
   dataset: inPath('dataset', 'dataset'),
   sync: inPath('sync', 'sync'),
   quarantine: inPath('sync', 'quarantine'),
+  hold: inPath('sync', 'hold'),
   request: inPath('request', 'request'),
 
   /** The body of "run now". */

@@ -13,9 +13,12 @@ import { devIssuerRoutes } from '../routes/dev-issuer.js';
 import { estateRoutes } from '../routes/estate.js';
 import { feedRoutes } from '../routes/feed.js';
 import { forwardRoutes } from '../routes/forward.js';
+import { holdRoutes } from '../routes/holds.js';
 import { keyRoutes } from '../routes/keys.js';
+import { noticeRoutes } from '../routes/notices.js';
 import { opsRoutes } from '../routes/ops.js';
 import { quarantineRoutes } from '../routes/quarantine.js';
+import { replayRoutes } from '../routes/replays.js';
 import { resourceRoutes } from '../routes/resources.js';
 import { revisionRoutes } from '../routes/revisions.js';
 import { rowRoutes } from '../routes/rows.js';
@@ -39,7 +42,10 @@ const ROUTES: Routes[] = [
   feedRoutes,
   estateRoutes,
   syncRoutes,
+  holdRoutes,
   quarantineRoutes,
+  replayRoutes,
+  noticeRoutes,
   applyRoutes,
   resourceRoutes,
   revisionRoutes,

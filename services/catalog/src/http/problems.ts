@@ -10,6 +10,10 @@ const STATUS: Record<string, number> = {
   'name.invalid': 400,
   'rows.unknown-column': 400,
   'version.conflict': 409,
+  'hold.ended': 409,
+  'replay.busy': 409,
+  'replay.outdated': 409,
+  'replay.missing': 404,
   'resource.conflict': 409,
   'resource.in-use': 409,
 };

@@ -118,6 +118,18 @@ export const connectorEntry = z.object({
   config: z.record(z.string(), z.unknown()),
   schedule: z.object({ cron: z.string(), timezone: z.string() }).optional(),
   secrets: z.array(z.string()).describe('names only; values are never shown again'),
+  health: z
+    .object({
+      failures: z.int().describe('in a row'),
+      failingSince: time,
+      reason,
+      nextAttemptAt: time.nullable().describe('until then its schedule leaves it alone'),
+      rateLimited: z.boolean(),
+      skipped: z.int().describe('slots of its schedule that were passed over meanwhile'),
+      skippedSlot: z.string().nullable(),
+    })
+    .nullable()
+    .describe('null while it fares well'),
 });
 
 export const syncEntry = z.object({
@@ -160,5 +172,19 @@ export const quarantineEntry = z.object({
   connector: z.string(),
   count: z.int(),
   byCode: z.record(z.string(), z.int()),
+  groups: z
+    .array(
+      z.object({
+        code: z.string(),
+        field: z.string().optional(),
+        count: z.int(),
+        replayable: z.int().describe('rows that are kept whole, so that a changed rule can let them pass'),
+        message: z.string(),
+      }),
+    )
+    .describe('what is wrong, with the message of the first row'),
+  replays: z
+    .array(z.object({ sync: z.string(), count: z.int(), version: z.int().nullable(), by: z.string(), at: z.string() }))
+    .describe('rows that left the quarantine since, and the versions that have them'),
   recordedAt: time,
 });

@@ -1,4 +1,4 @@
-import type { ConnectorRecord } from '@songhua/catalog';
+import type { Catalog, ConnectorHealth, ConnectorRecord } from '@songhua/catalog';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
@@ -6,13 +6,22 @@ import { unknown } from '../http/problems.js';
 import { connectorEntry, groups, name, named } from '../http/schemas.js';
 
 /** A connector as anybody may see it: of its secrets only the names. */
-function shown({ spec, ...connector }: ConnectorRecord): z.infer<typeof connectorEntry> {
+function shown(
+  { spec, ...connector }: ConnectorRecord,
+  health: ConnectorHealth | undefined,
+): z.infer<typeof connectorEntry> {
   return {
     ...connector,
     config: spec.config,
     ...(spec.schedule && { schedule: spec.schedule }),
     secrets: Object.keys(spec.secrets),
+    health: health ?? null,
   };
+}
+
+async function withHealth(catalog: Catalog, connectors: ConnectorRecord[]): Promise<z.infer<typeof connectorEntry>[]> {
+  const health = await catalog.health.of(connectors.map(({ id }) => id));
+  return connectors.map((connector) => shown(connector, health.get(connector.id)));
 }
 
 export const estateRoutes: Routes = (app, { catalog }) => {
@@ -43,7 +52,7 @@ export const estateRoutes: Routes = (app, { catalog }) => {
         response: { 200: z.object({ items: z.array(connectorEntry) }) },
       },
     },
-    async ({ department }) => ({ items: (await catalog.connectors.list({ department })).map(shown) }),
+    async ({ department }) => ({ items: await withHealth(catalog, await catalog.connectors.list({ department })) }),
   );
   app.get(
     '/api/v1/connectors/:name',
@@ -54,7 +63,8 @@ export const estateRoutes: Routes = (app, { catalog }) => {
     async ({ params }) => {
       const connector = await catalog.connectors.get(params.name);
       if (!connector) throw unknown('connector', `no connector is named ${params.name}; see /api/v1/connectors`);
-      return shown(connector);
+      const [entry] = await withHealth(catalog, [connector]);
+      return entry as z.infer<typeof connectorEntry>;
     },
   );
 };

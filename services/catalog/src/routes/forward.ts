@@ -87,6 +87,18 @@ export const forwardRoutes: Routes = (app, { connectors }) => {
     },
     async (request, reply) => forward(request, reply, 'DELETE', `/connectors/${request.params.name}`),
   );
+  app.post(
+    '/api/v1/secrets::rotate',
+    {
+      config: { access: 'key.manage' },
+      schema: {
+        tags,
+        summary: 'Seal every stored secret under the newest key; can be repeated',
+        response: { 200: z.object({ key: z.string(), secrets: z.int(), rewrapped: z.int() }) },
+      },
+    },
+    async (request, reply) => forward(request, reply, 'POST', '/secrets:rotate', {}),
+  );
   app.get(
     '/api/v1/connectors::kinds',
     {

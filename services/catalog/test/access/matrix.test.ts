@@ -117,6 +117,9 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
   'POST /api/v1/keys': () => ({ title: 'made by the matrix', role: 'portal' }),
   'POST /api/v1/keys:rotate': (_things, spare) => ({ id: spare }),
   'POST /api/v1/audit:verify': () => ({}),
+  'POST /api/v1/secrets:rotate': () => ({}),
+  'POST /api/v1/holds/{id}:decide': () => ({ approve: true, reason: 'the matrix asks' }),
+  'POST /api/v1/quarantine/{sync}:replay': () => ({ dryRun: true }),
 };
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 
@@ -134,7 +137,7 @@ function pathOf({ url, department }: DeclaredRoute, things: Things, spare: strin
     other: '2',
     file: 'data.parquet',
     id: url.startsWith('/api/v1/keys') ? spare : things.sync,
-    sync: things.sync,
+    sync: url.endsWith('::replay') ? things.replayable : things.sync,
     request: things.request,
   };
   const path = url.replace(PARAMETER, (_, param?: string) => {

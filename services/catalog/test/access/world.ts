@@ -11,6 +11,8 @@ export interface Things {
   dataset: string;
   connector: string;
   sync: string;
+  /** A published sync with rejected rows. */
+  replayable: string;
   request: string;
   /** Its dataset and connector. */
   resources: [Of<'Dataset'>, Of<'Connector'>];
@@ -56,10 +58,14 @@ export async function createThings({ catalog, ...harness }: Harness, department:
   );
   await catalog.connectors.apply([connector], { name: 'test', mayApprove: true });
   await publishRows({ catalog, ...harness }, dataset.metadata.name, [[1, 'a']]);
-  await publishRows({ catalog, ...harness }, dataset.metadata.name, [[1, 'b']]);
+  const rejected = { count: 1, byCode: { 'cell.type': 1 }, key: `quarantine/${department}` };
+  const { source } = await publishRows({ catalog, ...harness }, dataset.metadata.name, [[1, 'b']], rejected);
 
   const [record] = await catalog.connectors.list({ names: [connector.metadata.name] });
   if (!record) throw new Error('the connector is not there');
+  const by = { author: 'test', reason: 'it failed' };
+  await catalog.connectors.step(record.name, { type: 'suspend' }, by);
+  await catalog.connectors.step(record.name, { type: 'resume' }, by);
   const request = `${department}-request`;
   const [sync] = await catalog.syncs.enqueue([
     { connector: record, slot: `request:${request}`, full: false, traceparent: TRACEPARENT },
@@ -80,6 +86,7 @@ export async function createThings({ catalog, ...harness }: Harness, department:
     dataset: dataset.metadata.name,
     connector: connector.metadata.name,
     sync: sync.id,
+    replayable: source.sync,
     request,
     resources,
   };

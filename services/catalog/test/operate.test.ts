@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { keys, type LandedSync } from '@songhua/contracts';
+import { createThings, type Things } from './access/world.js';
+import { type Harness, startHarness } from './harness.js';
+
+let harness: Harness;
+let things: Things;
+beforeAll(async () => {
+  harness = await startHarness();
+  things = await createThings(harness, 'education');
+}, 60_000);
+afterAll(() => harness?.stop());
+
+async function post<T = Record<string, unknown>>(
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = harness.operator,
+): Promise<{ status: number; body: T }> {
+  const response = await fetch(new URL(path, harness.url), {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as T };
+}
+
+test('an approved hold goes back to its lane with what it may pass, under the name of who decided', async () => {
+  const reviewer = await harness.credentials({ role: 'reviewer' });
+  const path = `/api/v1/holds/${things.sync}:decide`;
+  expect(await post(path, { approve: true, reason: '' }, reviewer)).toMatchObject({ status: 400 });
+  const answer = await post(path, { approve: true, reason: '学校停办 the school closed' }, reviewer);
+  expect(answer).toEqual({
+    status: 202,
+    body: { sync: things.sync, dataset: things.dataset, approved: true, refresh: 'held' },
+  });
+  const [landed] = harness.dispatched as [LandedSync];
+  expect(landed).toMatchObject({ sync: things.sync, attempt: 1, overrides: ['rejected'] });
+  expect(landed.manifest).toBe(keys.landingManifest(landed.datasetId, things.sync, 1));
+  const [row] = await harness.catalog.audit.list({ action: 'hold.approve', limit: 1 });
+  expect(row).toMatchObject({
+    actor: expect.stringMatching(/^key:/),
+    subject: `Dataset/${things.dataset}`,
+    detail: { sync: things.sync, code: 'guard.rejected', reason: '学校停办 the school closed' },
+  });
+});
+
+test('a rejected hold has ended, and what has ended is not decided', async () => {
+  const path = `/api/v1/holds/${things.sync}:decide`;
+  expect(await post(path, { approve: false, reason: 'the file is cut' })).toMatchObject({
+    status: 202,
+    body: { refresh: 'failed', approved: false },
+  });
+  expect(await post(path, { approve: true, reason: 'no, it is not' })).toMatchObject({
+    status: 409,
+    body: { code: 'hold.ended' },
+  });
+  expect(await post('/api/v1/holds/sy_nobody:decide', { approve: true, reason: 'x' })).toMatchObject({ status: 404 });
+});
+
+test('a replay is handed to the lane as rows of the sync that they were rejected of, once at a time', async () => {
+  const path = `/api/v1/quarantine/${things.replayable}:replay`;
+  expect(await post(path, { dryRun: true })).toMatchObject({ status: 200, body: { dataset: things.dataset } });
+  const before = harness.dispatched.length;
+  const answer = await post<{ sync: string }>(path, { codes: ['cell.type'] });
+  expect(answer).toMatchObject({ status: 202, body: { of: things.replayable, dataset: things.dataset } });
+  const landed = harness.dispatched[before] as LandedSync;
+  expect(landed).toMatchObject({
+    sync: answer.body.sync,
+    replay: { sync: things.replayable, codes: ['cell.type'] },
+    manifest: keys.landingManifest(landed.datasetId, things.replayable, 1),
+  });
+  expect(await post(path, {})).toMatchObject({ status: 409, body: { code: 'replay.busy' } });
+  expect(await post(`/api/v1/quarantine/${things.sync}:replay`, {})).toMatchObject({
+    status: 404,
+    body: { code: 'replay.missing' },
+  });
+});
