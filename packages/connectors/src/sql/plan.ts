@@ -17,6 +17,10 @@ export function kindOfRead(context: ReadContext<SqlReading>, known: SqlCursor | 
     );
   if (mode === 'append' && config.softDelete)
     throw invalid('softDelete means that rows go away, which mode append never lets them; use mode merge');
+  if (mode === 'append' && context.primaryKey.length === 0 && saysNotWhen(config))
+    throw invalid(
+      'without a primary key rows are told apart by what they say, so the cursor column must be among the columns in mode append; add it there, or give the dataset a primaryKey',
+    );
   if (range !== undefined) {
     if (config.cursor === undefined) throw invalid('a range needs a cursor; name one in the config as cursor.column');
     return 'range';
@@ -26,6 +30,10 @@ export function kindOfRead(context: ReadContext<SqlReading>, known: SqlCursor | 
   const due = fullEvery !== undefined && now.getTime() - Date.parse(known.fullAt) >= durationMs(fullEvery);
   return due ? 'all' : 'part';
 }
+
+/** Whether rows of different moments may read the same. */
+const saysNotWhen = ({ cursor, columns }: SqlReading): boolean =>
+  cursor !== undefined && columns !== undefined && !columns.includes(cursor.column);
 
 export const isIncremental = ({ mode, config }: ReadContext<SqlReading>): boolean =>
   (mode === 'append' || mode === 'merge') && config.cursor !== undefined;
