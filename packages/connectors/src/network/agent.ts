@@ -13,6 +13,11 @@ export interface AgentOptions {
 // As many as the clients of object stores open by themselves.
 const MAX_SOCKETS = 8;
 
+// A server that sends nothing for this long is hanging; a whole read has its own, longer limit.
+const SILENCE_MS = 30_000;
+
+const silent = (): Error => Object.assign(new Error(`no byte for ${SILENCE_MS / 1000} s`), { code: 'ETIMEDOUT' });
+
 type Opened = (error: Error | null, socket?: Duplex) => void;
 
 /** An agent for libraries that bring their own HTTP client: every connection is made through `network`. */
@@ -26,7 +31,10 @@ export function createAgent(network: Network, { tls, ca }: AgentOptions): HttpAg
         ? network.connectTls({ ...target, ...(ca === undefined ? {} : { ca }) })
         : network.connect(target);
       socket.then(
-        (connected) => opened(null, connected),
+        (connected) => {
+          connected.setTimeout(SILENCE_MS, () => connected.destroy(silent()));
+          opened(null, connected);
+        },
         (error: Error) => opened(error),
       );
     },

@@ -1,22 +1,19 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import { rootCertificates } from 'node:tls';
 import { type ReadContext, sourceError, spool, throwIfAborted } from '@songhua/connector-sdk';
 import { codeOf } from '@songhua/domain';
 import { type BucketItem, Client } from 'minio';
-import { connectError } from '../network/index.js';
+import { connectError, createAgent } from '../network/index.js';
 import { fixedFolder, matcher, type RemoteFile, type RemoteFiles } from '../remote-files/index.js';
 import type { S3Config } from './s3.js';
-
-// A server that sends nothing for this long is hanging; the whole read has its own, longer limit.
-const SILENCE_MS = 30_000;
 
 /** The objects of a bucket that the config's path names. Opens no connection until the first call. */
 export function openBucket(context: ReadContext<S3Config>): RemoteFiles {
   const { config, network, signal, limits } = context;
   const url = new URL(config.endpoint);
   network.check(url.hostname);
-  const agent = agentFor(context, url.protocol === 'https:');
+  const agent = createAgent(network, {
+    tls: url.protocol === 'https:',
+    ...(config.ca === undefined ? {} : { ca: config.ca }),
+  });
   const client = new Client({
     endPoint: url.hostname,
     ...(url.port === '' ? {} : { port: Number(url.port) }),
@@ -57,16 +54,6 @@ export function openBucket(context: ReadContext<S3Config>): RemoteFiles {
       agent.destroy();
     },
   };
-}
-
-function agentFor({ config, network }: ReadContext<S3Config>, secure: boolean): HttpAgent {
-  const options = { keepAlive: true, maxSockets: 4, timeout: SILENCE_MS, lookup: network.lookup };
-  if (!secure) return new HttpAgent(options);
-  return new HttpsAgent({
-    ...options,
-    minVersion: 'TLSv1.2',
-    ...(config.ca === undefined ? {} : { ca: [...rootCertificates, config.ca] }),
-  });
 }
 
 const credentialsOf = ({ accessKey, secretKey }: Record<string, string>) =>
