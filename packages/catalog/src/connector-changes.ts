@@ -101,7 +101,7 @@ export function applyConnectors(
       const exists = found.id !== null && !found.deleted;
       const now = exists ? lifeOf(found) : NEW_CONNECTOR;
       const base = exists ? baseOf(found, author) : null;
-      const kept = keepSecrets(resource, base?.secrets ?? {}, found.revision + 1);
+      const kept = keepSecrets(resource, base, found.revision + 1);
       const entry =
         revisionOf(kept.resource, base, found, { ...options, also: kept.given }) ??
         // Somebody who may approve states it as it is: that is an approval.
@@ -209,7 +209,13 @@ const unchangedEntry = ({ metadata, spec }: ConnectorResource, { revision }: New
  * Takes the values of secrets out of a resource, so that no revision holds one. `secrets` says in which revision each was given; one that
  * is said to be stored is the one that the base has.
  */
-function keepSecrets(resource: ConnectorResource, before: Record<string, number>, revision: number) {
+function keepSecrets(
+  resource: ConnectorResource,
+  base: { spec: unknown; secrets: Record<string, number> } | null,
+  revision: number,
+) {
+  const before = base?.secrets ?? {};
+  const referred = (base?.spec as ConnectorResource['spec'] | undefined)?.secrets ?? {};
   const secrets: Record<string, number> = {};
   const values: [string, string][] = [];
   const given: Difference[] = [];
@@ -217,7 +223,8 @@ function keepSecrets(resource: ConnectorResource, before: Record<string, number>
     if ('value' in reference) {
       secrets[name] = revision;
       values.push([name, reference.value]);
-      if (before[name] !== undefined) given.push({ path: `spec.secrets.${name}`, after: { value: '(new)' } });
+      // The reference alone is as it was; also when its value was never given.
+      if ('stored' in (referred[name] ?? {})) given.push({ path: `spec.secrets.${name}`, after: { value: '(new)' } });
       return [name, { stored: true }] as const;
     }
     if ('stored' in reference && before[name] !== undefined) secrets[name] = before[name];

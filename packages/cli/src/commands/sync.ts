@@ -69,6 +69,9 @@ export function addSyncCommands(program: Command): void {
             ...(o.all && { all: true }),
           };
           const accepted: SyncAccepted = await api.post('/api/v1/syncs', body, syncAcceptedSchema);
+          for (const { connector, message } of accepted.skipped ?? [])
+            process.stderr.write(`${connector} was not started: ${message}\n`);
+          if (accepted.syncs.length === 0 && accepted.skipped) return EXIT.failed;
           if (!o.wait) {
             if (o.json) printJson(accepted);
             else

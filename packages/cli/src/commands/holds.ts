@@ -1,0 +1,78 @@
+import { SonghuaError } from '@songhua/domain';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { action, EXIT } from '../exit.js';
+import { followRefresh, refreshOf, told } from '../follow-refresh.js';
+import { printJson, table } from '../format.js';
+import { connect } from './connection.js';
+
+const held = z.looseObject({
+  id: z.string(),
+  dataset: z.string(),
+  refresh: z.looseObject({ reason: z.looseObject({ code: z.string(), message: z.string() }).nullable() }).nullable(),
+});
+const decided = z.looseObject({ sync: z.string(), dataset: z.string(), refresh: z.string() });
+
+/** `holds list`, `holds show` and `holds decide`. */
+export function addHoldCommands(program: Command): void {
+  const holds = program.command('holds').description('refreshes that wait for a person / 待决');
+  holds
+    .command('list')
+    .option('--department <name>')
+    .option('--json')
+    .action(
+      action(async (o: { department?: string; json?: boolean }) => {
+        const { api } = await connect();
+        const query = o.department === undefined ? '' : `?department=${encodeURIComponent(o.department)}`;
+        const found = await api.get(`/api/v1/holds${query}`, z.looseObject({ items: z.array(held) }));
+        if (o.json) printJson(found);
+        else
+          console.log(
+            table(
+              ['sync', 'dataset', 'code', 'why'],
+              found.items.map(({ id, dataset, refresh }) => [
+                id,
+                dataset,
+                refresh?.reason?.code ?? '',
+                refresh?.reason?.message ?? '',
+              ]),
+            ),
+          );
+        return undefined;
+      }),
+    );
+  holds.command('show <sync>').action(
+    action(async (sync: string) => {
+      const { api } = await connect();
+      console.log(JSON.stringify(await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown()), null, 2));
+      return undefined;
+    }),
+  );
+  holds
+    .command('decide <sync>')
+    .description('let a held refresh pass, or end it; what is approved is followed to its end')
+    .option('--approve', 'publish it')
+    .option('--reject', 'end it; the version before stays')
+    .requiredOption('--reason <text>', 'why; kept in the audit log')
+    .option('--json')
+    .action(
+      action(async (sync: string, o: { approve?: boolean; reject?: boolean; reason: string; json?: boolean }) => {
+        if (o.approve === o.reject)
+          throw new SonghuaError('usage.decision', 'say either --approve or --reject', { actor: 'operator' });
+        const { api } = await connect();
+        const path = `/api/v1/holds/${encodeURIComponent(sync)}`;
+        const before = await refreshOf(api, sync);
+        const result = await api.post(`${path}:decide`, { approve: o.approve === true, reason: o.reason }, decided);
+        if (o.reject) {
+          if (o.json) printJson(result);
+          else console.log(`${result.dataset}: rejected, the version before stays`);
+          return EXIT.done;
+        }
+        const refresh = await followRefresh(api, sync, before?.startedAt);
+        const { line, exit } = told(refresh);
+        if (o.json) printJson({ ...result, refresh });
+        else console.log(`${result.dataset}: ${line}`);
+        return exit;
+      }),
+    );
+}
