@@ -5,6 +5,7 @@ import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
 import { createHealthRepository, createNoticeRepository } from './health.js';
 import { createHoldRepository, createReplayRepository } from './holds.js';
+import { createIngestRepository } from './ingests.js';
 import { listen } from './listen.js';
 import { createRefreshRepository } from './refreshes.js';
 import { createResourceRepository } from './resources.js';
@@ -24,6 +25,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     health: createHealthRepository(database),
     notices: createNoticeRepository(database),
     secrets: createSecretRepository(database),
+    ingests: createIngestRepository(database),
     holds: createHoldRepository(database),
     replays: createReplayRepository(database),
     access: createAccessRepository(database),

@@ -28,6 +28,7 @@ import type {
 } from '@songhua/domain';
 import type { AccessRepository, AuditRepository } from './access-types.js';
 import type { ConnectorApplyOptions } from './connector-changes.js';
+import type { IngestRepository } from './ingests.js';
 import type {
   HealthRepository,
   HoldRepository,
@@ -370,6 +371,7 @@ export interface Catalog {
   health: HealthRepository;
   notices: NoticeRepository;
   secrets: SecretRepository;
+  ingests: IngestRepository;
   holds: HoldRepository;
   replays: ReplayRepository;
   access: AccessRepository;

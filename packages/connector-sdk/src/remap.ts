@@ -7,9 +7,10 @@ const LF_BYTES = Buffer.from('\n');
 
 /**
  * Rewrites whole rows of canonical CSV (comma, `"`, LF, no header) so that output column `i` is input cell `mapping[i]`, or empty
- * for -1. Cells keep their bytes, quotes included.
+ * for -1; before them `first`, which needs no quotes. Cells keep their bytes, quotes included.
  */
-export function remapCsv(csv: Buffer, mapping: number[]): Buffer {
+export function remapCsv(csv: Buffer, mapping: number[], first?: string): Buffer {
+  const before = first === undefined ? undefined : Buffer.from(`${first},`);
   const out: Buffer[] = [];
   let cells: Buffer[] = [];
   let start = 0;
@@ -22,6 +23,7 @@ export function remapCsv(csv: Buffer, mapping: number[]): Buffer {
       cells.push(csv.subarray(start, at));
       start = at + 1;
       if (byte === COMMA) continue;
+      if (before) out.push(before);
       mapping.forEach((cell, index) => {
         if (index > 0) out.push(COMMA_BYTES);
         out.push(cells[cell] ?? NOTHING);

@@ -45,6 +45,25 @@ export interface ReadContext<Config> {
   range?: SyncRange;
   /** The only way to other machines. */
   network: Network;
+  /** What was sent to the connector; absent where nothing can be, as in a trial. */
+  pushed?: Pushed;
+}
+
+/** Content that somebody sent to a connector. */
+export interface PushedItem {
+  /** Grows with every one that arrives. */
+  number: number;
+  name: string;
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+  /** Brings it to `path`. Throws `source.missing` when it is kept no more. */
+  fetch(path: string): Promise<void>;
+}
+
+export interface Pushed {
+  /** In order of arrival: everything after number `after` that is to be read. */
+  after(number: number): Promise<PushedItem[]>;
 }
 
 /** Where a connector may connect to. Errors are `connector.address-refused`, `source.unreachable`, `source.timeout`, `source.refused` (TLS). */

@@ -5,6 +5,7 @@ export * from './kinds.js';
 export * from './mysql/index.js';
 export * from './network/index.js';
 export * from './postgres/index.js';
+export * from './push/index.js';
 export * from './s3/index.js';
 export * from './sftp/index.js';
 export * from './sqlite/index.js';

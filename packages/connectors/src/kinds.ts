@@ -4,6 +4,7 @@ import { createHttpConnector } from './http/index.js';
 import { createKafkaConnector } from './kafka/index.js';
 import { createMysqlConnector } from './mysql/index.js';
 import { createPostgresConnector } from './postgres/index.js';
+import { createPushConnector } from './push/index.js';
 import { createS3Connector } from './s3/index.js';
 import { createSftpConnector } from './sftp/index.js';
 import { createSqliteConnector } from './sqlite/index.js';
@@ -33,6 +34,7 @@ export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
     createMysqlConnector(),
     createSqliteConnector({ roots }),
     createKafkaConnector(),
+    createPushConnector(),
   ];
   for (const kind of all) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };

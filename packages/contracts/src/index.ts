@@ -1,5 +1,6 @@
 export * from './access.js';
 export * from './http.js';
+export * from './ingest.js';
 export * from './landing.js';
 export * from './manifest.js';
 export * from './records.js';

@@ -3,6 +3,8 @@ import { syncCompletedSchema } from './records.js';
 
 /** Keys of the bucket. Ids are internal ids (`ds_…`, `sy_…`), never names from outside. */
 export const keys = {
+  /** Content that a department sent; `place` is unique to the request. */
+  pushed: (connector: string, place: string): string => `ingest/${connector}/${place}`,
   landingPart: (dataset: string, sync: string, attempt: number, part: string): string =>
     `landing/${dataset}/${sync}/${attempt}/${part}`,
   landingManifest: (dataset: string, sync: string, attempt: number): string =>

@@ -35,6 +35,12 @@ export const configSchema = z.object({
   SONGHUA_OIDC_DEPARTMENT_CLAIM: z.string().min(1).default('songhua_department'),
   /** Public keys of the issuer for development, which is then served below SONGHUA_OIDC_ISSUER. */
   SONGHUA_DEV_ISSUER_KEYS: z.string().optional(),
+  /** Largest body that departments may push, in bytes. */
+  SONGHUA_PUSH_MAX_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(1024 ** 3),
   /** Local copies of version files, in MiB of disk. */
   SONGHUA_CATALOG_CACHE_MB: z.coerce.number().int().min(64).default(2048),
   /** DuckDB, for rows, differences and renders; loaded by the first request that needs it. */

@@ -21,6 +21,8 @@ export interface Deps {
   renders: Renders;
   feed: Feed;
   connectors: Upstream;
+  /** Where bodies of pushes are put until they are in the object store, and how large one may be. */
+  pushes: { folder: string; maxBytes: number };
   lanes: Lanes;
   authenticate: Authenticate;
   refusals: Refusals;

@@ -87,6 +87,7 @@ export async function startCatalogService(
     renders,
     feed,
     lanes,
+    pushes: { folder: tempDirectory, maxBytes: config.SONGHUA_PUSH_MAX_BYTES },
     connectors: createUpstream(config.SONGHUA_CONNECTOR_URL, config.SONGHUA_INTERNAL_TOKEN),
     authenticate: createAuthenticate({
       access: catalog.access,

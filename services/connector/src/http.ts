@@ -5,6 +5,7 @@ import { codeOf, reasonOf } from '@songhua/domain';
 import type { Logger, Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
+import { ingestRoutes } from './ingest.js';
 import { internalOnly } from './internal.js';
 import { parse } from './parse.js';
 import { registeringRoutes } from './registering.js';
@@ -57,6 +58,7 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   );
 
   registeringRoutes(app, deps);
+  ingestRoutes(app, deps);
   // A doubled colon is a colon in the path; a single one would start a parameter.
   app.post('/syncs', async (request, reply) => {
     const accepted = await requestSyncs(catalog, parse(syncRequestSchema, request.body), request.principal.id);
@@ -104,6 +106,8 @@ const CONFLICTS = new Set([
   'connector.lifecycle',
   'connector.not-running',
   'connector.dataset-fixed',
+  'ingest.key-reused',
+  'ingest.not-push',
 ]);
 
 function statusOf(code: string, actor: string, retryable: boolean): number {

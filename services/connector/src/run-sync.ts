@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectorRecord, SyncRecord, SyncResult } from '@songhua/catalog';
 import {
   type Connector,
+  type Pushed,
   type SourceLimits,
   type SourceMessage,
   sourceError,
@@ -27,6 +28,8 @@ export interface RunDeps {
   /** The stored values of a connector's secrets. */
   stored(connector: ConnectorRecord): Promise<Record<string, string>>;
   networkOf: NetworkOf;
+  /** What was sent to the connector of a sync. */
+  pushed(job: Pick<Job, 'sync'>): Pushed;
   tempDir: string;
   limits: SourceLimits;
   logger: Logger;
@@ -111,6 +114,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     primaryKey: connector.primaryKey,
     ...(sync.range && { range: sync.range }),
     network: deps.networkOf(connector.department),
+    pushed: deps.pushed(job),
   };
   const sender = createSender(
     deps,

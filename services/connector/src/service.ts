@@ -11,6 +11,7 @@ import { createKeyring, type RunningService, type ServiceContext } from '@songhu
 import { startCare } from './care.js';
 import type { ServiceConfig } from './config.js';
 import { createHttp } from './http.js';
+import { pushedTo } from './ingest.js';
 import { createMeters } from './meters.js';
 import { createNetworks } from './networks.js';
 import { claimSlots } from './requests.js';
@@ -27,7 +28,7 @@ import { startWorker } from './worker.js';
 export interface ServiceParts {
   catalog: Catalog;
   producer: Producer;
-  /** Read by dry runs only. */
+  /** Read by dry runs, and by syncs of what was pushed. */
   store: Pick<ObjectStore, 'download'>;
   /** Where record batches go; another one only in tests. */
   topic?: string;
@@ -62,6 +63,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const vault = createVault(catalog, createKeyring(config));
   const stored = (connector: ConnectorRecord) => vault.stored(connector);
   const run = {
+    pushed: pushedTo(catalog, parts.store),
     producer,
     topic: parts.topic ?? RECORDS_TOPIC,
     kinds,

@@ -14,6 +14,7 @@ import { estateRoutes } from '../routes/estate.js';
 import { feedRoutes } from '../routes/feed.js';
 import { forwardRoutes } from '../routes/forward.js';
 import { holdRoutes } from '../routes/holds.js';
+import { ingestRoutes } from '../routes/ingest.js';
 import { keyRoutes } from '../routes/keys.js';
 import { noticeRoutes } from '../routes/notices.js';
 import { opsRoutes } from '../routes/ops.js';
@@ -51,6 +52,7 @@ const ROUTES: Routes[] = [
   revisionRoutes,
   schemaRoutes,
   forwardRoutes,
+  ingestRoutes,
   keyRoutes,
   auditRoutes,
   devIssuerRoutes,

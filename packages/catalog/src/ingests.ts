@@ -1,0 +1,56 @@
+import { syncId } from '@songhua/domain';
+import type { Database } from './database.js';
+import { type SyncRow, toSync } from './sync-row.js';
+import type { SyncClaim, SyncRecord } from './types.js';
+
+/** Content that somebody sent, as it lies in the object store. */
+export interface PushedContent {
+  sha256: string;
+  bytes: number;
+  objectKey: string;
+  /** As the sender calls it. */
+  name: string;
+}
+
+/** Written by the connector service only. */
+export interface IngestRepository {
+  /**
+   * Claims a slot for content that is stored already. A slot that exists is left as it is and returned with what it was claimed for.
+   * Undefined when the connector does not run.
+   */
+  accept(
+    claim: SyncClaim,
+    content: PushedContent & { by: string },
+  ): Promise<{ sync: SyncRecord; content: Omit<PushedContent, 'name'> } | undefined>;
+  /** What `sync` has to read, in order of arrival; `after`: the number of the last that was published. */
+  pending(sync: string, after: number): Promise<(PushedContent & { number: number })[]>;
+}
+
+interface PendingRow {
+  number: number;
+  sha256: string;
+  bytes: number;
+  object_key: string;
+  name: string;
+}
+
+export function createIngestRepository({ query }: Database): IngestRepository {
+  return {
+    async accept({ connector, ...claim }, content) {
+      const slot = { id: syncId(connector.name, claim.slot), connectorId: connector.id, ...claim };
+      const [row] = await query<{ accepted: { sync: SyncRow } & Omit<PushedContent, 'name'> }>(
+        'ingest_accept',
+        'SELECT ingest_accept($1::jsonb, $2::jsonb) AS accepted',
+        [JSON.stringify([slot]), JSON.stringify(content)],
+      );
+      if (!row) return undefined;
+      const { sync, ...stored } = row.accepted;
+      return { sync: toSync(sync), content: stored };
+    },
+
+    async pending(sync, after) {
+      const rows = await query<PendingRow>('ingest_pending', 'SELECT * FROM ingest_pending($1, $2)', [sync, after]);
+      return rows.map(({ object_key: objectKey, ...row }) => ({ ...row, objectKey }));
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { createPushConnector, type PushConfig } from './push.js';

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { Catalog } from '@songhua/catalog';
+import { type Pushed, sourceError } from '@songhua/connector-sdk';
+import { type PushAccepted, pushSchema } from '@songhua/contracts';
+import { codeOf, runProblem, SonghuaError } from '@songhua/domain';
+import type { ObjectStore } from '@songhua/object-store';
+import { newTraceparent } from '@songhua/runtime';
+import type { FastifyInstance } from 'fastify';
+import { parse } from './parse.js';
+import type { Job } from './run-sync.js';
+
+// One request of one connector; of a length that does not depend on the key.
+const REQUEST_CHARS = 32;
+
+const requestOf = (connector: string, key: string): string =>
+  `push-${createHash('sha256').update(`${connector} ${key}`).digest('hex').slice(0, REQUEST_CHARS)}`;
+
+/** Content that was sent becomes a sync; the same key is the same sync. */
+export function ingestRoutes(
+  app: FastifyInstance,
+  deps: { catalog: Pick<Catalog, 'connectors' | 'ingests'>; wake(): void },
+): void {
+  app.post('/ingest', async (httpRequest, reply) => {
+    const push = parse(pushSchema, httpRequest.body);
+    const connector = await deps.catalog.connectors.get(push.connector);
+    if (!connector)
+      throw new SonghuaError('connector.unknown', `no connector is named ${push.connector}; apply it first`, {
+        actor: 'department',
+      });
+    if (connector.kind !== 'push')
+      throw new SonghuaError(
+        'ingest.not-push',
+        `connector ${push.connector} is of kind ${connector.kind}, which reads its source itself; send to one of kind push`,
+        { actor: 'department' },
+      );
+    const problem = runProblem(connector.state, 'request');
+    const request = requestOf(push.connector, push.key);
+    const { id: by } = httpRequest.principal;
+    const slot = { connector, slot: `request:${request}`, full: false, by, traceparent: newTraceparent() };
+    const accepted = problem === undefined ? await deps.catalog.ingests.accept(slot, { ...push, by }) : undefined;
+    if (!accepted)
+      throw new SonghuaError(
+        'connector.not-running',
+        `${push.connector} takes nothing: ${problem ?? 'it does not run any more'}`,
+        { actor: 'department' },
+      );
+    const { sync, content } = accepted;
+    if (content.sha256 !== push.sha256)
+      throw new SonghuaError(
+        'ingest.key-reused',
+        `the key came before with other content (sync ${sync.id}); give new content a new Idempotency-Key`,
+        { actor: 'department' },
+      );
+    deps.wake();
+    const answer: PushAccepted = { sync: sync.id, request, objectKey: content.objectKey };
+    return reply.status(202).send(answer);
+  });
+}
+
+/** What was sent to the connector of a sync and is not published yet. */
+export const pushedTo =
+  (catalog: Pick<Catalog, 'ingests'>, store: Pick<ObjectStore, 'download'>) =>
+  ({ sync }: Pick<Job, 'sync'>): Pushed => ({
+    async after(number) {
+      const items = await catalog.ingests.pending(sync.id, number);
+      return items.map(({ objectKey, ...item }) => ({
+        ...item,
+        async fetch(path) {
+          const { sha256 } = await store.download(objectKey, path).catch((error: unknown) => {
+            if (codeOf(error) !== 'object.missing') throw error;
+            throw sourceError('source.missing', `${item.name} is not kept any more; send it again under a new key`, {
+              cause: error,
+            });
+          });
+          if (sha256 !== item.sha256)
+            throw sourceError('source.truncated', `${item.name} did not come whole from the store; it is tried again`);
+        },
+      }));
+    },
+  });
