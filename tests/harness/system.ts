@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyMigrations, createCatalog } from '@songhua/catalog';
-import { type Resource, type SyncProgress, syncAcceptedSchema, syncProgressSchema } from '@songhua/contracts';
+import {
+  type Resource,
+  type SyncProgress,
+  type SyncRange,
+  syncAcceptedSchema,
+  syncProgressSchema,
+} from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
 import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
 import { freePort } from './free-port.js';
@@ -24,7 +30,7 @@ export interface System {
   /** Runs connectors now; resolves when every sync is in a terminal state and every version announced. */
   sync(
     which: { all: true } | { connectors: string[] },
-    options?: { full?: boolean; timeoutMs?: number },
+    options?: { full?: boolean; reset?: boolean; range?: SyncRange; timeoutMs?: number },
   ): Promise<SyncProgress>;
   stop(): Promise<void>;
 }
@@ -98,12 +104,12 @@ export async function startSystem(options: {
     async apply(resources) {
       await post('/api/v1/resources:apply', resources);
     },
-    async sync(which, { full = false, timeoutMs = 120_000 } = {}) {
+    async sync(which, { timeoutMs = 120_000, ...how } = {}) {
       // The request id makes a repeated call claim the same slots, so that a call lost to a crash can simply be made again.
       const request = `test-${process.pid}-${Date.now()}`;
       await waitFor(
         'the syncs to be claimed',
-        async () => syncAcceptedSchema.safeParse(await post('/api/v1/syncs', { ...which, full, request })).success,
+        async () => syncAcceptedSchema.safeParse(await post('/api/v1/syncs', { ...which, ...how, request })).success,
         timeoutMs,
       );
       let progress: SyncProgress | undefined;
