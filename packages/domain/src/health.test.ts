@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Reason } from './errors.js';
 import { type HealthPolicy, healthOf, type SyncEnd } from './health.js';
 
-const policy: HealthPolicy = { suspendAfter: 5, suspendAfterMs: 7 * 86_400_000 };
+const policy: HealthPolicy = { suspendAfter: 5, suspendAfterMs: 7 * 86_400_000, firstWaitMs: 60_000 };
 const MINUTE = 60_000;
 const START = Date.UTC(2026, 0, 1);
 

@@ -11,6 +11,8 @@ export interface HealthPolicy {
   suspendAfter: number;
   /** A connector that fails for the department's reasons this long is suspended, whatever they are. */
   suspendAfterMs: number;
+  /** How long a source is left alone after its first failure; doubles with every other one. */
+  firstWaitMs: number;
 }
 
 /** `failing`: goes on by its schedule. `waiting`: is left alone until `until`. `suspend`: fails for good. */
@@ -27,7 +29,6 @@ interface Failure {
   reason: Reason;
 }
 
-const FIRST_WAIT_MS = 60_000;
 // A source that comes back in the morning is read before noon.
 const LONGEST_WAIT_MS = 6 * 3_600_000;
 // A source may ask for more than that, but not put its connector to sleep for good.
@@ -51,7 +52,7 @@ export function healthOf(ends: readonly SyncEnd[], policy: HealthPolicy, jitter:
   const own = streak.filter((end) => end.reason.actor === 'department');
   if (reason.actor === 'department' && failsForGood(own, policy)) return { ...failure, state: 'suspend' };
   if (!reason.retryable) return { ...failure, state: 'failing' };
-  const until = new Date(last.at.getTime() + waitOf(streak, jitter));
+  const until = new Date(last.at.getTime() + waitOf(streak, policy.firstWaitMs, jitter));
   return { ...failure, state: 'waiting', until, rateLimited: reason.code === RATE_LIMITED };
 }
 
@@ -76,8 +77,8 @@ function failsForGood(own: readonly Failed[], { suspendAfter, suspendAfterMs }: 
 }
 
 /** Doubles with every failure in a row, half of it by chance; never less than the source asked for. */
-function waitOf(streak: readonly Failed[], jitter: number): number {
-  const doubled = FIRST_WAIT_MS * 2 ** Math.min(streak.length - 1, 30);
+function waitOf(streak: readonly Failed[], firstWaitMs: number, jitter: number): number {
+  const doubled = firstWaitMs * 2 ** Math.min(streak.length - 1, 30);
   const wait = Math.min(LONGEST_WAIT_MS, doubled) * (0.5 + jitter / 2);
   const asked = (streak[0]?.reason.retryAfterSeconds ?? 0) * 1000;
   return Math.max(wait, Math.min(LONGEST_ASKED_MS, asked));

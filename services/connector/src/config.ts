@@ -47,6 +47,8 @@ export const serviceConfig = z.object({
   SONGHUA_SUSPEND_AFTER_FAILURES: z.coerce.number().int().min(1).max(50).default(5),
   /** Days that a connector may fail for its department's reasons before it is suspended, whatever they are. */
   SONGHUA_SUSPEND_AFTER_DAYS: z.coerce.number().positive().max(3650).default(7),
+  /** Seconds that a source is left alone after its first failure; doubles with every other one, up to six hours. */
+  SONGHUA_RETRY_AFTER_SECONDS: z.coerce.number().int().min(1).max(21_600).default(60),
   /** Scheduled starts spread over this many seconds, each connector always at the same offset. */
   SONGHUA_SCHEDULE_JITTER_SECONDS: z.coerce.number().int().min(0).max(3600).default(20),
 });

@@ -110,6 +110,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     policy: {
       suspendAfter: config.SONGHUA_SUSPEND_AFTER_FAILURES,
       suspendAfterMs: config.SONGHUA_SUSPEND_AFTER_DAYS * DAY_MS,
+      firstWaitMs: config.SONGHUA_RETRY_AFTER_SECONDS * 1000,
     },
     logger,
     wake: worker.wake,
