@@ -1,3 +1,5 @@
+export * from './ckan/index.js';
+export * from './driver/index.js';
 export * from './file/index.js';
 export * from './http/index.js';
 export * from './kafka/index.js';

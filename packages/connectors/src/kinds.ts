@@ -1,4 +1,6 @@
 import type { Connector } from '@songhua/connector-sdk';
+import { createCkanConnector } from './ckan/index.js';
+import { createDriverConnectors } from './driver/index.js';
 import { createFileConnector } from './file/index.js';
 import { createHttpConnector } from './http/index.js';
 import { createKafkaConnector } from './kafka/index.js';
@@ -12,6 +14,8 @@ import { createSqliteConnector } from './sqlite/index.js';
 export interface ConnectorKindsOptions {
   /** Absolute folders that the kinds `file` and `sqlite` may read. */
   fileRoots: string[];
+  /** Folder with the `node_modules` of drivers that the city installed; else they are found as any module of the process. */
+  driverFolder?: string;
 }
 
 export interface ConnectorKinds {
@@ -33,8 +37,10 @@ export function connectorKinds(options: ConnectorKindsOptions): ConnectorKinds {
     createPostgresConnector(),
     createMysqlConnector(),
     createSqliteConnector({ roots }),
+    ...createDriverConnectors({ folder: options.driverFolder }),
     createKafkaConnector(),
     createPushConnector(),
+    createCkanConnector(),
   ];
   for (const kind of all) kinds.set(kind.kind, kind as Connector);
   return { list: () => [...kinds.values()], get: (kind) => kinds.get(kind), close: () => http.close() };

@@ -29,6 +29,7 @@ const CODES: Record<string, SqlProblem> = {
   ER_CONNECTION_KILLED: PROBLEMS.lost,
   PROTOCOL_CONNECTION_LOST: PROBLEMS.lost,
   HANDSHAKE_NO_SSL_SUPPORT: PROBLEMS.noTls,
+  HANDSHAKE_SSL_ERROR: PROBLEMS.badTls,
 };
 
 // Numbers that the client has no name for.
@@ -36,5 +37,5 @@ const NUMBERS: Record<number, SqlProblem> = { 1969: PROBLEMS.slow, 3024: PROBLEM
 
 export const mysqlProblem = (code: string, error: unknown): SqlProblem | undefined => {
   const known = CODES[code] ?? NUMBERS[Number((error as { errno?: unknown }).errno)];
-  return known ?? (code.startsWith('ER_') && !code.startsWith('ER_SSL') ? PROBLEMS.other : undefined);
+  return known ?? (code.startsWith('ER_') ? PROBLEMS.other : undefined);
 };

@@ -1,5 +1,6 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { rootCertificates } from 'node:tls';
+import { sourceError } from '@songhua/connector-sdk';
 import { type ConnectionOptions, createConnection, type FieldPacket, type QueryOptions } from 'mysql2';
 import {
   type Cell,
@@ -26,6 +27,11 @@ export async function openMysql(target: SqlTarget, options: OpenOptions): Promis
   const { signal, limits } = options;
   const where = `${target.host}:${target.port}`;
   const problem = (error: unknown) => sqlError(error, where, mysqlProblem);
+  if (target.tls.mode === 'verify' && isIP(target.tls.serverName ?? target.host) !== 0)
+    throw sourceError(
+      'connector.config-invalid',
+      `the certificate of ${where} can only be checked by a name: write the host by name, or tell the name as tls.serverName`,
+    );
   const socket = await options.network.connect({ host: target.host, port: target.port, signal });
   const connection = createConnection(connectionOptions(target, options.secrets, socket));
   // What it says is also said to whoever waits for an answer.
@@ -57,9 +63,13 @@ export async function openMysql(target: SqlTarget, options: OpenOptions): Promis
       result.on('fields', (fields: FieldPacket[]) => {
         read = rowReader(fields.map(fieldOf));
       });
+      const incoming = result.stream({ highWaterMark: batchRows });
+      // A connection that breaks tells itself only, not the results that were on their way.
+      const onError = (error: Error): void => void incoming.destroy(error);
+      connection.once('error', onError);
       let rows: Cell[][] = [];
       try {
-        for await (const row of result.stream({ highWaterMark: batchRows }) as AsyncIterable<(Buffer | null)[]>) {
+        for await (const row of incoming as AsyncIterable<(Buffer | null)[]>) {
           if (read) rows.push(read(row));
           if (rows.length < batchRows) continue;
           yield rows;
@@ -67,6 +77,8 @@ export async function openMysql(target: SqlTarget, options: OpenOptions): Promis
         }
       } catch (error) {
         throw problem(error);
+      } finally {
+        connection.off('error', onError);
       }
       if (rows.length > 0) yield rows;
     },

@@ -25,6 +25,10 @@ export const PROBLEMS = {
     'source.refused',
     'offers no TLS; let its administrator enable it, or set tls.mode to off on a network that can be trusted',
   ],
+  badTls: [
+    'source.refused',
+    'has no valid TLS certificate for its name; its server must be put right, or its private authority given as tls.ca, its name as tls.serverName',
+  ],
   other: ['source.failed', 'failed'],
 } as const satisfies Record<string, SqlProblem>;
 

@@ -1,5 +1,6 @@
 import type { SyncRange } from '@songhua/contracts';
 import type { SqlReading } from './config.js';
+import { assertEnclosed } from './enclosed.js';
 import type { SqlColumn, SqlDialect, SqlSource, Statement } from './types.js';
 
 const QUERY = 'songhua_source';
@@ -12,16 +13,14 @@ export function sourceOf(
   if (config.table !== undefined) {
     const parts = [...(config.schema === undefined ? [] : [config.schema]), config.table];
     const from = parts.map((part) => dialect.quote(part)).join('.');
-    const name = parts.join('.');
-    return dialect.materialize === 'all' ? wrapped(`SELECT * FROM ${from}`, name, dialect) : { from, name };
+    return { from, name: parts.join('.') };
   }
   return config.query === undefined ? undefined : wrapped(config.query.replace(/[;\s]+$/, ''), 'query', dialect);
 }
 
 /** A query inside the one statement that is read. Its end stands on a line of its own, so that no comment swallows it. */
 export function wrapped(query: string, name: string, dialect: SqlDialect): SqlSource {
-  if (dialect.materialize)
-    return { with: `WITH ${QUERY} AS MATERIALIZED (\n${query}\n)`, from: dialect.quote(QUERY), name };
+  if (dialect.takesMore) assertEnclosed(query);
   return { from: `(\n${query}\n) ${dialect.quote(QUERY)}`, name };
 }
 
@@ -35,7 +34,8 @@ class Builder {
 
   compare(column: SqlColumn, operator: '>' | '>=' | '=' | '<=', value: string): string {
     const left = this.dialect.quote(column.name);
-    const number = column.type === 'integer' || column.type === 'decimal';
+    // Of an unknown type as well: beside a number, text would be larger than any; beside text, a number is smaller, which only reads more.
+    const number = column.type === undefined || column.type === 'integer' || column.type === 'decimal';
     if (number && NUMBER.test(value)) return `${left} ${operator} ${value}`;
     this.values.push(value);
     return `${left} ${operator} ${this.dialect.placeholder(this.values.length, column)}`;
@@ -68,13 +68,12 @@ export interface ReadPlan {
 /** The statement that reads the rows of a plan: its columns, then the mark, ordered by cursor and key where there is a cursor. */
 export function readStatement(plan: ReadPlan, dialect: SqlDialect): Statement {
   const builder = new Builder(dialect);
-  const list = plan.columns.map((column) => dialect.quote(column.name));
+  const list = plan.columns.map((column) => asText(dialect.quote(column.name), column, dialect));
   if (plan.marked) list.push(`CASE WHEN ${condition(plan, plan.marked, builder, dialect)} THEN 1 ELSE 0 END`);
   const where = whereOf(plan, builder, dialect);
   const order = [plan.cursor, plan.key].flatMap((column) => (column ? [dialect.quote(column.name)] : []));
   return {
     text: [
-      ...(plan.source.with ? [plan.source.with] : []),
       `SELECT ${list.join(', ')} FROM ${plan.source.from}${where}`,
       ...(order.length > 0 ? [`ORDER BY ${[...new Set(order)].join(', ')}`] : []),
     ].join('\n'),
@@ -86,16 +85,20 @@ export function readStatement(plan: ReadPlan, dialect: SqlDialect): Statement {
 export function maximumStatement(plan: ReadPlan & { cursor: SqlColumn }, dialect: SqlDialect): Statement {
   const builder = new Builder(dialect);
   const where = whereOf(plan, builder, dialect);
-  const select = `SELECT MAX(${dialect.quote(plan.cursor.name)}) FROM ${plan.source.from}${where}`;
-  return { text: [...(plan.source.with ? [plan.source.with] : []), select].join('\n'), values: builder.values };
+  const largest = asText(`MAX(${dialect.quote(plan.cursor.name)})`, plan.cursor, dialect);
+  const select = `SELECT ${largest} FROM ${plan.source.from}${where}`;
+  return { text: select, values: builder.values };
 }
 
 /** A statement that names the columns (all of them without `columns`) and returns no row. */
 export function emptyStatement(source: SqlSource, columns: string[] | undefined, dialect: SqlDialect): Statement {
   const list = columns?.map((column) => dialect.quote(column)).join(', ') ?? '*';
   const select = `SELECT ${list} FROM ${source.from} WHERE 1 = 0`;
-  return { text: [...(source.with ? [source.with] : []), select].join('\n'), values: [] };
+  return { text: select, values: [] };
 }
+
+const asText = (expression: string, column: SqlColumn, dialect: SqlDialect): string =>
+  dialect.text?.(expression, column) ?? expression;
 
 function whereOf(plan: ReadPlan, builder: Builder, dialect: SqlDialect): string {
   return 'all' in plan.wanted ? '' : ` WHERE ${condition(plan, plan.wanted, builder, dialect)}`;

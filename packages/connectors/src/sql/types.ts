@@ -6,6 +6,8 @@ export type Cell = string | null;
 
 export interface SqlColumn {
   name: string;
+  /** What the source itself calls the type, where its dialect needs it. */
+  native?: string | undefined;
   type?: ColumnType | undefined;
 }
 
@@ -21,18 +23,18 @@ export interface SqlDialect {
   quote(name: string): string;
   /** The place of value number `index` (from 1), as the type of `column`. */
   placeholder(index: number, column: SqlColumn): string;
+  /** An expression of the type of `column` as text at full precision, where the driver would not give it so. */
+  text?(expression: string, column: SqlColumn): string;
+  /** The source takes text after the first statement without a word, so a query must show that it stays inside its parentheses. */
+  takesMore?: boolean;
   /** A condition for rows that transactions wrote which had not ended at `horizon` (see `SqlSession.horizon`), or later ones. */
   since?(horizon: string): string;
-  /** Computes queries (or tables that are views, too) to the end before the first row comes, where a later row could not be interrupted. */
-  materialize?: 'queries' | 'all';
 }
 
 /** Where a table or query is, written for the dialect. */
 export interface SqlSource {
   /** What may stand after FROM. */
   from: string;
-  /** What must stand before SELECT. */
-  with?: string;
   /** What people call it. */
   name: string;
 }

@@ -3,5 +3,5 @@ import type { SqlDialect } from '../sql/index.js';
 export const sqliteDialect: SqlDialect = {
   quote: (name) => `"${name.replaceAll('"', '""')}"`,
   placeholder: () => '?',
-  materialize: 'queries',
+  takesMore: true,
 };

@@ -1,9 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import Database from 'libsql/promise';
+import { sourceError } from '@songhua/connector-sdk';
 import {
   type Cell,
   type OpenOptions,
+  PROBLEMS,
   type SqlSession,
   type Statement,
   sqlError,
@@ -11,118 +11,61 @@ import {
 } from '../sql/index.js';
 import { sqliteDialect } from './dialect.js';
 import { sqliteProblem } from './errors.js';
+import { startSqliteReader } from './reader.js';
 import { sqliteTables } from './tables.js';
 import { columnTypeOf } from './types.js';
 
-// Another program writes for moments; one that writes for longer is waited for by the next try.
-const BUSY_MS = 10_000;
+const ROWS_AT_ONCE = 1000;
 
-/** What the driver gives for a cell. */
-type Value = string | number | bigint | Buffer | null;
-
-/** The parts of the driver that are used; its own types say nothing. */
-interface Statements {
-  raw(raw: boolean): Statements;
-  safeIntegers(safe: boolean): Statements;
-  columns(): { name: string; type: string | null }[];
-  iterate(values: string[]): Promise<IterableIterator<Value[]>>;
-}
-interface Connection {
-  prepare(sql: string): Promise<Statements>;
-  exec(sql: string): Promise<void>;
-  interrupt(): void;
-  close(): void;
-}
-
-/** Whether a name is a view or a table that a module computes. */
-const KIND = `SELECT type = 'view' OR sql LIKE 'CREATE VIRTUAL%' FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')`;
-
-export interface SqliteFile {
-  path: string;
-  /** What people call it. */
-  name: string;
-  /** The table that is read, where it is one. */
-  table: string | undefined;
-}
-
-/** Opens a database file for reading, sharing its locks and write-ahead log with whoever writes it. */
-export async function openSqlite(file: SqliteFile, options: OpenOptions): Promise<SqlSession> {
+/** Opens a database file for reading, sharing its locks and write-ahead log with whoever writes it. `name`: what people call it. */
+export async function openSqlite(file: { path: string; name: string }, options: OpenOptions): Promise<SqlSession> {
   const { signal, limits } = options;
-  const problem = (error: unknown) => sqlError(error, file.name, sqliteProblem);
-  const url = pathToFileURL(file.path);
-  url.searchParams.set('mode', 'ro');
-  let connection: Connection;
-  try {
-    connection = new Database(url.href, { timeout: BUSY_MS }) as unknown as Connection;
-  } catch (error) {
-    throw problem(error);
-  }
-  const connected = whileConnected(signal, () => connection.interrupt());
-  const limit = setTimeout(() => connection.interrupt(), limits.timeoutMs).unref();
+  const reader = startSqliteReader();
+  const [slow, text] = PROBLEMS.slow;
+  const limit = setTimeout(() => void reader.stop(sourceError(slow, `${file.name} ${text}`)), limits.timeoutMs).unref();
+  const connected = whileConnected(signal, () => void reader.stop());
 
-  // Finding the first row, with all sorting and searching before it, is not done on this thread and can be interrupted.
-  const start = async ({ text, values }: Statement) => {
-    const statement = await connection.prepare(text);
-    return statement.raw(true).safeIntegers(true).iterate(values);
-  };
-  const rows = async (statement: Statement): Promise<Cell[][]> => {
+  const told = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      return [...(await start(statement))].map((row) => row.map(cellOf));
+      return await work;
     } catch (error) {
-      throw problem(error);
+      throw sqlError(error, file.name, sqliteProblem);
     }
   };
-
+  async function* stream({ text, values }: Statement, batchRows: number): AsyncGenerator<Cell[][]> {
+    await told(reader.start(text, values));
+    for (;;) {
+      const rows = await told(reader.next(batchRows));
+      if (rows.length > 0) yield rows;
+      if (rows.length < batchRows) return;
+    }
+  }
   const session: SqlSession = {
     dialect: sqliteDialect,
     async columns({ text }) {
-      try {
-        const statement = await connection.prepare(text);
-        return statement.columns().map(({ name, type }) => ({ name, type: columnTypeOf(type) }));
-      } catch (error) {
-        throw problem(error);
-      }
+      const columns = await told(reader.columns(text));
+      return columns.map(({ name, type }) => ({ name, type: columnTypeOf(type) }));
     },
-    rows,
-    async *stream(statement, batchRows) {
-      try {
-        let batch: Cell[][] = [];
-        for (const row of await start(statement)) {
-          batch.push(row.map(cellOf));
-          if (batch.length < batchRows) continue;
-          yield batch;
-          batch = [];
-          await nextTurn();
-        }
-        if (batch.length > 0) yield batch;
-      } catch (error) {
-        throw problem(error);
-      }
+    async rows(statement) {
+      const all: Cell[][] = [];
+      for await (const rows of stream(statement, ROWS_AT_ONCE)) all.push(...rows);
+      return all;
     },
+    stream,
     tables: () => sqliteTables(session),
     async close() {
       connected.end();
       clearTimeout(limit);
-      connection.close();
+      await reader.stop();
     },
   };
+  const url = pathToFileURL(file.path);
+  url.searchParams.set('mode', 'ro');
   try {
-    await connection.exec('PRAGMA query_only = 1');
-    await connection.exec('PRAGMA trusted_schema = 0');
-    await connection.exec('BEGIN');
-    // A transaction begins with its first reading; this also tells whether it is a database at all.
-    const [found] = await rows({ text: KIND, values: [file.table ?? ''] });
-    if (found?.[0] === '1') session.dialect = { ...sqliteDialect, materialize: 'all' };
+    await told(reader.open(url.href));
     return session;
   } catch (error) {
     await session.close();
-    throw problem(error);
+    throw error;
   }
-}
-
-/** Integers in full, other numbers in the shortest form that is exactly them, bytes as lower-case hex. */
-function cellOf(value: Value): Cell {
-  if (value === null || typeof value === 'string') return value;
-  if (typeof value === 'object') return Buffer.from(value).toString('hex');
-  return String(value);
 }

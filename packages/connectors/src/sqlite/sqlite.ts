@@ -24,14 +24,14 @@ export function createSqliteConnector({ roots }: { roots: string[] }): Connector
     title: { zh: 'SQLite 数据库文件', en: 'SQLite file' },
     configSchema,
     async open(context) {
-      const { path, table } = context.config;
+      const { path } = context.config;
       const [file, ...others] = await findFiles(path, roots);
       if (file === undefined || others.length > 0)
         throw sourceError(
           'source.ambiguous',
           `${path} names ${others.length + 1} files, expected one database; name it in the connector's path`,
         );
-      return openSqlite({ ...file, table }, context);
+      return openSqlite(file, context);
     },
   });
 }

@@ -1,0 +1,1 @@
+export { createDriverConnectors, type DriverConfig, type DriverOptions } from './driver.js';
