@@ -22,11 +22,11 @@ export type Freshness = (typeof FRESHNESS_STATES)[number];
 
 /** The four clocks of a dataset; each is the last time that thing happened, or null when it never did. */
 export interface Clocks {
-  /** The source was asked and answered, whether or not anything had changed. */
+  /** The source was asked and answered, whether or not anything had changed. Not by a backfill, which asks for the past. */
   checkedAt: Date | null;
   /** The source's own statement of its last change. */
   sourceChangedAt: Date | null;
-  /** The published rows last changed. */
+  /** The published rows last changed, other than by a backfill. */
   dataChangedAt: Date | null;
   /** Title, description or other metadata last changed. */
   metadataChangedAt: Date | null;

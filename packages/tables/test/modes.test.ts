@@ -240,6 +240,13 @@ test('types are found in what is put, not in what is deleted', async () => {
   expect(result.counts).toMatchObject({ published: 200, deduplicated: 100, deleted: 300, rejected: 0 });
 });
 
+test('a first version without rows fixes no type', async () => {
+  const served = dataset({ mode: 'merge', primaryKey: ['id'] });
+  await served.refresh([]);
+  const { schema } = await served.refresh([['1', '2.5', '甲']]);
+  expect(schema.columns.map(({ type }) => type)).toEqual(['integer', 'decimal', 'string']);
+});
+
 test('a part without rows is no outage, and deletes count for how much may vanish', async () => {
   const served = dataset({ ...KEYED, overrides: [], maxShrink: 0.5 });
   const rows = Array.from({ length: 10 }, (_, i) => [put, `${i}`, '1', '']);

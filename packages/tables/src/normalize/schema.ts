@@ -53,7 +53,9 @@ export function planColumns(
     if (declaration && declaration.type !== column.type) {
       drift.retyped.push({ name: column.name, from: column.type, to: declaration.type });
       place({ ...widthless(column), type: declaration.type, ...declaredWidth(declaration.type) }, 'declared');
-    } else place(column, declaration ? 'declared' : 'fixed');
+    } else if (declaration) place(column, 'declared');
+    // Text is also what no value at all was taken for.
+    else place(column, column.type === 'string' && input.previous?.rows === 0 ? 'inferred' : 'fixed');
   }
   const known = new Set(fixed.map((column) => column.name));
   for (const { name } of input.columns) {
