@@ -1,3 +1,5 @@
+import type { SchemaDifference } from './schema.js';
+
 /** Who can do something about a failure; every terminal state names one. */
 export type Actor = 'department' | 'operator' | 'platform';
 
@@ -38,6 +40,8 @@ export interface Reason {
   retryable: boolean;
   /** When the other side said how long to leave it alone. */
   retryAfterSeconds?: number;
+  /** When columns are what is wrong. */
+  difference?: SchemaDifference;
 }
 
 // Node's own codes for a peer that is away for a moment.
@@ -70,7 +74,9 @@ export function reasonOf(error: unknown): Reason {
     const known = error as SonghuaError;
     const wait = (known.details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
     const told = typeof wait === 'number' && wait > 0 ? { retryAfterSeconds: wait } : {};
-    return { code, message: text, actor: known.actor, retryable: known.retryable, ...told };
+    const difference = (known.details as { difference?: SchemaDifference } | undefined)?.difference;
+    const shown = difference ? { difference } : {};
+    return { code, message: text, actor: known.actor, retryable: known.retryable, ...told, ...shown };
   }
   const transient = code !== undefined && TRANSIENT_SYSTEM_CODES.has(code);
   return {

@@ -26,3 +26,16 @@ export type SyncMode = (typeof SYNC_MODES)[number];
 
 export const SCHEMA_POLICIES = ['evolve', 'hold', 'reject'] as const;
 export type SchemaPolicy = (typeof SCHEMA_POLICIES)[number];
+
+export interface Renaming {
+  from: string;
+  to: string;
+}
+
+/** How the columns of a source differ from those that are published. `renamed` is a guess over `missing` and `added`, and takes none out. */
+export interface SchemaDifference {
+  missing: string[];
+  added: string[];
+  retyped: { name: string; from: string; to: string }[];
+  renamed: Renaming[];
+}

@@ -1,8 +1,9 @@
-import { type Column, SonghuaError } from '@songhua/domain';
+import { type Column, type SchemaDifference, SonghuaError } from '@songhua/domain';
 import type { NormalizeInput } from '../types.js';
 import { blankPolicy } from '../values/blank.js';
 import { decimalWidth } from '../values/decimal.js';
 import type { PlannedColumn } from './plan.js';
+import { guessRenamed } from './renamed.js';
 
 /** How the source differs from the schema that earlier versions (or a declaration) fixed. Order is never a difference. */
 export interface Drift {
@@ -88,10 +89,19 @@ export function enforcePolicy(input: NormalizeInput, drift: Drift): void {
     ...(input.declared ?? []).filter((column) => column.required).map((column) => column.name),
   ]);
   const vital = drift.missing.filter((name) => required.has(name));
-  const difference = [
+  const difference: SchemaDifference = {
+    ...drift,
+    renamed: guessRenamed(
+      (input.previous?.schema.columns ?? []).map(({ name }) => name),
+      input.columns.map(({ name }) => name),
+      drift,
+    ),
+  };
+  const told = [
     drift.missing.length > 0 ? `缺少列 missing: ${drift.missing.join(', ')}` : '',
     drift.added.length > 0 ? `新增列 new: ${drift.added.join(', ')}` : '',
     ...drift.retyped.map(({ name, from, to }) => `类型变化 retyped: ${name} (${from} → ${to})`),
+    ...difference.renamed.map(({ from, to }) => `或已改名 perhaps renamed: ${from} → ${to}`),
   ]
     .filter((part) => part !== '')
     .join('; ');
@@ -99,21 +109,21 @@ export function enforcePolicy(input: NormalizeInput, drift: Drift): void {
     throw new SonghuaError(
       'schema.rejected',
       `必需的列缺失 required columns are missing from the source: ${vital.join(', ')}. Restore them, or change the dataset's key and required columns`,
-      { actor: 'department', details: { ...drift } },
+      { actor: 'department', details: { ...drift, difference } },
     );
   }
   if (noDrift(drift) || input.schemaPolicy === 'evolve' || input.overrides.includes('schema')) return;
   if (input.schemaPolicy === 'reject') {
     throw new SonghuaError(
       'schema.rejected',
-      `数据列与已发布版本不同 the source's columns differ from the published ones (${difference}), and the dataset's policy rejects that. Restore the source's columns`,
-      { actor: 'department', details: { ...drift } },
+      `数据列与已发布版本不同 the source's columns differ from the published ones (${told}), and the dataset's policy rejects that. Restore the source's columns`,
+      { actor: 'department', details: { ...drift, difference } },
     );
   }
   throw new SonghuaError(
     'schema.changed',
-    `数据列与已发布版本不同 the source's columns differ from the published ones (${difference}). Approve the change, or restore the source's columns`,
-    { actor: 'department', details: { ...drift } },
+    `数据列与已发布版本不同 the source's columns differ from the published ones (${told}). Approve the change, or restore the source's columns`,
+    { actor: 'department', details: { ...drift, difference } },
   );
 }
 

@@ -27,6 +27,16 @@ export const reason = z.object({
   message: z.string(),
   actor: z.enum(['department', 'operator', 'platform']),
   retryable: z.boolean(),
+  retryAfterSeconds: z.number().optional(),
+  difference: z
+    .object({
+      missing: z.array(z.string()),
+      added: z.array(z.string()),
+      retyped: z.array(z.object({ name: z.string(), from: z.string(), to: z.string() })),
+      renamed: z.array(z.object({ from: z.string(), to: z.string() })).describe('a guess'),
+    })
+    .optional()
+    .describe('how the columns of the source differ from those that are published'),
 });
 const time = z.date();
 const tableSchema = z.object({ columns: z.array(columnSchema), primaryKey: z.array(z.string()) });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Changes, RejectedRow } from '@songhua/contracts';
-import { type Column, codeOf, type Reason, type RowCounts, reasonOf } from '@songhua/domain';
+import { type Column, codeOf, isHold, type Reason, type RowCounts, reasonOf } from '@songhua/domain';
 import type { NormalizeInput, NormalizeResult, Tables } from '@songhua/tables';
 import { firstRejected, firstRows, inputOf, regardless, rejectedByCode } from './outcome.js';
 import { countOf, readSample } from './sample.js';
@@ -27,8 +27,6 @@ export interface DryRun {
 }
 
 const BOUNDS = { rows: 5_000_000, bytes: 1024 ** 3 };
-// What a person may decide to pass; see Tables.
-const HOLDS = new Set(['schema.changed', 'guard.shrink', 'guard.rejected', 'guard.empty']);
 const REFUSALS = new Set(['schema.rejected']);
 
 export async function dryRun(attempt: Attempt): Promise<DryRun> {
@@ -47,7 +45,7 @@ export async function dryRun(attempt: Attempt): Promise<DryRun> {
   const byCode = rejectedByCode(sample, result);
   const unchanged = current !== null && result.identity === current.identity;
   return {
-    outcome: reason ? (HOLDS.has(reason.code) ? 'held' : 'refused') : unchanged ? 'unchanged' : 'published',
+    outcome: reason ? (isHold(reason.code) ? 'held' : 'refused') : unchanged ? 'unchanged' : 'published',
     reason,
     present: current && { version: current.version, rows: current.rows },
     columns: result.schema.columns,
@@ -71,7 +69,7 @@ async function guarded(
     return { result: await tables.normalize(input), reason: null };
   } catch (error) {
     const code = codeOf(error) ?? '';
-    if (!HOLDS.has(code) && !REFUSALS.has(code)) throw error;
+    if (!isHold(code) && !REFUSALS.has(code)) throw error;
     const reason = reasonOf(error);
     try {
       return { result: await tables.normalize(regardless(input)), reason };
