@@ -1,0 +1,2 @@
+export { createCkanConnector } from './ckan.js';
+export type { CkanConfig } from './config.js';
