@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse as parseCsv } from 'csv-parse/sync';
+import { type Songhua, songhuaIn } from '../harness/cli.js';
+import { violations } from '../harness/invariants.js';
+import { type System, startSystem } from '../harness/system.js';
+import { readKindDocument, toYaml, withAddresses } from './kinds/document.js';
+import { files, s3, sftp } from './kinds/files.js';
+import { http } from './kinds/http.js';
+import { placeSecrets } from './kinds/secrets.js';
+import type { Source, StartSources, Table } from './kinds/source.js';
+
+const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3 };
+// What a department is promised to have to write.
+const MOST_LINES = 25;
+
+interface Registered {
+  source: Source;
+  /** Of the dataset; the connector is `<name>-source`. */
+  name: string;
+  /** The file with both. */
+  yaml: string;
+  lines: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'songhua-kinds-'));
+const secretsFolder = join(folder, 'secrets');
+const registered: Registered[] = [];
+const estate = new Map<string, object>();
+const stops: (() => Promise<void>)[] = [];
+let system: System;
+let songhua: Songhua;
+
+async function startKind(kind: string, start: StartSources): Promise<void> {
+  const document = readKindDocument(kind);
+  const own = join(folder, kind);
+  await mkdir(own);
+  const started = await start({ folder: own, document });
+  stops.push(started.stop);
+  for (const [index, source] of started.sources.entries()) {
+    const name = `${kind}-${index + 1}`;
+    const { dataset, connector } = withAddresses(document, name, source);
+    connector.spec.secrets = placeSecrets(connector.spec.secrets, source.secrets, secretsFolder);
+    const yaml = join(own, `${name}.yaml`);
+    await writeFile(yaml, toYaml(dataset, connector));
+    registered.push({ source, name, yaml, lines: toYaml(connector).trim().split('\n').length });
+    for (const [of, called] of [
+      ['Department', dataset.spec.department],
+      ['Domain', dataset.spec.domain],
+    ] as const)
+      estate.set(`${of}/${called}`, {
+        apiVersion: 'songhua/v1',
+        kind: of,
+        metadata: { name: called },
+        spec: { title: called },
+      });
+  }
+}
+
+beforeAll(async () => {
+  await mkdir(secretsFolder);
+  // The servers first: the services inherit the variables that name secrets.
+  await Promise.all(Object.entries(KINDS).map(([kind, start]) => startKind(kind, start)));
+  process.env.SONGHUA_SECRETS_DIR = secretsFolder;
+  process.env.SONGHUA_KEK ??= `test:${randomBytes(32).toString('base64')}`;
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
+  songhua = songhuaIn({
+    cwd: folder,
+    env: { SONGHUA_API: system.apiUrl, SONGHUA_API_KEY: system.operatorKey },
+  });
+  const estateFile = join(folder, 'estate.yaml');
+  await writeFile(estateFile, toYaml(...estate.values()));
+  await songhua('apply', '-f', estateFile);
+}, 180_000);
+
+afterAll(async () => {
+  await system?.stop();
+  await Promise.all(stops.map((stop) => stop()));
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+/** The rows of a published version as its CSV has them, in the columns of the source. */
+async function publishedRows(name: string, { columns }: Table): Promise<string[][]> {
+  const response = await fetch(new URL(`/data/${name}/latest/data.csv`, system.apiUrl));
+  const [head = [], ...rows] = parseCsv(await response.text(), { bom: true }) as string[][];
+  expect([...head].sort()).toEqual([...columns].sort());
+  const order = columns.map((column) => head.indexOf(column));
+  return rows.map((row) => order.map((at) => row[at] ?? '')).sort();
+}
+
+describe.each(Object.keys(KINDS))('a department that registers kind %s as its document says', (kind) => {
+  const own = (): Registered[] => registered.filter(({ source }) => source.kind === kind);
+  const first = (): Registered => {
+    const [one] = own();
+    if (one) return one;
+    throw new Error(`${kind} has no source`);
+  };
+
+  test(`writes at most ${MOST_LINES} lines for a connector`, () => {
+    expect(readKindDocument(kind).lines).toBeLessThanOrEqual(MOST_LINES);
+    for (const { lines } of own()) expect(lines).toBeLessThanOrEqual(MOST_LINES);
+  });
+
+  test('tests it, discovers its columns, and previews its rows before anything is registered', async () => {
+    const { source, yaml } = first();
+    const { columns, rows } = source.table;
+    expect((await songhua('connectors', 'test', '-f', yaml)).trim()).not.toBe('');
+    const discovered = JSON.parse(await songhua('connectors', 'discover', '-f', yaml, '--json')) as {
+      streams: { columns: { name: string }[] }[];
+    };
+    expect(discovered.streams.map((stream) => stream.columns.map(({ name }) => name))).toContainEqual(columns);
+    const preview = JSON.parse(await songhua('connectors', 'preview', '-f', yaml, '--json')) as {
+      rows: Record<string, unknown>[];
+      rejectedCount: number;
+    };
+    expect(preview.rejectedCount).toBe(0);
+    const shown = preview.rows.map((row) => columns.map((column) => String(row[column] ?? '')));
+    expect(shown.length).toBeGreaterThan(0);
+    expect(rows).toEqual(expect.arrayContaining(shown));
+  });
+
+  test('applies it and syncs it to a published version that holds the rows of its source', async () => {
+    const names = own().map(({ name }) => `${name}-source`);
+    const applied = await songhua('apply', '-f', join(folder, kind));
+    expect(applied).toContain(`created ${2 * names.length}`);
+    const progress = JSON.parse(await songhua('sync', ...names, '--wait', '--json'));
+    expect(progress).toMatchObject({ total: names.length, published: names.length, failures: [], rejected: 0 });
+    for (const { name, source } of own())
+      expect({ source: source.title, rows: await publishedRows(name, source.table) }).toEqual({
+        source: source.title,
+        rows: [...source.table.rows].sort(),
+      });
+  });
+
+  test('sees the version in the catalog, and no second one while nothing changes', async () => {
+    const { name, source } = first();
+    const count = source.table.rows.length;
+    const names = own().map((one) => `${one.name}-source`);
+    const again = JSON.parse(await songhua('sync', ...names, '--wait', '--json'));
+    expect(again).toMatchObject({ total: names.length, unchanged: names.length, failures: [] });
+    expect(JSON.parse(await songhua('datasets', 'show', name, '--json'))).toMatchObject({ version: 1, rows: count });
+    const { items } = JSON.parse(await songhua('versions', 'list', name, '--json'));
+    expect(items).toMatchObject([{ version: 1, rows: count, rejected: 0, changes: { added: count } }]);
+  });
+});
+
+test('every invariant holds', async () => {
+  expect(await violations(system)).toEqual([]);
+});
