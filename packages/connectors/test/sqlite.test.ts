@@ -1,4 +1,6 @@
 import { sqliteFixture } from './sql-fixtures.js';
+import { testHistory } from './sql-history.js';
 import { testSqlSource } from './sql-suite.js';
 
 testSqlSource(sqliteFixture);
+testHistory(sqliteFixture);
