@@ -29,7 +29,12 @@ export interface Received {
 export interface Replica {
   url: string;
   /** POSTs to (or with `method`, otherwise asks) the replica's HTTP interface. */
-  call<T>(path: string, body?: unknown, method?: string): Promise<{ status: number; body: T }>;
+  call<T>(
+    path: string,
+    body?: unknown,
+    method?: string,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: T }>;
   syncNow(...connectors: string[]): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -128,12 +133,18 @@ export async function createWorld(): Promise<World> {
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
       const service = await startService({ catalog, producer, store, topic, stopGraceMs: 300, config, context });
-      const call: Replica['call'] = async <T>(path: string, body?: unknown, method?: string) => {
+      const call: Replica['call'] = async <T>(
+        path: string,
+        body?: unknown,
+        method?: string,
+        headers: Record<string, string> = {},
+      ) => {
         const response = await fetch(`${service.address}${path}`, {
           method: method ?? (body === undefined ? 'GET' : 'POST'),
           headers: {
             authorization: `Bearer ${TOKEN}`,
             [PRINCIPAL_HEADER]: encodePrincipal(OPERATOR),
+            ...headers,
             ...(body !== undefined && { 'content-type': 'application/json' }),
           },
           ...(body !== undefined && { body: JSON.stringify(body) }),
