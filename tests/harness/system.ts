@@ -61,6 +61,7 @@ export async function startSystem(options: {
     SONGHUA_HTTP_HOST: '127.0.0.1',
     SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.get('connector')}`,
     SONGHUA_TEMP_DIR: join(home, 'tmp'),
+    SONGHUA_KEK: `k1:${randomBytes(32).toString('base64')}`,
     SONGHUA_INTERNAL_TOKEN: randomBytes(32).toString('base64url'),
     SONGHUA_FILE_ROOTS: options.fileRoots.join(':'),
     // The tests' departments answer on loopback.

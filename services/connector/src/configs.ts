@@ -1,8 +1,17 @@
 import { type Connector, sourceError } from '@songhua/connector-sdk';
 import { canonical } from '@songhua/domain';
 
+// `scheme://user:password@…`: whoever may read a connector may read its config.
+const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
+
 /** The config as the kind wants it; throws `connector.config-invalid` that names each bad field. */
 export function parseConfig(kind: Connector, config: unknown): unknown {
+  const exposed = passwordsIn(config, 'config');
+  if (exposed.length > 0)
+    throw sourceError(
+      'connector.config-invalid',
+      `${exposed.join(', ')}: an address holds a password, and config is no place for one; give username and password as secrets`,
+    );
   const parsed = kind.configSchema.safeParse(config);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`);
@@ -17,4 +26,11 @@ export function fullConfig(kind: Connector, config: Record<string, unknown>): Re
   const stable =
     again.success && canonical(again.data) === canonical(full) && typeof plain === 'object' && plain !== null;
   return stable ? (plain as Record<string, unknown>) : config;
+}
+
+/** Where in `value` an address holds a password. */
+function passwordsIn(value: unknown, path: string): string[] {
+  if (typeof value === 'string') return PASSWORD_IN_URL.test(value) ? [path] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => passwordsIn(item, `${path}.${key}`));
 }

@@ -17,6 +17,7 @@ import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
 import { parseConfig } from './configs.js';
 import type { NetworkOf } from './networks.js';
+import { formsOf, redact, redactedError } from './redact.js';
 import type { ResolveSecrets } from './secrets.js';
 import { createSender } from './sender.js';
 
@@ -116,6 +117,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     network: deps.networkOf(connector.department),
     pushed: deps.pushed(job),
   };
+  const hidden = formsOf(context.secrets);
   const sender = createSender(
     deps,
     {
@@ -142,7 +144,8 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
       else if (message.type === 'rows') await sender.rows(message.csv, message.rows);
       else if (message.type === 'rejected') await sender.rejected(message.rows);
       else {
-        const { files, lines, cursor, warnings = [] } = message;
+        const { lines, cursor } = message;
+        const { files, warnings = [] } = redact({ files: message.files, warnings: message.warnings }, hidden);
         throwIfAborted(job.signal);
         if (warnings.length > 0)
           deps.logger.warn({ sync: sync.id, dataset: sync.dataset, warnings }, 'read with warnings');
@@ -178,7 +181,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
         `the source was not read within ${deps.limits.timeoutMs / 1000} s; make it smaller, or ask the operator for a longer limit`,
         { cause: error },
       );
-    throw error;
+    throw redactedError(error, hidden);
   } finally {
     await sender.settled();
   }

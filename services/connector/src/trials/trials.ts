@@ -4,18 +4,18 @@ import type { ConnectorRecord, ConnectorRepository, DatasetOfConnector } from '@
 import type { ReadContext, SourceLimits } from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { type ConnectorSpec, connectorSpec, datasetSpec } from '@songhua/contracts';
-import { codeOf, type Principal, reasonOf, SonghuaError } from '@songhua/domain';
+import { type Principal, SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
 import type { Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { parseConfig } from '../configs.js';
 import type { NetworkOf } from '../networks.js';
+import { formsOf, redact, redactedError } from '../redact.js';
 import { kindOf, withTempDir } from '../run-sync.js';
 import type { ResolveSecrets } from '../secrets.js';
 import { type Discovered, discover } from './discover.js';
 import { type DryRun, dryRun } from './dry-run.js';
 import { type Preview, preview } from './preview.js';
-import { redact } from './redact.js';
 
 const rows = z.int().min(1).max(1000).default(20);
 /** A connector by name, or one that is not applied yet, inline, perhaps with the dataset that is not applied yet either. */
@@ -129,9 +129,9 @@ export function createTrials(deps: TrialDeps): Trials {
           await (await engine)?.close();
         }
       });
-      return redact(answer, Object.values(secrets));
+      return redact(answer, formsOf(secrets));
     } catch (error) {
-      throw redactedError(error, Object.values(secrets));
+      throw redactedError(error, formsOf(secrets));
     }
   };
 
@@ -141,11 +141,4 @@ export function createTrials(deps: TrialDeps): Trials {
     preview: (trial, by) => attempt(trial, by, preview),
     dryRun: (trial, by) => attempt(trial, by, dryRun, DRY_RUN_TIMEOUT_MS),
   };
-}
-
-function redactedError(error: unknown, secrets: string[]): unknown {
-  const { code, message, actor, retryable } = reasonOf(error);
-  const clean = redact(message, secrets);
-  if (clean === message) return error;
-  return new SonghuaError(codeOf(error) ?? code, clean, { actor, retryable });
 }
