@@ -2,9 +2,18 @@ import { type Problem, problemSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { z } from 'zod';
 
+type Init = Omit<RequestInit, 'headers'> & { headers?: Record<string, string>; duplex?: 'half' };
+
+export interface Upload {
+  body: ReadableStream;
+  headers: Record<string, string>;
+}
+
 export interface Api {
   get<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
   post<T extends z.ZodType>(path: string, body: unknown, schema: T): Promise<z.infer<T>>;
+  /** POSTs what streams, however large. */
+  upload<T extends z.ZodType>(path: string, content: Upload, schema: T): Promise<z.infer<T>>;
   delete<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
 }
 
@@ -13,7 +22,7 @@ const TIMEOUT_MS = 330_000;
 
 /** A client of the catalog service's HTTP API with an API key or token, if any. Problem details become SonghuaErrors with the server's code. */
 export function createApi(baseUrl: string, credential?: string): Api {
-  const call = async <T extends z.ZodType>(path: string, schema: T, init: RequestInit): Promise<z.infer<T>> => {
+  const call = async <T extends z.ZodType>(path: string, schema: T, init: Init): Promise<z.infer<T>> => {
     let response: Response;
     try {
       response = await fetch(new URL(path, baseUrl), {
@@ -21,6 +30,7 @@ export function createApi(baseUrl: string, credential?: string): Api {
         headers: {
           ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
           ...(init.body !== undefined && { 'content-type': 'application/json' }),
+          ...init.headers,
         },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -41,6 +51,13 @@ export function createApi(baseUrl: string, credential?: string): Api {
       call(path, schema, {
         method: 'POST',
         body: JSON.stringify(body),
+      }),
+    upload: (path, { body, headers }, schema) =>
+      call(path, schema, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/octet-stream', ...headers },
+        duplex: 'half',
       }),
     delete: (path, schema) => call(path, schema, { method: 'DELETE' }),
   };

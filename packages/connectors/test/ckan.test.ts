@@ -36,8 +36,11 @@ async function startPortal() {
   const refuse = (response: ServerResponse, status: number, type: string): void =>
     answer(response, status, { error: { __type: type, message: type }, success: false });
   const show = (id: string | null, request: IncomingMessage, response: ServerResponse): void => {
-    if (id !== 'scores' || state.missing) return refuse(response, 404, 'Not Found Error');
-    if (state.private && request.headers.authorization !== TOKEN) return refuse(response, 403, 'Authorization Error');
+    if (id !== 'scores' || state.missing) refuse(response, 404, 'Not Found Error');
+    else if (state.private && request.headers.authorization !== TOKEN) refuse(response, 403, 'Authorization Error');
+    else describeDataset(response);
+  };
+  const describeDataset = (response: ServerResponse): void => {
     answer(response, 200, {
       success: true,
       result: {

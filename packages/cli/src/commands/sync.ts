@@ -136,7 +136,7 @@ export function addSyncCommands(program: Command): void {
   );
 }
 
-function printResult(result: SyncProgress): void {
+export function printResult(result: SyncProgress): void {
   console.log(
     `published ${count(result.published)}  unchanged ${count(result.unchanged)}  held ${count(result.held)}  failed ${count(result.failed)}  rows ${count(result.rows)}  rejected ${count(result.rejected)}  ${seconds(result.stages.announce)}`,
   );

@@ -39,7 +39,8 @@ export async function sectionsOf(
   ] as const) {
     const options = { recordPath: `/${name}` };
     const columns = await columnsAt(file, { ...reading, options: { ...reading.options, ...options } });
-    if (columns) sections.push({ file, index, operation, options, columns: keyed(columns, operation, primaryKey) });
+    if (columns && columns.length > 0)
+      sections.push({ file, index, operation, options, columns: keyed(columns, operation, primaryKey) });
   }
   return sections;
 }

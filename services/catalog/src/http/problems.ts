@@ -12,7 +12,6 @@ const STATUS: Record<string, number> = {
   'version.conflict': 409,
   'ingest.key-missing': 400,
   'ingest.empty': 400,
-  'ingest.not-push': 409,
   'ingest.multipart': 415,
   'ingest.too-large': 413,
   'hold.ended': 409,

@@ -55,57 +55,63 @@ export const ingestRoutes: Routes = (app, { catalog, store, connectors, pushes }
       },
       async (request, reply) => {
         const { connector } = request.params;
+        const known = await catalog.connectors.get(connector);
+        if (!known) throw unknown('connector', `no connector is named ${connector}; apply it first`);
+        if (known.kind !== 'push')
+          throw problem('not-push', `connector ${connector} is of kind ${known.kind}; send to one of kind push`);
         const key = idempotencyKeySchema.safeParse(request.headers['idempotency-key']);
         if (!key.success)
           throw problem(
             'key-missing',
             'send the header Idempotency-Key, new for new content, so that a repeated request counts once',
           );
-        const known = await catalog.connectors.get(connector);
-        if (!known) throw unknown('connector', `no connector is named ${connector}; apply it first`);
-        if (known.kind !== 'push')
-          throw problem('not-push', `connector ${connector} is of kind ${known.kind}; send to one of kind push`);
         const type = request.headers['content-type'] ?? OCTETS;
         if (/^multipart\//i.test(type))
           throw problem('multipart', 'send the file itself as body, as with curl --data-binary @FILE, not as a form');
         if (Number(request.headers['content-length'] ?? 0) > pushes.maxBytes) throw tooLarge(pushes.maxBytes);
 
-        const folder = await mkdtemp(join(pushes.folder, 'push-'));
-        try {
+        const objectKey = keys.pushed(known.id, randomUUID());
+        const { bytes, sha256 } = await inFolder(pushes.folder, async (folder) => {
           const path = join(folder, 'body');
-          const { bytes, sha256 } = await receive(request.body as Readable | undefined, path, pushes.maxBytes);
-          const objectKey = keys.pushed(known.id, randomUUID());
+          const received = await receive(request.body as Readable | undefined, path, pushes.maxBytes);
           await store.putFile(objectKey, path, OCTETS);
-          const push: Push = {
-            connector,
-            key: key.data,
-            sha256,
-            bytes,
-            objectKey,
-            name:
-              request.query.name ?? nameIn(request.headers['content-disposition']) ?? `${connector}${suffixOf(type)}`,
-          };
-          const answer = await connectors.as(request.principal).call('POST', '/ingest', push);
-          const accepted = answer.status === 202 ? pushAcceptedSchema.parse(JSON.parse(answer.body)) : undefined;
-          if (accepted?.objectKey !== objectKey) await store.delete([objectKey]);
-          if (!accepted) {
-            (reply as FastifyReply).status(answer.status).header('content-type', answer.contentType).serializer(String);
-            return reply.send(answer.body as never);
-          }
-          const until = Date.now() + request.query.wait * 1000;
-          const sync = await followed(() => catalog.syncs.get(accepted.sync), until);
-          const shown = answerOf({ connector, ...accepted, bytes, sha256 }, sync);
-          return reply
-            .status(sync && isEnded(sync) ? 200 : 202)
-            .header('location', shown.url)
-            .send(shown);
-        } finally {
-          await rm(folder, { recursive: true, force: true });
+          return received;
+        });
+        const push: Push = {
+          connector,
+          key: key.data,
+          sha256,
+          bytes,
+          objectKey,
+          name: request.query.name ?? nameIn(request.headers['content-disposition']) ?? `${connector}${suffixOf(type)}`,
+        };
+        const answer = await connectors.as(request.principal).call('POST', '/ingest', push);
+        const accepted = answer.status === 202 ? pushAcceptedSchema.parse(JSON.parse(answer.body)) : undefined;
+        if (accepted?.objectKey !== objectKey) await store.delete([objectKey]);
+        if (!accepted) {
+          (reply as FastifyReply).status(answer.status).header('content-type', answer.contentType).serializer(String);
+          return reply.send(answer.body as never);
         }
+        const sync = await followed(() => catalog.syncs.get(accepted.sync), Date.now() + request.query.wait * 1000);
+        const shown = answerOf({ connector, ...accepted, bytes, sha256 }, sync);
+        return reply
+          .status(sync && isEnded(sync) ? 200 : 202)
+          .header('location', shown.url)
+          .send(shown);
       },
     );
   });
 };
+
+/** Runs `work` with a folder of its own that is gone afterwards. */
+async function inFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(parent, 'push-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 async function receive(
   body: Readable | undefined,

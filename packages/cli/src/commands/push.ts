@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Readable } from 'node:stream';
+import { type IngestAnswer, ingestAnswerSchema } from '@songhua/contracts';
+import { codeOf, SonghuaError } from '@songhua/domain';
+import type { Command } from 'commander';
+import { action, EXIT } from '../exit.js';
+import { followRequest } from '../follow.js';
+import { count, printJson } from '../format.js';
+import { createProgress } from '../progress.js';
+import { connect } from './connection.js';
+import { printResult } from './sync.js';
+
+interface PushOptions {
+  key?: string;
+  name?: string;
+  wait?: boolean;
+  json?: boolean;
+}
+
+/** `push CONNECTOR FILE`. */
+export function addPushCommand(program: Command): void {
+  program
+    .command('push <connector> <file>')
+    .description('send a file or records to a connector of kind push; - is standard input / 推送文件或记录')
+    .option(
+      '--key <key>',
+      'the same key with the same content counts once, so a push can be repeated; new each time when absent',
+    )
+    .option('--name <name>', 'what the content is called; the name of the file when absent')
+    .option('--wait', 'follow to the terminal state')
+    .option('--json')
+    .action(
+      action(async (connector: string, file: string, { key = randomUUID(), name, wait, json }: PushOptions) => {
+        const body = file === '-' ? process.stdin : await opened(file);
+        const called = name ?? (file === '-' ? undefined : basename(file));
+        const { api } = await connect();
+        const query = called === undefined ? '' : `?${new URLSearchParams({ name: called })}`;
+        const pushed: IngestAnswer = await api.upload(
+          `/api/v1/ingest/${encodeURIComponent(connector)}${query}`,
+          { body: Readable.toWeb(body) as ReadableStream, headers: { 'idempotency-key': key } },
+          ingestAnswerSchema,
+        );
+        if (!wait) {
+          if (json) printJson(pushed);
+          else
+            console.log(
+              `${count(pushed.bytes)} bytes taken with key ${key}, sync ${pushed.sync}; follow with "songhua syncs show ${pushed.sync}"`,
+            );
+          return EXIT.done;
+        }
+        const result = await followRequest(api, pushed.request, createProgress());
+        if (json) printJson({ ...pushed, ...result });
+        else printResult(result);
+        return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
+      }),
+    );
+}
+
+async function opened(file: string): Promise<Readable> {
+  try {
+    if ((await stat(file)).isFile()) return createReadStream(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EACCES') throw error;
+  }
+  throw new SonghuaError('usage.file', `${file} is no file that can be read; name one, or - for standard input`, {
+    actor: 'department',
+  });
+}
