@@ -29,6 +29,8 @@ const OWNERS: Record<OwnedKind, string> = {
     WHERE c.name = ANY ($1::text[])`,
   dataset: 'SELECT name::text AS name, department::text AS department FROM dataset WHERE name = ANY ($1::text[])',
   sync: 'SELECT id AS name, department::text AS department FROM sync WHERE id = ANY ($1::text[])',
+  revision: `SELECT name || '/' || number AS name, spec ->> 'department' AS department FROM revision
+    WHERE kind = 'Dataset' AND spec IS NOT NULL AND name || '/' || number = ANY ($1::text[])`,
   request: `SELECT DISTINCT substr(slot, length('request:') + 1) AS name, department::text AS department FROM sync
     WHERE slot IN (SELECT 'request:' || asked FROM unnest($1::text[]) asked)`,
 };
@@ -42,14 +44,16 @@ export function createAccessRepository({ query }: Database): AccessRepository {
         department: string | null;
         actions: Action[] | null;
         state: KeyEntry['state'];
+        noted: boolean;
       }>(
         'key_get',
-        `SELECT hash, role, department::text AS department, actions, ${STATE} AS state FROM api_key WHERE id = $1`,
+        `SELECT hash, role, department::text AS department, actions, ${STATE} AS state,
+           coalesce(last_used_at >= date_trunc('hour', clock_timestamp()), false) AS noted FROM api_key WHERE id = $1`,
         [id],
       );
       if (!row) return undefined;
-      const { hash, state, ...rights } = row;
-      return { hash, state, principal: { id: `key:${id}`, ...rights } };
+      const { hash, state, noted, ...rights } = row;
+      return { hash, state, noted, principal: { id: `key:${id}`, ...rights } };
     },
 
     async touch(id) {

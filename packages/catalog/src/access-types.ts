@@ -1,13 +1,18 @@
 import type { AuditEntry, AuditHead, AuditVerdict, KeyEntry, KeyRequest } from '@songhua/contracts';
 import type { NewApiKey, Principal } from '@songhua/domain';
 
-/** What has an owner: connectors and datasets by name, syncs by id, requests ("run now") by id. */
-export type OwnedKind = 'connector' | 'dataset' | 'sync' | 'request';
+/**
+ * What has an owner: connectors and datasets by name, syncs by id, requests ("run now") by id, earlier revisions of datasets as
+ * `<name>/<number>`.
+ */
+export type OwnedKind = 'connector' | 'dataset' | 'sync' | 'request' | 'revision';
 
 export interface StoredKey {
   hash: Buffer;
   principal: Principal;
   state: KeyEntry['state'];
+  /** Whether its use in this hour is noted already. */
+  noted: boolean;
 }
 
 /** Keys, and whose things are. Written by the catalog service only, each change with its audit row. */

@@ -33,6 +33,7 @@ test('of a key only its hash is stored, with what it may do and who made it', as
   expect(await catalog.access.key(made.id)).toEqual({
     hash: hashApiKey(made.key),
     state: 'active',
+    noted: false,
     principal: { id: `key:${made.id}`, role: 'department', department: 'education', actions: ['ingest.push'] },
   });
   expect(JSON.stringify([await catalog.access.keys(), await catalog.audit.list({ limit: 100 })])).not.toContain(
@@ -88,4 +89,5 @@ test('use of a key is noted to the hour', async () => {
   await Promise.all([catalog.access.touch(made.id), catalog.access.touch(made.id)]);
   const used = (await catalog.access.keys()).find((key) => key.id === made.id)?.lastUsedAt ?? '';
   expect(new Date(used).getTime() % 3_600_000).toBe(0);
+  expect((await catalog.access.key(made.id))?.noted).toBe(true);
 });

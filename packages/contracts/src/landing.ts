@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { syncCompletedSchema } from './records.js';
 
+/** Where the heads of the audit log are, of all days. */
+export const AUDIT_HEADS = 'audit/heads/';
+
 /** Keys of the bucket. Ids are internal ids (`ds_…`, `sy_…`), never names from outside. */
 export const keys = {
   /** Content that a department sent; `place` is unique to the request. */
@@ -18,6 +21,8 @@ export const keys = {
     `quarantine/${dataset}/${sync}/${replay}/replayed.ndjson.gz`,
   stillRejected: (dataset: string, sync: string, replay: string): string =>
     `quarantine/${dataset}/${sync}/${replay}/rejected.ndjson.gz`,
+  /** The head of the audit log, noted on that day (YYYY-MM-DD). */
+  auditHead: (day: string): string => `${AUDIT_HEADS}${day}.json`,
 };
 
 /** The bucket that every deployment uses unless told otherwise. */

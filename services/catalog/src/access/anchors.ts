@@ -1,10 +1,9 @@
 import type { AuditRepository } from '@songhua/catalog';
-import { type AuditHead, auditHeadSchema } from '@songhua/contracts';
+import { AUDIT_HEADS, type AuditHead, auditHeadSchema, keys } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import { canonicalJson, type ObjectStore, readJson } from '@songhua/object-store';
 import type { Logger } from '@songhua/runtime';
 
-const PREFIX = 'audit/heads/';
 const EVERY_MS = 10 * 60_000;
 const MAX_BYTES = 1024;
 
@@ -29,7 +28,7 @@ export function startAnchors(deps: {
   const note = async (): Promise<void> => {
     const head = await audit.head();
     if (head.sequence <= noted) return;
-    const key = `${PREFIX}${deps.now().toISOString().slice(0, 10)}.json`;
+    const key = keys.auditHead(deps.now().toISOString().slice(0, 10));
     // Another replica may have noted a later one; a log that was cut off must not cover that up.
     const before = await readJson(store, key, auditHeadSchema, MAX_BYTES);
     if (!before || before.sequence < head.sequence) await store.put(key, canonicalJson(head), 'application/json');
@@ -49,7 +48,7 @@ export function startAnchors(deps: {
     note: () => (running = running.then(note)),
     async list() {
       const heads: AuditHead[] = [];
-      for await (const { key } of store.list(PREFIX)) {
+      for await (const { key } of store.list(AUDIT_HEADS)) {
         const head = await readJson(store, key, auditHeadSchema, MAX_BYTES);
         if (head) heads.push(head);
       }

@@ -31,9 +31,12 @@ export function createAuthenticate(deps: {
     if (!stored || !same) throw invalidCredentials('no such API key; ask an operator for one ("songhua keys create")');
     if (stored.state !== 'active')
       throw invalidCredentials(`this API key is ${stored.state}; ask an operator for another ("songhua keys create")`);
-    await deps.access
-      .touch(id)
-      .catch((error: unknown) => deps.logger.warn({ reason: reasonOf(error) }, 'the use of a key could not be noted'));
+    if (!stored.noted)
+      await deps.access
+        .touch(id)
+        .catch((error: unknown) =>
+          deps.logger.warn({ reason: reasonOf(error) }, 'the use of a key could not be noted'),
+        );
     return stored.principal;
   };
 

@@ -28,6 +28,17 @@ async function ownersOf(
   return [...found.map((one) => one.department), ...names.filter((name) => !known.has(name)).map(() => undefined)];
 }
 
+interface Named {
+  kind: Resource['kind'];
+  name: string;
+}
+
+async function ownersOfResource({ kind, name }: Named, owners: AccessRepository['owners']): Promise<Owner[]> {
+  if (kind === 'Dataset') return ownersOf(owners, 'dataset', [name]);
+  // Departments and domains are the city's.
+  return kind === 'Connector' ? ownersOf(owners, 'connector', [name]) : [null];
+}
+
 const inPath =
   (kind: OwnedKind, subject: string) =>
   (param: string): Owned => ({
@@ -67,11 +78,20 @@ export const owned = {
   /** A kind and name in the path. */
   resource: {
     subject: 'resource',
-    async find({ params }, owners) {
-      const { kind, name } = params as { kind: Resource['kind']; name: string };
-      if (kind === 'Dataset') return ownersOf(owners, 'dataset', [name]);
-      // Departments and domains are the city's.
-      return kind === 'Connector' ? ownersOf(owners, 'connector', [name]) : [null];
+    find: ({ params }, owners) => ownersOfResource(params as Named, owners),
+  },
+
+  /** Going back to an earlier revision, in which it may have been another department's. */
+  rollback: {
+    subject: 'resource',
+    async find(request, owners) {
+      const { kind, name } = request.params as Named;
+      const { from } = request.body as { from: number };
+      const [now, then] = await Promise.all([
+        ownersOfResource({ kind, name }, owners),
+        kind === 'Dataset' ? owners('revision', [`${name}/${from}`]) : [],
+      ]);
+      return [...now, ...then.map((one) => one.department)];
     },
   },
 

@@ -32,7 +32,7 @@ export const revisionRoutes: Routes = (app, deps) => {
   app.post(
     '/api/v1/resources/:kind/:name/revisions',
     {
-      config: { access: 'resource.change', department: owned.resource },
+      config: { access: 'resource.change', department: owned.rollback },
       schema: {
         tags,
         summary: 'Roll back: a new revision that is as an earlier one was',
