@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Resource, resourceSchema } from '@songhua/contracts';
 import { Connection, Client as Temporal } from '@temporalio/client';
@@ -232,3 +233,67 @@ test('a held refresh is approved, another rejected, and a rule changed lets reje
   expect(await system.get('/api/v1/datasets/scores')).toMatchObject({ version: 3, rows: 1 });
   expect(await violations(system)).toEqual([]);
 }, 120_000);
+
+describe('on the command line', () => {
+  const songhua = (args: string[], input = '') => {
+    const program = resolve(__dirname, '../../packages/cli/bin/songhua.js');
+    const env = { ...process.env, SONGHUA_API: system.apiUrl, SONGHUA_API_KEY: system.operatorKey };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+      env,
+      input,
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  };
+  const write = (rows: string[]) => writeFile(join(folder, 'lines.csv'), ['id,score', ...rows, ''].join('\n'));
+
+  test('a hold is decided, and exit codes tell what became of it', async () => {
+    const guards = { maxShrink: 0.5, maxRejected: 0.1 };
+    const columns = [
+      { name: 'id', type: 'integer' },
+      { name: 'score', type: 'decimal' },
+    ];
+    await system.apply([datasetOf('lines', { guards, columns }), connectorOf('lines', {})]);
+    await write(['1,90', '2,80', '3,70', '4,60']);
+    await system.sync({ connectors: ['lines'] });
+    // Too few rows are good, and too few of them are left: one decision is not enough.
+    await write(['1,九十', '2,八十', '3,71']);
+    const { failures } = await system.sync({ connectors: ['lines'] });
+    const sync = failures[0]?.sync ?? '';
+    const decide = ['holds', 'decide', sync, '--approve', '--reason', '已核实'];
+    expect(songhua(['holds', 'list']).stdout).toContain(sync);
+    expect(songhua(decide)).toMatchObject({ status: 3, stdout: expect.stringContaining('guard.shrink') });
+    expect(songhua(decide)).toMatchObject({ status: 0, stdout: expect.stringContaining('version 2') });
+    expect(songhua(decide)).toMatchObject({ status: 1, stderr: expect.stringContaining('hold.ended') });
+    expect(songhua(['holds', 'decide', sync, '--reason', 'x']).status).toBe(2);
+  }, 60_000);
+
+  test('rejected rows are listed by reason, forecast and replayed', async () => {
+    expect(songhua(['quarantine', 'list', '--dataset', 'lines']).stdout).toMatch(/lines .*score .*2 /);
+    const again = songhua(['quarantine', 'replay', 'lines', '--dry-run', '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ asked: 2, passing: 0, failing: [{ field: 'score', count: 2 }] });
+    const columns = [
+      { name: 'id', type: 'integer' },
+      { name: 'score', type: 'decimal', blanks: ['九十'] },
+    ];
+    await system.apply([datasetOf('lines', { columns })]);
+    expect(songhua(['quarantine', 'replay', 'lines'])).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/version 3; 1 rows are still rejected/),
+    });
+    expect(await system.get('/api/v1/datasets/lines')).toMatchObject({ rows: 2 });
+  }, 60_000);
+
+  test('a secret is given from standard input, and keys are rotated', async () => {
+    expect(songhua(['secrets', 'set', 'guarded', 'password'], `${canary}\n`)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('as it was'),
+    });
+    const set = songhua(['secrets', 'set', 'guarded', 'password'], 'another one');
+    expect(set).toMatchObject({ status: 0, stdout: expect.stringContaining('is set') });
+    expect(songhua(['secrets', 'set', 'guarded', 'password']).status).toBe(2);
+    const rotated = songhua(['secrets', 'rotate', '--json']);
+    expect(JSON.parse(rotated.stdout)).toMatchObject({ key: 'k1', secrets: 3, rewrapped: 0 });
+    expect(songhua(['notices']).status).toBe(0);
+  }, 60_000);
+});

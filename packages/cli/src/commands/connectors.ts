@@ -31,7 +31,22 @@ const entry = z.looseObject({
   department: z.string(),
   kind: z.string(),
   mode: z.string(),
+  health: z
+    .looseObject({
+      failures: z.int(),
+      nextAttemptAt: z.string().nullable(),
+      reason: z.looseObject({ code: z.string(), actor: z.string() }),
+    })
+    .nullish(),
 });
+
+/** What keeps it from working, and who acts. */
+const ailment = ({ health, remark }: z.infer<typeof entry>): string => {
+  if (!health) return remark ?? '';
+  const { failures, nextAttemptAt, reason } = health;
+  const again = nextAttemptAt === null ? '' : `, again at ${nextAttemptAt}`;
+  return remark ?? `${failures} × ${reason.code} (${reason.actor})${again}`;
+};
 
 /** `connectors …`: kinds, trials, and the life of a connector. */
 export function addConnectorCommands(program: Command): void {
@@ -70,7 +85,7 @@ function addList(connectors: Command): void {
                 one.state,
                 one.approved ?? '-',
                 one.proposal ? `${one.proposal.revision} ${one.proposal.stage}` : '',
-                one.remark ?? '',
+                ailment(one),
               ]),
             ),
           );
