@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { applyMigrations, type Catalog, createCatalog } from '../src/index.js';
+
+const MIGRATIONS = join(__dirname, '..', 'migrations');
+const name = `songhua_upgrade_${process.pid}_${randomBytes(4).toString('hex')}`;
+const admin = process.env.SONGHUA_TEST_DATABASE_URL ?? '';
+const url = Object.assign(new URL(admin), { pathname: `/${name}` }).href;
+let catalog: Catalog | undefined;
+
+const run = async (at: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> => {
+  const client = new pg.Client({ connectionString: at });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+};
+
+beforeAll(() => run(admin, (client) => client.query(`CREATE DATABASE ${name}`)));
+afterAll(async () => {
+  await catalog?.close();
+  await run(admin, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`));
+});
+
+test('a system from before revisions goes on: what ran runs, paused stays paused, secrets leave the specs', async () => {
+  await run(url, async (client) => {
+    await client.query('CREATE TABLE migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())');
+    for (const file of readdirSync(MIGRATIONS).sort()) {
+      if (file >= '0009') break;
+      await client.query(readFileSync(join(MIGRATIONS, file), 'utf8'));
+      await client.query('INSERT INTO migration (name) VALUES ($1)', [file]);
+    }
+    await client.query(`INSERT INTO department (name, title, spec, revision) VALUES ('bureau', '局', '{"title": "局"}', 3);
+      INSERT INTO domain (name, title, spec) VALUES ('health', '卫生', '{"title": "卫生"}');
+      INSERT INTO dataset (id, name, title, department, domain, frequency, spec, search) VALUES ('ds_1', 'data', '数据', 'bureau',
+        'health', 'DAILY', '{"title": "数据", "department": "bureau", "domain": "health"}', 'data');
+      INSERT INTO connector (id, name, dataset_id, kind, mode, spec, paused, revision) VALUES
+        ('cn_1', 'running', 'ds_1', 'http', 'full', '{"dataset": "data", "kind": "http", "secrets": {"token": {"value": "canary"}, "user": {"env": "SONGHUA_SECRET_U"}}}', false, 2),
+        ('cn_2', 'resting', 'ds_1', 'file', 'full', '{"dataset": "data", "kind": "file", "secrets": {}}', true, 1)`);
+  });
+  await applyMigrations(url);
+  catalog = createCatalog({ databaseUrl: url, poolSize: 2 });
+  const [resting, running] = await catalog.connectors.list({});
+  expect(running).toMatchObject({ name: 'running', state: 'approved', approved: 2, revision: 2 });
+  expect(running?.spec.secrets).toEqual({ token: { stored: true }, user: { env: 'SONGHUA_SECRET_U' } });
+  expect(await catalog.connectors.secrets('running', 2)).toEqual({ token: 'canary' });
+  expect(resting).toMatchObject({ name: 'resting', state: 'paused', approved: 1 });
+  expect(await catalog.resources.revisions('Department', 'bureau')).toMatchObject([
+    { revision: 3, spec: { title: '局' } },
+  ]);
+  const changed = await catalog.catalog.apply(
+    [{ apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'bureau' }, spec: { title: '新局' } }],
+    'alice',
+  );
+  expect(changed.changes).toMatchObject([{ revision: 4, differences: [{ before: '局', after: '新局' }] }]);
+});
