@@ -8,13 +8,14 @@ import { parse as parseCsv } from 'csv-parse/sync';
 import { type Songhua, songhuaIn } from '../harness/cli.js';
 import { violations } from '../harness/invariants.js';
 import { type System, startSystem } from '../harness/system.js';
+import { mysql, postgres, sqlite } from './kinds/databases.js';
 import { readKindDocument, toYaml, withAddresses } from './kinds/document.js';
 import { files, s3, sftp } from './kinds/files.js';
 import { http } from './kinds/http.js';
 import { placeSecrets } from './kinds/secrets.js';
 import type { Source, StartSources, Table } from './kinds/source.js';
 
-const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3 };
+const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3, postgres, mysql, sqlite };
 // What a department is promised to have to write.
 const MOST_LINES = 25;
 
