@@ -12,7 +12,7 @@ const AILING = `WITH failing AS (
     UNION SELECT connector_id FROM connector_health WHERE failures > 0
   )
   SELECT c.id, c.name::text AS name, x.number, x.ends
-  FROM failing f JOIN connector c ON c.id = f.connector_id AND c.deleted_at IS NULL AND c.halt IS DISTINCT FROM 'suspended'
+  FROM failing f JOIN connector c ON c.id = f.connector_id AND c.deleted_at IS NULL AND c.halt IS NULL
     LEFT JOIN connector_health h ON h.connector_id = c.id
     JOIN LATERAL (
       SELECT max(number) AS number, jsonb_agg(jsonb_build_object('at', at, 'reason', reason) ORDER BY number DESC) AS ends FROM (

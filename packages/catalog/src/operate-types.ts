@@ -26,7 +26,7 @@ export interface ConnectorHealth {
 
 /** Written by the connector service only. */
 export interface HealthRepository {
-  /** Connectors with a sync or refresh that ended in failure within `seconds`, and all that were not well when last looked at. */
+  /** Connectors that are not halted, with a sync or refresh that ended in failure within `seconds`, and all that were not well when last looked at. */
   ailing(seconds: number): Promise<Ailing[]>;
   /** `health` undefined: well. */
   record(
