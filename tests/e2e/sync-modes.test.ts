@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Manifest, manifestSchema, type Resource } from '@songhua/contracts';
+import { ingestAnswerSchema, type Manifest, manifestSchema, type Resource } from '@songhua/contracts';
 import Database from 'libsql';
 import { Client as Postgres } from 'pg';
 import { type System, startSystem } from '../harness/system.js';
@@ -135,6 +135,28 @@ test('an append dataset only grows until it is reset, and other datasets are lef
   expect(await system.sync({ connectors: ['readings'] }, { full: true, reset: true })).toMatchObject({ published: 1 });
   expect((await rowsOf('readings')).map((row) => row.slice(0, 1))).toEqual(['7', '7', '7']);
   expect(await manifestOf('others')).toMatchObject({ version: 1 });
+});
+
+test('what a department pushes is published in order of arrival, each key once, deletes as well', async () => {
+  const [ofPushes, connector] = dataset('pushed', 'merge', {});
+  if (ofPushes?.kind !== 'Dataset' || connector?.kind !== 'Connector') throw new Error('not what a dataset is');
+  await system.apply([ofPushes, { ...connector, spec: { ...connector.spec, kind: 'push', config: {} } }]);
+  const push = async (key: string, body: string, wait = 0) => {
+    const response = await fetch(new URL(`/api/v1/ingest/pushed?wait=${wait}`, system.apiUrl), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${system.operatorKey}`, 'idempotency-key': key },
+      body,
+    });
+    return { status: response.status, body: ingestAnswerSchema.parse(await response.json()) };
+  };
+  const first = await push('k1', 'id,name\n1,甲\n2,乙\n');
+  await Promise.all([push('k1', 'id,name\n1,甲\n2,乙\n'), push('k2', 'id,name\n2,乙二\n3,丙\n')]);
+  const last = await push('k3', '{"records":[{"id":4,"name":"丁"}],"deletes":[1]}', 60);
+  expect(last).toMatchObject({ status: 200, body: { state: 'delivered', refresh: 'published', reason: null } });
+  expect(await rowsOf('pushed')).toEqual(['2 乙二', '3 丙', '4 丁']);
+  const again = await push('k1', 'id,name\n1,甲\n2,乙\n', 60);
+  expect(again.body.sync).toBe(first.body.sync);
+  expect(await rowsOf('pushed')).toEqual(['2 乙二', '3 丙', '4 丁']);
 });
 
 test('what cannot be asked is refused with the reason', async () => {
