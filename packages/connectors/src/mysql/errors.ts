@@ -37,5 +37,6 @@ const NUMBERS: Record<number, SqlProblem> = { 1969: PROBLEMS.slow, 3024: PROBLEM
 
 export const mysqlProblem = (code: string, error: unknown): SqlProblem | undefined => {
   const known = CODES[code] ?? NUMBERS[Number((error as { errno?: unknown }).errno)];
+  if (code === '' && /closed state/.test(String((error as { message?: unknown }).message))) return PROBLEMS.lost;
   return known ?? (code.startsWith('ER_') ? PROBLEMS.other : undefined);
 };

@@ -9,6 +9,7 @@ import {
   type SqlTarget,
   type Statement,
   sqlError,
+  statementMs,
   whileConnected,
 } from '../sql/index.js';
 import { cellReader, columnTypeOf, type MysqlField } from './cells.js';
@@ -95,8 +96,8 @@ export async function openMysql(target: SqlTarget, options: OpenOptions): Promis
        lock_wait_timeout = ${LOCK_SECONDS}, innodb_lock_wait_timeout = ${LOCK_SECONDS}, net_write_timeout = ${PATIENCE_SECONDS}`,
     );
     // MySQL in milliseconds, MariaDB in seconds; each knows only its own.
-    await run(`SET max_execution_time = ${Math.ceil(limits.timeoutMs)}`).catch(() => undefined);
-    await run(`SET max_statement_time = ${limits.timeoutMs / 1000}`).catch(() => undefined);
+    await run(`SET max_execution_time = ${statementMs(limits)}`).catch(() => undefined);
+    await run(`SET max_statement_time = ${statementMs(limits) / 1000}`).catch(() => undefined);
     await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
     await run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     return session;

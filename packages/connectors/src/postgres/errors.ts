@@ -22,10 +22,15 @@ const STATES: Record<string, SqlProblem> = {
   '40': PROBLEMS.conflict,
 };
 
-// What the client says without a code, as opposed to a connection that broke.
-const NO_TLS = /does not support SSL/;
+// What the client says without a code.
+const SAID: [words: RegExp, problem: SqlProblem][] = [
+  [/does not support SSL/, PROBLEMS.noTls],
+  [/Connection terminated|connection error|not queryable|was closed/, PROBLEMS.lost],
+  [/timeout expired/, PROBLEMS.slow],
+];
 
 export const postgresProblem = (code: string, error: unknown): SqlProblem | undefined => {
   if (/^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)) return STATES[code] ?? STATES[code.slice(0, 2)] ?? PROBLEMS.other;
-  return NO_TLS.test(String((error as { message?: unknown }).message)) ? PROBLEMS.noTls : undefined;
+  const message = String((error as { message?: unknown }).message);
+  return code === '' ? SAID.find(([words]) => words.test(message))?.[1] : undefined;
 };

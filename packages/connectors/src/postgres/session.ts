@@ -10,6 +10,7 @@ import {
   type Statement,
   sourceOf,
   sqlError,
+  statementMs,
   whileConnected,
 } from '../sql/index.js';
 import { postgresDialect } from './dialect.js';
@@ -119,7 +120,7 @@ export async function openPostgres(target: SqlTarget, options: OpenOptions): Pro
   try {
     await client.connect();
     await run("SET timezone TO 'UTC'");
-    await run(`SET statement_timeout TO ${Math.ceil(limits.timeoutMs)}`);
+    await run(`SET statement_timeout TO ${statementMs(limits)}`);
     for (const text of MANNERS) await run(text).catch(() => undefined);
     await run(BEGIN);
     return session;

@@ -1,6 +1,6 @@
 import { type SourceErrorCode, sourceError } from '@songhua/connector-sdk';
 import { codeOf } from '@songhua/domain';
-import { connectError } from '../network/index.js';
+import { connectError, isTlsError } from '../network/index.js';
 
 /** What a database's code means: whose it is, and what to do. Texts never hold what the database said: it quotes cells. */
 export type SqlProblem = [code: SourceErrorCode, text: string];
@@ -40,13 +40,12 @@ export function sqlError(
 ): unknown {
   const code = codeOf(error) ?? '';
   if (/^(source|connector)\./.test(code)) return error;
-  const problem = problemOf(code, error);
-  if (problem === undefined && (code === '' || /^E[A-Z]|^(CERT|DEPTH|SELF|UNABLE|HOSTNAME)_/.test(code))) {
-    const lost = code === '' || code === 'ECONNRESET' || code === 'EPIPE';
-    return lost
-      ? sourceError(PROBLEMS.lost[0], `${where} ${PROBLEMS.lost[1]}`, { cause: error })
-      : connectError(error, where);
-  }
+  const problem = problemOf(code, error) ?? (LOST.has(code) ? PROBLEMS.lost : undefined);
+  // Without a code it is a defect of ours, unless the driver's words are known.
+  if (problem === undefined && code === '') return error;
+  if (problem === undefined && (isTlsError(code) || /^E[A-Z]+$/.test(code))) return connectError(error, where);
   const [kind, text] = problem ?? PROBLEMS.other;
   return sourceError(kind, `${where} ${text}${code === '' ? '' : ` (${code})`}`, { cause: error, details: { code } });
 }
+
+const LOST = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED']);

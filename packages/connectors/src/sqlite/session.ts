@@ -7,6 +7,7 @@ import {
   type SqlSession,
   type Statement,
   sqlError,
+  statementMs,
   whileConnected,
 } from '../sql/index.js';
 import { sqliteDialect } from './dialect.js';
@@ -22,7 +23,10 @@ export async function openSqlite(file: { path: string; name: string }, options: 
   const { signal, limits } = options;
   const reader = startSqliteReader();
   const [slow, text] = PROBLEMS.slow;
-  const limit = setTimeout(() => void reader.stop(sourceError(slow, `${file.name} ${text}`)), limits.timeoutMs).unref();
+  const limit = setTimeout(
+    () => void reader.stop(sourceError(slow, `${file.name} ${text}`)),
+    statementMs(limits),
+  ).unref();
   const connected = whileConnected(signal, () => void reader.stop());
 
   const told = async <T>(work: Promise<T>): Promise<T> => {
