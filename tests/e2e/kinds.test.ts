@@ -8,14 +8,16 @@ import { parse as parseCsv } from 'csv-parse/sync';
 import { type Songhua, songhuaIn } from '../harness/cli.js';
 import { violations } from '../harness/invariants.js';
 import { type System, startSystem } from '../harness/system.js';
+import { ckan } from './kinds/ckan.js';
 import { mysql, postgres, sqlite } from './kinds/databases.js';
 import { readKindDocument, toYaml, withAddresses } from './kinds/document.js';
-import { files, s3, sftp } from './kinds/files.js';
+import { files, push, s3, sftp } from './kinds/files.js';
 import { http } from './kinds/http.js';
+import { kafka } from './kinds/kafka.js';
 import { placeSecrets } from './kinds/secrets.js';
 import type { Source, StartSources, Table } from './kinds/source.js';
 
-const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3, postgres, mysql, sqlite };
+const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3, postgres, mysql, sqlite, kafka, ckan };
 // What a department is promised to have to write.
 const MOST_LINES = 25;
 
@@ -36,6 +38,10 @@ const stops: (() => Promise<void>)[] = [];
 let system: System;
 let songhua: Songhua;
 
+function declare(kind: 'Department' | 'Domain', name: string): void {
+  estate.set(`${kind}/${name}`, { apiVersion: 'songhua/v1', kind, metadata: { name }, spec: { title: name } });
+}
+
 async function startKind(kind: string, start: StartSources): Promise<void> {
   const document = readKindDocument(kind);
   const own = join(folder, kind);
@@ -49,23 +55,15 @@ async function startKind(kind: string, start: StartSources): Promise<void> {
     const yaml = join(own, `${name}.yaml`);
     await writeFile(yaml, toYaml(dataset, connector));
     registered.push({ source, name, yaml, lines: toYaml(connector).trim().split('\n').length });
-    for (const [of, called] of [
-      ['Department', dataset.spec.department],
-      ['Domain', dataset.spec.domain],
-    ] as const)
-      estate.set(`${of}/${called}`, {
-        apiVersion: 'songhua/v1',
-        kind: of,
-        metadata: { name: called },
-        spec: { title: called },
-      });
+    declare('Department', dataset.spec.department);
+    declare('Domain', dataset.spec.domain);
   }
 }
 
 beforeAll(async () => {
   await mkdir(secretsFolder);
   // The servers first: the services inherit the variables that name secrets.
-  await Promise.all(Object.entries(KINDS).map(([kind, start]) => startKind(kind, start)));
+  await Promise.all(Object.entries({ ...KINDS, push }).map(([kind, start]) => startKind(kind, start)));
   process.env.SONGHUA_SECRETS_DIR = secretsFolder;
   process.env.SONGHUA_KEK ??= `test:${randomBytes(32).toString('base64')}`;
   system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
@@ -93,13 +91,16 @@ async function publishedRows(name: string, { columns }: Table): Promise<string[]
   return rows.map((row) => order.map((at) => row[at] ?? '')).sort();
 }
 
+const ofKind = (kind: string): Registered[] => registered.filter(({ source }) => source.kind === kind);
+
+function firstOf(kind: string): Registered {
+  const [one] = ofKind(kind);
+  if (one) return one;
+  throw new Error(`${kind} has no source`);
+}
+
 describe.each(Object.keys(KINDS))('a department that registers kind %s as its document says', (kind) => {
-  const own = (): Registered[] => registered.filter(({ source }) => source.kind === kind);
-  const first = (): Registered => {
-    const [one] = own();
-    if (one) return one;
-    throw new Error(`${kind} has no source`);
-  };
+  const own = (): Registered[] => ofKind(kind);
 
   test(`writes at most ${MOST_LINES} lines for a connector`, () => {
     expect(readKindDocument(kind).lines).toBeLessThanOrEqual(MOST_LINES);
@@ -107,7 +108,7 @@ describe.each(Object.keys(KINDS))('a department that registers kind %s as its do
   });
 
   test('tests it, discovers its columns, and previews its rows before anything is registered', async () => {
-    const { source, yaml } = first();
+    const { source, yaml } = firstOf(kind);
     const { columns, rows } = source.table;
     expect((await songhua('connectors', 'test', '-f', yaml)).trim()).not.toBe('');
     const discovered = JSON.parse(await songhua('connectors', 'discover', '-f', yaml, '--json')) as {
@@ -135,17 +136,47 @@ describe.each(Object.keys(KINDS))('a department that registers kind %s as its do
         source: source.title,
         rows: [...source.table.rows].sort(),
       });
-  });
-
-  test('sees the version in the catalog, and no second one while nothing changes', async () => {
-    const { name, source } = first();
+    const { name, source } = firstOf(kind);
     const count = source.table.rows.length;
-    const names = own().map((one) => `${one.name}-source`);
-    const again = JSON.parse(await songhua('sync', ...names, '--wait', '--json'));
-    expect(again).toMatchObject({ total: names.length, unchanged: names.length, failures: [] });
-    expect(JSON.parse(await songhua('datasets', 'show', name, '--json'))).toMatchObject({ version: 1, rows: count });
     const { items } = JSON.parse(await songhua('versions', 'list', name, '--json'));
     expect(items).toMatchObject([{ version: 1, rows: count, rejected: 0, changes: { added: count } }]);
+  });
+});
+
+test('what nobody changed makes no second version', async () => {
+  const names = Object.keys(KINDS).flatMap((kind) => ofKind(kind).map(({ name }) => `${name}-source`));
+  const again = JSON.parse(await songhua('sync', ...names, '--wait', '--json'));
+  expect(again).toMatchObject({ total: names.length, unchanged: names.length, failures: [] });
+});
+
+describe('a department that sends its rows itself, as the document of kind push says', () => {
+  const pushed = async (file: string, ...more: string[]): Promise<Record<string, unknown>> =>
+    JSON.parse(
+      await songhua('push', `${firstOf('push').name}-source`, join(folder, 'push', file), '--wait', '--json', ...more),
+    );
+
+  test(`writes at most ${MOST_LINES} lines for a connector, and is told how to send where another kind would be read`, async () => {
+    const { yaml, lines } = firstOf('push');
+    expect(Math.max(lines, readKindDocument('push').lines)).toBeLessThanOrEqual(MOST_LINES);
+    expect(await songhua('connectors', 'test', '-f', yaml)).toContain('songhua push');
+    await expect(songhua('connectors', 'preview', '-f', yaml)).rejects.toThrow('songhua push');
+  });
+
+  test('applies it and pushes files to a published version that holds their rows', async () => {
+    const { name, source, yaml } = firstOf('push');
+    expect(await songhua('apply', '-f', yaml)).toContain('created 2');
+    expect(await pushed('source-1.csv', '--key', 'first')).toMatchObject({ published: 1, failures: [] });
+    expect(await pushed('source-2.csv')).toMatchObject({ published: 1, failures: [] });
+    expect(await publishedRows(name, source.table)).toEqual([...source.table.rows].sort());
+  });
+
+  test('may repeat a push, which counts once; content that is there already makes no version', async () => {
+    const { name, source } = firstOf('push');
+    const [again, other] = [await pushed('source-1.csv', '--key', 'first'), await pushed('source-1.csv')];
+    expect(again).toMatchObject({ published: 1 });
+    expect(other).toMatchObject({ unchanged: 1 });
+    const count = source.table.rows.length;
+    expect(JSON.parse(await songhua('datasets', 'show', name, '--json'))).toMatchObject({ version: 2, rows: count });
   });
 });
 

@@ -33,14 +33,14 @@ function sourceTable(document: KindDocument, dialect: Dialect): { statements: st
   const mark = config.softDelete?.column;
   const all = [...new Set([...(config.columns ?? base.columns), ...(cursor ? [cursor] : []), ...(mark ? [mark] : [])])];
   const isTime = (column: string): boolean => column === cursor || column.endsWith('_at');
-  const valueOf = (column: string, row: number): string => {
+  const cellOf = (column: string, row: number): string => {
     if (column === mark) return row < base.rows.length ? '' : momentOf(row);
     if (isTime(column)) return momentOf(row);
     const known = base.columns.indexOf(column);
     return known < 0 ? `${column}, "第${row}"` : (base.rows[row]?.[known] ?? `${column}-${row}`);
   };
   const rowsOf = (columns: string[], count: number): string[][] =>
-    Array.from({ length: count }, (_, row) => columns.map((column) => valueOf(column, row)));
+    Array.from({ length: count }, (_, row) => columns.map((column) => cellOf(column, row)));
   const { quote } = dialect;
   const typeOf = (column: string): string => {
     if (isTime(column)) return dialect.time;

@@ -20,6 +20,14 @@ export const files: StartSources = async ({ folder, document }) => {
   return { sources: [source], stop: async () => undefined };
 };
 
+/** What a department sends, in two files that add up. */
+export const push: StartSources = async (context) => {
+  const { sources, stop } = await files(context);
+  const [source] = sources;
+  if (!source) throw new Error('no files were written');
+  return { sources: [{ ...source, kind: 'push', title: 'two files', mode: 'merge', config: {} }], stop };
+};
+
 /** OpenSSH. */
 export const sftp: StartSources = async ({ document }) => {
   const server = await startSshd();
