@@ -174,6 +174,8 @@ async function consume(kafka: Kafka, { topic, ranges, take, signal }: Consuming)
   let fetches = 0;
   let idling: NodeJS.Timeout | undefined;
   let taking = false;
+  // kafkajs hands over what it had fetched already; it is left for the next read.
+  let stopped = false;
   const progress = (partition: number, offset: bigint): void => {
     const end = to.get(partition) ?? 0n;
     if (offset <= (next.get(partition) ?? end)) return;
@@ -186,7 +188,7 @@ async function consume(kafka: Kafka, { topic, ranges, take, signal }: Consuming)
   };
   const eachBatch = async ({ batch }: EachBatchPayload, stop: () => void): Promise<void> => {
     const { partition } = batch;
-    if (!open.has(partition)) return;
+    if (stopped || !open.has(partition)) return;
     const [from, end] = [next.get(partition) ?? 0n, to.get(partition) ?? 0n];
     const messages = batch.messages.filter(({ offset }) => BigInt(offset) >= from && BigInt(offset) < end);
     const first = BigInt(batch.firstOffset() ?? from);
@@ -196,6 +198,7 @@ async function consume(kafka: Kafka, { topic, ranges, take, signal }: Consuming)
     taking = false;
     // Messages are all that a batch holds, so what lies between them is nothing.
     progress(partition, BigInt(batch.lastOffset()) + 1n);
+    stopped = !more;
     if (!more || open.size === 0) stop();
   };
   const onAbort: { now?: () => void } = {};
@@ -216,7 +219,7 @@ async function consume(kafka: Kafka, { topic, ranges, take, signal }: Consuming)
       consumer.on(consumer.events.FETCH, () => void fetches++);
       // Also of batches that hold nothing but control records.
       consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-        if (open.has(payload.partition)) progress(payload.partition, BigInt(payload.lastOffset) + 1n);
+        if (!stopped && open.has(payload.partition)) progress(payload.partition, BigInt(payload.lastOffset) + 1n);
         if (open.size === 0) resolve();
       });
       idling = setInterval(() => {

@@ -66,7 +66,7 @@ async function* readRanges(reading: Reading): AsyncGenerator<SourceMessage> {
     signal,
   });
   let next = await rows.next();
-  if (next.done && (end || !after)) return yield { type: 'unchanged' };
+  if (next.done && (verdict.end || !after)) return yield { type: 'unchanged' };
   yield {
     type: 'start',
     columns: columnsOf(spool),
@@ -123,6 +123,7 @@ async function fill({ context, topic, spool, ranges, after }: Reading, rounds: R
   const { config } = context;
   const decode = decoderFor(context);
   const lastAt = new Map<number, number>();
+  const waiting = new Set(ranges.flatMap(({ partition, from, to }) => (from < to ? [partition] : [])));
   let count = 0;
   let bounded = false;
   const consumed = await topic.consume(ranges, async (partition, messages) => {
@@ -136,7 +137,9 @@ async function fill({ context, topic, spool, ranges, after }: Reading, rounds: R
     await spool.put(partition, kept);
     count += messages.length;
     // Half of a table must not be published, nor what lies behind a cut without all that lies before it.
-    bounded = after !== undefined && count >= config.maxRecords && rounds.onlyStream();
+    waiting.delete(partition);
+    // Every partition must come on, the one furthest behind above all: a bounded read ends with it.
+    bounded = after !== undefined && count >= config.maxRecords && waiting.size === 0 && rounds.onlyStream();
     return !bounded;
   });
   if (consumed.holes.size > 0) await checkHoles(topic, consumed.holes, config.topic);
