@@ -19,6 +19,7 @@ export const SOURCE_ERRORS = {
   'source.ambiguous': { actor: 'department', retryable: false },
   'source.aborted': { actor: 'platform', retryable: true },
   'connector.config-invalid': { actor: 'department', retryable: false },
+  'connector.driver-missing': { actor: 'operator', retryable: false },
   'connector.path-refused': { actor: 'operator', retryable: false },
   'connector.address-refused': { actor: 'operator', retryable: false },
 } as const satisfies Record<string, { actor: Actor; retryable: boolean }>;

@@ -15,7 +15,7 @@ export interface ConnectorKindsOptions {
   /** Absolute folders that the kinds `file` and `sqlite` may read. */
   fileRoots: string[];
   /** Folder with the `node_modules` of drivers that the city installed; else they are found as any module of the process. */
-  driverFolder?: string;
+  driverFolder?: string | undefined;
 }
 
 export interface ConnectorKinds {

@@ -28,6 +28,8 @@ export const serviceConfig = z.object({
    * one department only.
    */
   SONGHUA_NETWORK_ALLOW: list(','),
+  /** Folder with the `node_modules` of database drivers that the city installed itself; unset: NODE_PATH. */
+  SONGHUA_DRIVERS_DIR: z.string().optional(),
   /** Folder whose files secrets may name; unset: none. */
   SONGHUA_SECRETS_DIR: z.string().optional(),
   /** Syncs that one replica reads at the same time. */

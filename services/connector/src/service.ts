@@ -52,7 +52,10 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const owner = `${hostname()}-${process.pid}-${unique}`;
   const tempDir = await openTempDir(config.SONGHUA_TEMP_DIR, unique);
 
-  const kinds = connectorKinds({ fileRoots: config.SONGHUA_FILE_ROOTS });
+  const kinds = connectorKinds({
+    fileRoots: config.SONGHUA_FILE_ROOTS,
+    driverFolder: config.SONGHUA_DRIVERS_DIR,
+  });
   const networkOf = createNetworks(config.SONGHUA_NETWORK_ALLOW);
   const secrets = createSecretResolver(config.SONGHUA_SECRETS_DIR);
   const limits = {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { codeOf, SonghuaError } from '@songhua/domain';
+import { sourceError } from '@songhua/connector-sdk';
+import { codeOf } from '@songhua/domain';
 
 /**
  * A driver that the city installs itself, because its licence or its binaries do not let it come along: from `folder` (that has a
@@ -12,10 +13,10 @@ export function loadDriver(name: string, product: string, folder: string | undef
   } catch (error) {
     if (codeOf(error) !== 'MODULE_NOT_FOUND') throw error;
     const where = folder ?? 'a folder of your choice';
-    throw new SonghuaError(
+    throw sourceError(
       'connector.driver-missing',
-      `the driver of ${product} is not installed for the connector service: run \`npm install --prefix ${where} ${name}\` on its machine${folder === undefined ? ', add <that folder>/node_modules to NODE_PATH' : ''} and start the service again`,
-      { actor: 'operator', cause: error, details: { driver: name } },
+      `the driver of ${product} is not installed for the connector service: run \`npm install --prefix ${where} ${name}\` on its machine${folder === undefined ? ', name that folder in SONGHUA_DRIVERS_DIR' : ''} and start the service again`,
+      { cause: error, details: { driver: name } },
     );
   }
 }
