@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,6 +17,8 @@ import { placeSecrets } from './kinds/secrets.js';
 import type { Source, StartSources, Table } from './kinds/source.js';
 
 const KINDS: Record<string, StartSources> = { file: files, http, sftp, s3, postgres, mysql, sqlite, kafka, ckan };
+// The city installs their drivers itself.
+const OPTIONAL = ['dameng', 'oracle', 'sqlserver'];
 // What a department is promised to have to write.
 const MOST_LINES = 25;
 
@@ -65,7 +66,6 @@ beforeAll(async () => {
   // The servers first: the services inherit the variables that name secrets.
   await Promise.all(Object.entries({ ...KINDS, push }).map(([kind, start]) => startKind(kind, start)));
   process.env.SONGHUA_SECRETS_DIR = secretsFolder;
-  process.env.SONGHUA_KEK ??= `test:${randomBytes(32).toString('base64')}`;
   system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
   songhua = songhuaIn({
     cwd: folder,
@@ -147,6 +147,18 @@ test('what nobody changed makes no second version', async () => {
   const names = Object.keys(KINDS).flatMap((kind) => ofKind(kind).map(({ name }) => `${name}-source`));
   const again = JSON.parse(await songhua('sync', ...names, '--wait', '--json'));
   expect(again).toMatchObject({ total: names.length, unchanged: names.length, failures: [] });
+});
+
+test('there is no other kind, but those whose driver the city installs, which say how', async () => {
+  const kinds = await system.get<{ kind: string }[]>('/api/v1/connectors:kinds');
+  expect(kinds.map(({ kind }) => kind).sort()).toEqual([...Object.keys(KINDS), 'push', ...OPTIONAL].sort());
+  const { dataset, connector } = readKindDocument('oracle-sqlserver-dameng');
+  connector.spec.secrets = { username: { value: 'reader' }, password: { value: 'of-the-test' } };
+  const yaml = join(folder, 'optional.yaml');
+  await writeFile(yaml, toYaml(dataset, connector));
+  await expect(songhua('connectors', 'test', '-f', yaml)).rejects.toThrow(
+    /connector\.driver-missing[\s\S]*npm install/,
+  );
 });
 
 describe('a department that sends its rows itself, as the document of kind push says', () => {
