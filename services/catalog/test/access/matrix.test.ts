@@ -124,8 +124,8 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
 };
 /** Routes that let the things of this world pass, and then have a rule of their own about them. */
 const RULED: Record<string, number> = {
-  // It wants an Idempotency-Key first of all.
-  'POST /api/v1/ingest/{connector}': 400,
+  // The connectors here are of another kind than push.
+  'POST /api/v1/ingest/{connector}': 422,
 };
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 
