@@ -8,13 +8,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Resource, resourceSchema } from '@songhua/contracts';
+import { waitFor } from '@songhua/runtime/testing';
 import { Connection, Client as Temporal } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Kafka, logLevel } from 'kafkajs';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
 import { type System, startSystem } from '../harness/system.js';
-import { waitFor } from '../harness/wait.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'songhua-operating-'));
 const canary = `canary-${randomBytes(12).toString('hex')}`;

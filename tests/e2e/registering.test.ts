@@ -8,7 +8,7 @@ import { createCatalog } from '@songhua/catalog';
 import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing';
 import { createCity } from '@songhua/city';
 import { newApiKey } from '@songhua/domain';
-import { freePort } from '../harness/free-port.js';
+import { freePort } from '@songhua/runtime/testing';
 import { type ServiceUnderTest, startService } from '../harness/services.js';
 
 const root = resolve(__dirname, '../..');

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EngineName } from '@songhua/infra';
+import { waitFor } from '@songhua/runtime/testing';
 import { identities, violations } from '../harness/invariants.js';
 import { type System, startSystem } from '../harness/system.js';
-import { waitFor } from '../harness/wait.js';
 import { roundOf, writeSources } from './sources.js';
 
 const HOOK = join(__dirname, 'crash-hook.cjs');

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Endpoints } from '@songhua/infra';
+import { freePort } from '@songhua/runtime/testing';
 import { DockerComposeEnvironment, getContainerRuntimeClient, Wait } from 'testcontainers';
-import { freePort } from './free-port';
 
 const infra = resolve(__dirname, '../../infra');
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { waitFor } from './wait.js';
+import { waitFor } from '@songhua/runtime/testing';
 
 const root = resolve(__dirname, '../..');
 export const SERVICES = ['connector', 'landing', 'refresh', 'catalog'] as const;

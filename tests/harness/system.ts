@@ -11,9 +11,8 @@ import {
 } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
 import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
-import { freePort } from './free-port.js';
+import { freePort, waitFor } from '@songhua/runtime/testing';
 import { SERVICES, type ServiceName, type ServiceUnderTest, startService } from './services.js';
-import { waitFor } from './wait.js';
 
 /** A whole Songhua of a test's own: four engines, four services (or more replicas), one state folder. */
 export interface System {

@@ -1,8 +1,8 @@
 import { connect, createServer, type Server } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { waitFor } from '@songhua/runtime/testing';
 import { Client } from 'pg';
-import { waitFor } from '../../../tests/harness/wait.js';
 import { endOf, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
 import { createAuthority } from './servers/certificates.js';
 import { postgresFixture, type SqlFixture, trialOf } from './sql-fixtures.js';

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { startServer } from '../../../packages/connectors/test/http-server.js';
+import { startServer } from '@songhua/connectors/testing';
 import { type Source, type StartSources, tableFor, toCsv } from './source.js';
 
 const TOKEN = 'token-of-the-portal';

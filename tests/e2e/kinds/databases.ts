@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { mysqlFixture, postgresFixture } from '@songhua/connectors/testing';
 import Database from 'libsql';
-import { mysqlFixture, postgresFixture } from '../../../packages/connectors/test/sql-fixtures.js';
 import type { KindDocument } from './document.js';
 import { type Source, type StartSources, type Table, tableFor } from './source.js';
 

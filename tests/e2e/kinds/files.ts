@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startSshd } from '@songhua/connectors/testing';
 import { Client } from 'minio';
-import { startSshd } from '../../../packages/connectors/test/servers/sshd.js';
 import { type StartSources, tableFor, toCsv } from './source.js';
 
 /** Files of the connector's own machine. */

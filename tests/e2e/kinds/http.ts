@@ -1,4 +1,4 @@
-import { type Answer, type Asked, startApi } from '../../../packages/connectors/test/http-api.js';
+import { type Answer, type Asked, startApi } from '@songhua/connectors/testing';
 import type { KindDocument } from './document.js';
 import { type Source, type StartSources, type Table, tableFor } from './source.js';
 

@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { freePort, waitFor } from '@songhua/runtime/testing';
 import { createConnection } from 'mysql2/promise';
-import { freePort } from '../../../../tests/harness/free-port.js';
-import { waitFor } from '../../../../tests/harness/wait.js';
 import { debianEnvironment, ensureDebian } from './debian.js';
 
 export interface MariaDb {

@@ -2,10 +2,11 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort, waitFor } from '@songhua/runtime/testing';
 import { debianEnvironment, ensureDebian } from './debian.js';
 
 const execute = promisify(execFile);
@@ -75,7 +76,14 @@ export async function startSshd(): Promise<SshServer> {
   child.stderr.on('data', (chunk) => {
     log += String(chunk);
   });
-  await answers(port, () => (child.exitCode === null ? undefined : log));
+  await waitFor(
+    'sshd',
+    async () => {
+      if (child.exitCode === null) return connects(port);
+      throw new Error(`sshd ended: ${log}`);
+    },
+    READY_MS,
+  );
   return {
     host: '127.0.0.1',
     port,
@@ -123,29 +131,12 @@ async function wrapperOf(tree: string): Promise<string> {
   throw new Error('libnss_wrapper.so is not in the tree');
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function answers(port: number, failed: () => string | undefined): Promise<void> {
-  const until = Date.now() + READY_MS;
-  for (;;) {
-    const problem = failed();
-    if (problem !== undefined) throw new Error(`sshd ended: ${problem}`);
-    const ok = await new Promise<boolean>((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port });
-      socket.once('connect', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.once('error', () => resolve(false));
+const connects = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
     });
-    if (ok) return;
-    if (Date.now() > until) throw new Error('sshd does not answer');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+    socket.once('error', () => resolve(false));
+  });
