@@ -53,6 +53,8 @@ function walk(): Command[] {
     encoding: 'utf8',
     env: { ...process.env, ...OWN_HOME, PATH: `${bin}${delimiter}${process.env.PATH}` },
     maxBuffer: 1 << 26,
+    // Jest's own limit cannot end a call that blocks.
+    timeout: 240_000,
   });
   const ends = [...stdout.matchAll(new RegExp(`([\\s\\S]*?)${END} (\\d+)\\n`, 'g'))];
   if (ends.length !== commands.length) throw new Error(`the shell ended early\n${stdout}\n${stderr}`);
