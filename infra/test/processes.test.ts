@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openHome } from '../src/home.js';
 import { identify, isRunning } from '../src/process/identity.js';
 import { createManagedProcess } from '../src/process/managed.js';
+import { claimPort } from '../src/process/port-claims.js';
 import { createPortBook } from '../src/process/ports.js';
 import { claimHome, reapProcesses, recordProcesses } from '../src/process/registry.js';
 import { pauseBefore } from '../src/supervisor/supervised.js';
@@ -34,6 +35,22 @@ test('a taken port is replaced by another, and the choice is remembered', async 
   expect(first).not.toBe(taken);
   await close(holder);
   expect(await createPortBook(path).take('kafka', taken)).toBe(first);
+});
+
+test('a port that another living stack keeps is not given out, though nobody listens on it yet', async () => {
+  const claims = join(folder, 'claims');
+  const holder = await listen(0);
+  const port = portOf(holder);
+  await close(holder);
+  const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => other.once('exit', resolve));
+  await mkdir(claims);
+  await writeFile(join(claims, String(port)), JSON.stringify(identify(other.pid ?? 0)));
+  expect(claimPort(port, claims)).toBe(false);
+  other.kill('SIGKILL');
+  await ended;
+  expect(claimPort(port, claims)).toBe(true);
+  expect(claimPort(port, claims)).toBe(true);
 });
 
 test('one book never hands out a port twice', async () => {

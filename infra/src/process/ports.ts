@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { z } from 'zod';
 import { infraError } from '../errors.js';
 import { readJson, writeJson } from '../files.js';
+import { claimPort } from './port-claims.js';
 
 const HOST = '127.0.0.1';
 const portsSchema = z.record(z.string(), z.int().min(1).max(65_535));
@@ -41,7 +42,7 @@ export function createPortBook(path: string): PortBook {
     if (port === undefined || port === 0 || given.has(port)) return undefined;
     // Claimed before the check, because several engines ask at once.
     given.add(port);
-    if (await isFree(port)) return port;
+    if (claimPort(port) && (await isFree(port))) return port;
     given.delete(port);
     return undefined;
   };
