@@ -2,12 +2,21 @@ import { reasonOf, SonghuaError } from '@songhua/domain';
 
 // Shorter ones would blank out ordinary text, and protect nothing.
 const SHORTEST = 4;
+// Up to here a secret may be an ordinary word, such as a user's name, and is hidden only where it stands as one.
+const LONGEST_WORD = 11;
+
+function patternOf(secret: string): RegExp {
+  const literal = secret.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  return secret.length > LONGEST_WORD
+    ? new RegExp(literal, 'gu')
+    : new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, 'gu');
+}
 
 /** A copy of `value` in which no text holds a secret, whatever a source or library put there (I6). */
 export function redact<T>(value: T, secrets: readonly string[]): T {
-  const hidden = secrets.filter((secret) => secret.length >= SHORTEST);
+  const hidden = secrets.filter((secret) => secret.length >= SHORTEST).map(patternOf);
   if (hidden.length === 0) return value;
-  const clean = (text: string): string => hidden.reduce((kept, secret) => kept.split(secret).join('***'), text);
+  const clean = (text: string): string => hidden.reduce((kept, secret) => kept.replace(secret, '***'), text);
   const walk = (item: unknown): unknown => {
     if (typeof item === 'string') return clean(item);
     if (Array.isArray(item)) return item.map(walk);

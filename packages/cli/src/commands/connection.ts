@@ -11,7 +11,7 @@ export const localApi = (home: string, url: string): Api => createApi(url, readO
  * the state folder is for the system that was started there and is never sent to another.
  */
 export async function connect(): Promise<{ api: Api; url: string }> {
-  const told = process.env.SONGHUA_API;
+  const told = process.env.SONGHUA_API || undefined;
   const url = told ?? (await readState(resolveHome()))?.apiUrl;
   if (!url)
     throw new SonghuaError(
