@@ -46,9 +46,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     ...(objectStore && { objectStore }),
     services: [...defaultServices(), ...(settings.cityDir ? [cityService(settings.cityDir)] : [])],
     env: {
-      SONGHUA_FILE_ROOTS: settings.fileRoots.join(delimiter),
+      SONGHUA_FILE_ROOTS: [
+        inboxOf(options.home),
+        ...settings.fileRoots,
+        ...listed('SONGHUA_FILE_ROOTS', delimiter),
+      ].join(delimiter),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
-      ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: LOOPBACK }),
+      ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: [LOOPBACK, ...listed('SONGHUA_NETWORK_ALLOW', ',')].join(',') }),
       ...(settings.devIssuer && { SONGHUA_DEV_ISSUER_KEYS: ensureDevIssuer(options.home) }),
     },
     onProgress: ({ name, phase, detail, seconds }) => {
@@ -57,6 +61,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   return stackOf(options.home, state);
 }
+
+/** Where files may always be put for `file` connectors to read. */
+function inboxOf(home: string): string {
+  const folder = join(resolve(home), 'inbox');
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+const listed = (variable: string, separator: string): string[] =>
+  (process.env[variable] ?? '').split(separator).filter((item) => item.trim() !== '');
 
 const settingsSchema = z.object({
   fileRoots: z.array(z.string()),

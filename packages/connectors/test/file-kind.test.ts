@@ -115,6 +115,12 @@ describe('a file that changes while it is read', () => {
 });
 
 describe('paths', () => {
+  test("may begin with the root folder's own name", async () => {
+    await put('inbox/a.csv', 'x\n1\n');
+    expect(rowsOf(await read('root/inbox/*.csv'))).toEqual([['1']]);
+    expect(rowsOf(await read('root/inbox/a.csv'))).toEqual([['1']]);
+  });
+
   test.each(['../secret.csv', 'inbox/../../secret.csv', '/etc/passwd', 'a\0.csv', '..\\secret.csv'])(
     '%j is refused',
     async (path) => {

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import { sourceError } from '@songhua/connector-sdk';
 import { codeOf, type SonghuaError } from '@songhua/domain';
 import { glob, isDynamicPattern } from 'tinyglobby';
@@ -62,7 +62,8 @@ async function realFile(root: string, path: string, name: string): Promise<Found
 }
 
 /**
- * The files that `pattern` names: a path or a glob, relative to the first of `roots` that has a match, or absolute inside one of them.
+ * The files that `pattern` names: a path or a glob, relative to the first of `roots` that has a match (with or without that folder's own
+ * name), or absolute inside one of them.
  * Links are followed when they are named and left out of globs, where they would be the same rows again. Sorted by name, so that the same files always come in the same order. Throws `source.missing` when there is none,
  * `connector.path-refused` for `..`, NUL, a path outside the roots, or a link that leads out of them.
  */
@@ -75,8 +76,12 @@ export async function findFiles(pattern: string, roots: string[]): Promise<Found
     const within = isAbsolute(pattern) ? belowRoot(pattern, given, root) : pattern;
     if (within === undefined) continue;
     inside = true;
-    const found = await findBelow(root, within);
-    if (found.length > 0) return found;
+    // People say the folder's own name as well: `inbox/scores.csv` of the root `/srv/inbox`.
+    const named = `${basename(given)}/`;
+    for (const path of within.startsWith(named) ? [within, within.slice(named.length)] : [within]) {
+      const found = await findBelow(root, path);
+      if (found.length > 0) return found;
+    }
   }
   if (!inside)
     throw refused(pattern, 'is not inside an allowed root folder; use a path relative to one of SONGHUA_FILE_ROOTS');
