@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { datasetDetailSchema, datasetView } from '../dataset-view.js';
 import { action } from '../exit.js';
 import { bytes, count, printJson, table } from '../format.js';
 import { connect } from './connection.js';
@@ -89,15 +90,9 @@ export function addCatalogCommands(program: Command): void {
     .action(
       action(async (name: string, o: { json?: boolean }) => {
         const { api } = await connect();
-        const found = await api.get(`/api/v1/datasets/${encodeURIComponent(name)}`, entry);
+        const found = await api.get(`/api/v1/datasets/${encodeURIComponent(name)}`, datasetDetailSchema);
         if (o.json) printJson(found);
-        else {
-          const rows = Object.entries(found).map(([key, value]) => [
-            key,
-            typeof value === 'object' ? JSON.stringify(value) : String(value),
-          ]);
-          console.log(table(['', ''], rows));
-        }
+        else console.log(datasetView(found));
         return undefined;
       }),
     );

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { bytes, count, table } from './format.js';
+
+const time = z.string().nullable();
+
+/** What `datasets show` reads of `GET /api/v1/datasets/{name}`. */
+export const datasetDetailSchema = z.looseObject({
+  name: z.string(),
+  title: z.string(),
+  department: z.string(),
+  domain: z.string(),
+  frequency: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  version: z.int().nullable(),
+  versions: z.int(),
+  freshness: z.string(),
+  clocks: z.looseObject({ checkedAt: time, sourceChangedAt: time, dataChangedAt: time, metadataChangedAt: time }),
+  lastSync: z
+    .looseObject({
+      id: z.string(),
+      state: z.string(),
+      refresh: z.string().nullable(),
+      reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+    })
+    .nullable(),
+  schema: z
+    .looseObject({
+      columns: z.array(
+        z.looseObject({ name: z.string(), type: z.string(), nullable: z.boolean(), title: z.string().optional() }),
+      ),
+      primaryKey: z.array(z.string()),
+    })
+    .nullable(),
+});
+type DatasetDetail = z.infer<typeof datasetDetailSchema>;
+
+/** A dataset for the terminal: what it is, how fresh, and its columns. */
+export function datasetView(dataset: DatasetDetail): string {
+  const { clocks, lastSync, schema } = dataset;
+  const ended = lastSync ? `${lastSync.refresh ?? lastSync.state} (${lastSync.id})` : 'none yet';
+  const reason = lastSync?.reason;
+  const facts: [string, string][] = [
+    ['name', dataset.name],
+    ['title', dataset.title],
+    ['department', dataset.department],
+    ['domain', dataset.domain],
+    ['promise', dataset.frequency],
+    ['freshness', dataset.freshness],
+    ['version', dataset.version === null ? 'none yet' : `${dataset.version} of ${dataset.versions}`],
+    ['rows', `${count(dataset.rows)}, ${bytes(dataset.bytes)}`],
+    ['checked', clocks.checkedAt ?? '-'],
+    ['source changed', clocks.sourceChangedAt ?? '-'],
+    ['data changed', clocks.dataChangedAt ?? '-'],
+    ['metadata changed', clocks.metadataChangedAt ?? '-'],
+    ['last sync', ended],
+    ...(reason ? [['why', `${reason.code}: ${reason.message}`] as [string, string]] : []),
+  ];
+  if (!schema) return table(['', ''], facts);
+  const columns = schema.columns.map(({ name, type, nullable, title }) => [
+    name,
+    type,
+    nullable ? 'may be' : 'never',
+    schema.primaryKey.includes(name) ? 'key' : '',
+    title ?? '',
+  ]);
+  return `${table(['', ''], facts)}\n\n${table(['column', 'type', 'empty', '', 'title'], columns)}`;
+}
