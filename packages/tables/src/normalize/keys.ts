@@ -45,9 +45,11 @@ function previousRows(previous: TableFile, file: TableFile): Sql {
  */
 export async function settleFirst(session: Session, file: TableFile, keyed: Keyed): Promise<Settled> {
   const { previous } = keyed;
-  await session.run('CREATE OR REPLACE TEMP TABLE dropped (pos BIGINT, duplicate BOOLEAN)');
   const key = keyColumns(file.columns, keyed.primaryKey);
-  if (key.length > 0) await dropSharedKeys(session, file, key);
+  const shared = key.length > 0 && (await findSharedKeys(session, file, key));
+  if (!shared && !previous) return { kept: keyed.rows, deduplicated: 0, deleted: 0, duplicates: [], rows: undefined };
+  await session.run('CREATE OR REPLACE TEMP TABLE dropped (pos BIGINT, duplicate BOOLEAN)');
+  if (shared) await dropSharedKeys(session, file, key);
   if (previous) await (key.length > 0 ? dropKnownKeys : dropKnownRows)(session, { file, previous, key });
   const found = await session.all('SELECT pos FROM dropped WHERE duplicate ORDER BY pos');
   const equal = await session.one('SELECT count(*) AS n FROM dropped WHERE NOT duplicate');
@@ -59,17 +61,21 @@ export async function settleFirst(session: Session, file: TableFile, keyed: Keye
   return { kept: keyed.rows - dropped, deduplicated, deleted: 0, duplicates, rows };
 }
 
-async function dropSharedKeys(session: Session, file: TableFile, key: readonly Column[]): Promise<void> {
-  // Eight bytes a row decide for nearly all rows; only rows that share them are looked at whole.
-  const short = `hash(${key.map((column) => ident(column.name)).join(', ')})`;
+const shortKey = (key: readonly Column[]): Sql => `hash(${key.map((column) => ident(column.name)).join(', ')})`;
+
+/** Eight bytes a row decide for nearly all rows: leaves those that several rows share in the table `shared`; false when there are none. */
+async function findSharedKeys(session: Session, file: TableFile, key: readonly Column[]): Promise<boolean> {
   await session.run(`CREATE OR REPLACE TEMP TABLE shared AS
-    SELECT s FROM (SELECT ${short} AS s FROM ${positioned(file)}) GROUP BY s HAVING count(*) > 1`);
-  if (Number((await session.one('SELECT count(*) AS n FROM shared')).n) === 0) return;
+    SELECT s FROM (SELECT ${shortKey(key)} AS s FROM ${positioned(file)}) GROUP BY s HAVING count(*) > 1`);
+  return Number((await session.one('SELECT count(*) AS n FROM shared')).n) > 0;
+}
+
+async function dropSharedKeys(session: Session, file: TableFile, key: readonly Column[]): Promise<void> {
   await session.run(`INSERT INTO dropped
     SELECT pos, h <> first_h FROM (
       SELECT pos, h, row_number() OVER same AS nth, first_value(h) OVER same AS first_h FROM (
         SELECT file_row_number AS pos, ${rowHash(key)} AS k, ${rowHash(file.columns)} AS h
-        FROM ${positioned(file)} WHERE ${short} IN (SELECT s FROM shared)
+        FROM ${positioned(file)} WHERE ${shortKey(key)} IN (SELECT s FROM shared)
       ) WINDOW same AS (PARTITION BY k ORDER BY pos)
     ) WHERE nth > 1`);
 }

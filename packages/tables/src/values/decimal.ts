@@ -23,7 +23,7 @@ const sqlType = ({ precision = NARROW_PRECISION, scale = 0 }: Shape): Sql => `DE
 
 /** Matches decimals with at most `scale` digits that matter after the point. */
 const pattern = (scale: number): string =>
-  `[+-]?(?:${WHOLE}(?:[.][0-9]{0,${scale}}0*)?${scale > 0 ? `|[.][0-9]{1,${scale}}0*` : ''})`;
+  `[+-]?(?:${WHOLE}(?:[.][0-9]{0,${scale}}0*)?|[.]${scale > 0 ? `[0-9]{1,${scale}}0*` : '0+'})`;
 
 /**
  * Whether the cast says what the cell says. The cast alone would round 1.005 and take 1e3; at scale 3 it gives 1.500 for 1.5, of which
