@@ -1,9 +1,8 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type Catalog, type ConnectorRecord, createCatalog, type SyncClaim, type SyncRecord } from '../src/index.js';
-import { createTestDatabase, type TestDatabase } from '../src/testing.js';
+import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '../src/index.js';
 import {
-  applyEstate,
+  createWorld,
   deliver,
   landed,
   manifestKey,
@@ -14,22 +13,14 @@ import {
   TRACEPARENT,
 } from './estate.js';
 
-let database: TestDatabase | undefined;
 let catalog: Catalog;
 let connector: ConnectorRecord;
-
-async function end(): Promise<void> {
-  await catalog?.close();
-  await database?.drop();
-}
-
+let databaseUrl: string;
+const world = createWorld(4);
 beforeEach(async () => {
-  await end();
-  database = await createTestDatabase();
-  catalog = createCatalog({ databaseUrl: database.url, poolSize: 4 });
-  connector = (await applyEstate(catalog, 1))[0] as ConnectorRecord;
+  ({ catalog, connector, databaseUrl } = await world.fresh());
 });
-afterAll(end);
+afterAll(world.end);
 
 const RANGE = { from: '2024-01-01', to: '2024-12-31' };
 
@@ -42,7 +33,7 @@ const cursorNow = async (): Promise<unknown> => (await catalog.connectors.cursor
 const clocksNow = async () => (await catalog.catalog.dataset(connector.dataset, new Date()))?.clocks;
 
 async function rows(sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: database?.url });
+  const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     return (await client.query(sql)).rows;

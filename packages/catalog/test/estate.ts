@@ -1,6 +1,14 @@
 import type { LandedSync, Manifest, Resource } from '@songhua/contracts';
 import { datasetId } from '@songhua/domain';
-import type { Catalog, ConnectorRecord, RejectedSummary, SyncRecord, SyncResult } from '../src/index.js';
+import {
+  type Catalog,
+  type ConnectorRecord,
+  createCatalog,
+  type RejectedSummary,
+  type SyncRecord,
+  type SyncResult,
+} from '../src/index.js';
+import { createTestDatabase, type TestDatabase } from '../src/testing.js';
 
 export const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 export const OPERATOR = { name: 'test', mayApprove: true };
@@ -41,6 +49,31 @@ export async function applyEstate(catalog: Catalog, datasets: number, department
     OPERATOR,
   );
   return catalog.connectors.list({});
+}
+
+export interface World {
+  /** A new database with one dataset and its connector, in place of the one before. */
+  fresh(): Promise<{ catalog: Catalog; connector: ConnectorRecord; databaseUrl: string }>;
+  end(): Promise<void>;
+}
+
+export function createWorld(poolSize: number): World {
+  let database: TestDatabase | undefined;
+  let catalog: Catalog | undefined;
+  const end = async (): Promise<void> => {
+    await catalog?.close();
+    await database?.drop();
+  };
+  return {
+    async fresh() {
+      await end();
+      database = await createTestDatabase();
+      catalog = createCatalog({ databaseUrl: database.url, poolSize });
+      const [connector] = await applyEstate(catalog, 1);
+      return { catalog, connector: connector as ConnectorRecord, databaseUrl: database.url };
+    },
+    end,
+  };
 }
 
 export const enqueue = (catalog: Catalog, connectors: ConnectorRecord[], slot: string): Promise<SyncRecord[]> =>

@@ -1,9 +1,8 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Reason } from '@songhua/domain';
-import { type Catalog, type ConnectorRecord, createCatalog, type SyncRecord } from '../src/index.js';
-import { createTestDatabase, type TestDatabase } from '../src/testing.js';
+import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
 import {
-  applyEstate,
+  createWorld,
   deliver,
   enqueue,
   landed,
@@ -16,22 +15,13 @@ import {
   TRACEPARENT,
 } from './estate.js';
 
-let database: TestDatabase | undefined;
 let catalog: Catalog;
 let connector: ConnectorRecord;
-
-async function end(): Promise<void> {
-  await catalog?.close();
-  await database?.drop();
-}
-
+const world = createWorld(8);
 beforeEach(async () => {
-  await end();
-  database = await createTestDatabase();
-  catalog = createCatalog({ databaseUrl: database.url, poolSize: 8 });
-  connector = (await applyEstate(catalog, 1))[0] as ConnectorRecord;
+  ({ catalog, connector } = await world.fresh());
 });
-afterAll(end);
+afterAll(world.end);
 
 const away: Reason = { code: 'source.unavailable', message: '…', actor: 'department', retryable: true };
 const shrunk: Reason = { code: 'guard.shrink', message: 'too few', actor: 'department', retryable: false };

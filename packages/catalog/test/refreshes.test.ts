@@ -1,25 +1,15 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { SonghuaError } from '@songhua/domain';
-import { type Catalog, type ConnectorRecord, createCatalog } from '../src/index.js';
-import { createTestDatabase, type TestDatabase } from '../src/testing.js';
-import { applyEstate, deliver, landed, manifestKey, manifestOf, NO_REJECTED, publish } from './estate.js';
+import type { Catalog, ConnectorRecord } from '../src/index.js';
+import { createWorld, deliver, landed, manifestKey, manifestOf, NO_REJECTED, publish } from './estate.js';
 
-let database: TestDatabase | undefined;
 let catalog: Catalog;
 let connector: ConnectorRecord;
-
-async function end(): Promise<void> {
-  await catalog?.close();
-  await database?.drop();
-}
-
+const world = createWorld(32);
 beforeEach(async () => {
-  await end();
-  database = await createTestDatabase();
-  catalog = createCatalog({ databaseUrl: database.url, poolSize: 32 });
-  connector = (await applyEstate(catalog, 1))[0] as ConnectorRecord;
+  ({ catalog, connector } = await world.fresh());
 });
-afterAll(end);
+afterAll(world.end);
 
 const code = (error: unknown): string => (error as SonghuaError).code;
 const failed = { code: 'source.missing', message: 'm', actor: 'department' as const, retryable: false };

@@ -3,19 +3,24 @@ import { bytes, count, table } from './format.js';
 
 const time = z.string().nullable();
 
-/** What `datasets show` reads of `GET /api/v1/datasets/{name}`. */
-export const datasetDetailSchema = z.looseObject({
+/** What `datasets list` reads of each item of `GET /api/v1/datasets`. */
+export const datasetEntrySchema = z.looseObject({
   name: z.string(),
   title: z.string(),
   department: z.string(),
   domain: z.string(),
   frequency: z.string(),
   rows: z.int(),
-  bytes: z.int(),
   version: z.int().nullable(),
-  versions: z.int(),
   freshness: z.string(),
-  clocks: z.looseObject({ checkedAt: time, sourceChangedAt: time, dataChangedAt: time, metadataChangedAt: time }),
+  clocks: z.looseObject({ checkedAt: time, sourceChangedAt: time, dataChangedAt: time }),
+});
+
+/** What `datasets show` reads of `GET /api/v1/datasets/{name}`. */
+export const datasetDetailSchema = datasetEntrySchema.extend({
+  bytes: z.int(),
+  versions: z.int(),
+  clocks: datasetEntrySchema.shape.clocks.extend({ metadataChangedAt: time }),
   lastSync: z
     .looseObject({
       id: z.string(),

@@ -4,27 +4,12 @@ import { pipeline } from 'node:stream/promises';
 import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { datasetDetailSchema, datasetView } from '../dataset-view.js';
+import { datasetDetailSchema, datasetEntrySchema, datasetView } from '../dataset-view.js';
 import { action } from '../exit.js';
 import { bytes, count, printJson, table } from '../format.js';
 import { connect } from './connection.js';
 
-const entry = z.looseObject({
-  name: z.string(),
-  title: z.string(),
-  department: z.string(),
-  domain: z.string(),
-  frequency: z.string(),
-  rows: z.int(),
-  version: z.int().nullable(),
-  freshness: z.string(),
-  clocks: z.looseObject({
-    checkedAt: z.string().nullable(),
-    dataChangedAt: z.string().nullable(),
-    sourceChangedAt: z.string().nullable(),
-  }),
-});
-const entries = z.looseObject({ total: z.int(), items: z.array(entry) });
+const entries = z.looseObject({ total: z.int(), items: z.array(datasetEntrySchema) });
 const version = z.looseObject({
   version: z.int(),
   identity: z.string(),

@@ -22,3 +22,7 @@ export async function connect(): Promise<{ api: Api; url: string }> {
   const here = told === undefined ? readOperatorKey(resolveHome()) : undefined;
   return { api: createApi(url, process.env.SONGHUA_API_KEY || here), url };
 }
+
+/** The query that asks for one department's only. */
+export const ofDepartment = (department: string | undefined): string =>
+  department === undefined ? '' : `?department=${encodeURIComponent(department)}`;

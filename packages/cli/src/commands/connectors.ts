@@ -9,7 +9,7 @@ import { type Tried, triedOf } from '../connectors/trial.js';
 import { action, EXIT } from '../exit.js';
 import { printJson, table } from '../format.js';
 import { toYaml } from '../resources/show.js';
-import { connect } from './connection.js';
+import { connect, ofDepartment } from './connection.js';
 import { addKindsCommand } from './kinds.js';
 import { pathOf } from './resources.js';
 
@@ -69,8 +69,10 @@ function addList(connectors: Command): void {
     .action(
       action(async (o: { department?: string; state?: string; json?: boolean }) => {
         const { api } = await connect();
-        const query = o.department === undefined ? '' : `?department=${encodeURIComponent(o.department)}`;
-        const { items } = await api.get(`/api/v1/connectors${query}`, z.object({ items: z.array(entry) }));
+        const { items } = await api.get(
+          `/api/v1/connectors${ofDepartment(o.department)}`,
+          z.object({ items: z.array(entry) }),
+        );
         const found = items.filter(({ state }) => o.state === undefined || state === o.state);
         if (o.json) printJson({ items: found });
         else

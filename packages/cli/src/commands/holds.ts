@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
 import { followRefresh, refreshOf, told } from '../follow-refresh.js';
 import { printJson, table } from '../format.js';
-import { connect } from './connection.js';
+import { connect, ofDepartment } from './connection.js';
 
 const held = z.looseObject({
   id: z.string(),
@@ -23,8 +23,10 @@ export function addHoldCommands(program: Command): void {
     .action(
       action(async (o: { department?: string; json?: boolean }) => {
         const { api } = await connect();
-        const query = o.department === undefined ? '' : `?department=${encodeURIComponent(o.department)}`;
-        const found = await api.get(`/api/v1/holds${query}`, z.looseObject({ items: z.array(held) }));
+        const found = await api.get(
+          `/api/v1/holds${ofDepartment(o.department)}`,
+          z.looseObject({ items: z.array(held) }),
+        );
         if (o.json) printJson(found);
         else
           console.log(

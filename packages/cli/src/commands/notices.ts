@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
 import { printJson, table } from '../format.js';
-import { connect } from './connection.js';
+import { connect, ofDepartment } from './connection.js';
 
 const notice = z.looseObject({
   at: z.string(),
@@ -23,8 +23,10 @@ export function addNoticeCommand(program: Command): void {
     .action(
       action(async (o: { department?: string; json?: boolean }) => {
         const { api } = await connect();
-        const query = o.department === undefined ? '' : `?department=${encodeURIComponent(o.department)}`;
-        const found = await api.get(`/api/v1/notices${query}`, z.looseObject({ items: z.array(notice) }));
+        const found = await api.get(
+          `/api/v1/notices${ofDepartment(o.department)}`,
+          z.looseObject({ items: z.array(notice) }),
+        );
         if (o.json) printJson(found);
         else
           console.log(
