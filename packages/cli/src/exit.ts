@@ -1,5 +1,5 @@
 import { reasonOf, type SonghuaError } from '@songhua/domain';
-import pc from 'picocolors';
+import { onStderr as pc } from './colours.js';
 
 /** Exit codes of the contract. */
 export const EXIT = { done: 0, failed: 1, usage: 2, held: 3 } as const;

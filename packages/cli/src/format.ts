@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import pc from 'picocolors';
+import pc from './colours.js';
 
 const number = new Intl.NumberFormat('en-US');
 export const count = (n: number): string => number.format(n);

@@ -1,5 +1,5 @@
 import type { Summary, SyncProgress } from '@songhua/contracts';
-import pc from 'picocolors';
+import pc from './colours.js';
 import { bytes, count, seconds, table } from './format.js';
 
 /** The closing report of the demo, for a person. */

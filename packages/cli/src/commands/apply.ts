@@ -1,7 +1,7 @@
 import { type Applied, appliedSchema, type Resource } from '@songhua/contracts';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { Api } from '../api.js';
+import pc from '../colours.js';
 import { action, EXIT } from '../exit.js';
 import { count, printJson } from '../format.js';
 import { idOf, located, type Read, readResources } from '../resources/read.js';

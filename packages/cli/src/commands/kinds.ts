@@ -1,7 +1,7 @@
 import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { z } from 'zod';
+import pc from '../colours.js';
 import { action } from '../exit.js';
 import { printJson, table } from '../format.js';
 import { connect } from './connection.js';

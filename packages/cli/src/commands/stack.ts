@@ -1,8 +1,8 @@
 import { summarySchema } from '@songhua/contracts';
 import { doctor, down, resolveHome, status } from '@songhua/infra';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { createApi } from '../api.js';
+import pc from '../colours.js';
 import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, table } from '../format.js';
 import { createProgress } from '../progress.js';

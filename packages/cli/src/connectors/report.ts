@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import pc from '../colours.js';
 import { count, table } from '../format.js';
 import type { DryRunAnswer, PreviewAnswer, Stream } from './answers.js';
 

@@ -1,5 +1,5 @@
 import { reasonOf, type SonghuaError } from '@songhua/domain';
-import pc from 'picocolors';
+import pc, { onStderr } from '../colours.js';
 import { count, table } from '../format.js';
 import type { InspectDocument, InspectFailure } from './types.js';
 
@@ -131,7 +131,7 @@ export function overview(results: readonly (InspectDocument | InspectFailure)[])
 export function failureReport(path: string, error: unknown): string {
   const { code, message } = reasonOf(error);
   const details = (error as Partial<SonghuaError>).details;
-  const facts = details && Object.keys(details).length > 0 ? `\n${pc.dim(JSON.stringify(details))}` : '';
+  const facts = details && Object.keys(details).length > 0 ? `\n${onStderr.dim(JSON.stringify(details))}` : '';
   const stack = code === 'internal.unexpected' ? `\n${(error as Error).stack ?? ''}` : '';
-  return `${pc.red('error')} ${pc.bold(code)}: ${shown(path, 200)}: ${shown(message, 2000)}${facts}${stack}`;
+  return `${onStderr.red('error')} ${onStderr.bold(code)}: ${shown(path, 200)}: ${shown(message, 2000)}${facts}${stack}`;
 }

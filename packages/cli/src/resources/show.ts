@@ -1,7 +1,7 @@
 import type { Applied, ResourceChange } from '@songhua/contracts';
 import type { Difference } from '@songhua/domain';
-import pc from 'picocolors';
 import { stringify } from 'yaml';
+import pc from '../colours.js';
 import { count } from '../format.js';
 
 const SIGNS = { create: pc.green('+'), change: pc.yellow('~'), delete: pc.red('-') };
