@@ -13,7 +13,7 @@ const isUsage = (code: string, status: unknown): boolean =>
 
 /** Runs a command's action: 0 unless it returns another code; an error is told on stderr with its code and what to do next. */
 export function action<A extends unknown[]>(
-  work: (...args: A) => Promise<number | undefined>,
+  work: (...args: A) => Promise<number> | Promise<void>,
 ): (...args: A) => Promise<void> {
   return async (...args) => {
     try {

@@ -50,3 +50,14 @@ export function table(head: string[], rows: (string | number)[][]): string {
 export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document)}\n`);
 }
+
+/** What a command answers: one JSON document where that is asked for, otherwise what people read. */
+export function print(json: boolean | undefined, document: unknown, text: () => string): void {
+  if (json) printJson(document);
+  else console.log(text());
+}
+
+/** A document that has no other view: on one line for machines, indented for people. */
+export function printWhole(json: boolean | undefined, document: unknown): void {
+  print(json, document, () => JSON.stringify(document, null, 2));
+}

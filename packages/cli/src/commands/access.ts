@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { issueToken } from '../dev-issuer.js';
 import { parseDuration } from '../duration.js';
 import { action } from '../exit.js';
-import { printJson, table } from '../format.js';
+import { print, printJson, table } from '../format.js';
 import { connect } from './connection.js';
 
 const whoami = z.looseObject({
@@ -31,7 +31,6 @@ export function addAccessCommands(program: Command): void {
           console.log(`${me.id}  ${me.role}${me.department === null ? '' : ` of ${me.department}`}`);
           console.log(table(['may', 'on'], Object.entries(me.may)));
         }
-        return undefined;
       }),
     );
   addKeyCommands(program.command('keys').description('API keys of people and machines / 接口密钥'));
@@ -49,7 +48,6 @@ export function addAccessCommands(program: Command): void {
         const { url } = await connect();
         const request = { apiUrl: url, subject: o.subject, role: roleOf(o.role), department: o.department };
         console.log(await issueToken(resolveHome(), { ...request, seconds: parseDuration('--expires', o.expires) }));
-        return undefined;
       }),
     );
 }
@@ -62,24 +60,21 @@ function addKeyCommands(keys: Command): void {
       action(async (o: { json?: boolean }) => {
         const { api } = await connect();
         const found = await api.get('/api/v1/keys', z.object({ items: z.array(keyEntrySchema) }));
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['id', 'title', 'role', 'department', 'state', 'expires', 'last used', 'made by'],
-              found.items.map((k) => [
-                k.id,
-                k.title,
-                k.actions ? `${k.role}: ${k.actions.join(', ')}` : k.role,
-                k.department ?? '',
-                k.state,
-                k.expiresAt ?? 'never',
-                k.lastUsedAt ?? 'never',
-                k.createdBy,
-              ]),
-            ),
-          );
-        return undefined;
+        print(o.json, found, () =>
+          table(
+            ['id', 'title', 'role', 'department', 'state', 'expires', 'last used', 'made by'],
+            found.items.map((k) => [
+              k.id,
+              k.title,
+              k.actions ? `${k.role}: ${k.actions.join(', ')}` : k.role,
+              k.department ?? '',
+              k.state,
+              k.expiresAt ?? 'never',
+              k.lastUsedAt ?? 'never',
+              k.createdBy,
+            ]),
+          ),
+        );
       }),
     );
 
@@ -89,7 +84,6 @@ function addKeyCommands(keys: Command): void {
     .action(
       action(async () => {
         console.log(newApiKey().key);
-        return undefined;
       }),
     );
 
@@ -122,7 +116,6 @@ function addKeyCommands(keys: Command): void {
             ...(seconds !== undefined && { expiresAt: new Date(Date.now() + seconds * 1000).toISOString() }),
           };
           show(await api.post('/api/v1/keys', request, keyMadeSchema), o.json);
-          return undefined;
         },
       ),
     );
@@ -135,7 +128,6 @@ function addKeyCommands(keys: Command): void {
         const { api } = await connect();
         const key = await api.delete(`/api/v1/keys/${encodeURIComponent(id)}`, keyEntrySchema);
         console.log(`revoked ${key.id}  ${key.title}`);
-        return undefined;
       }),
     );
 
@@ -156,7 +148,6 @@ function addKeyCommands(keys: Command): void {
         const made = await api.post('/api/v1/keys:rotate', { id: asked, graceSeconds }, keyMadeSchema);
         if (asked === own) replaceOperatorKey(home, made.key);
         show(made, o.json);
-        return undefined;
       }),
     );
 }

@@ -49,7 +49,6 @@ export function addApplyCommand(program: Command): void {
           const waiting = applied.changes.filter(({ approval }) => approval === 'needed');
           for (const { name } of waiting) console.log(`${name} waits for approval: songhua connectors submit ${name}`);
         }
-        return undefined;
       }),
     );
 }

@@ -3,10 +3,8 @@ import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
-import { count, printJson, table } from '../format.js';
-import { connect } from './connection.js';
-
-const FILTERS = ['actor', 'action', 'subject', 'from', 'until', 'before', 'limit'] as const;
+import { count, print, printJson, table } from '../format.js';
+import { connect, queryOf } from './connection.js';
 
 /** `audit list`, `audit head` and `audit verify`. */
 export function addAuditCommands(program: Command): void {
@@ -22,30 +20,26 @@ export function addAuditCommands(program: Command): void {
     .option('--limit <n>', 'at most 1000', '50')
     .option('--json')
     .action(
-      action(async (o: Partial<Record<(typeof FILTERS)[number], string>> & { json?: boolean }) => {
+      action(async (o: { json?: boolean } & Partial<Record<string, string>>) => {
         const { api } = await connect();
-        const query = new URLSearchParams();
-        for (const name of FILTERS) {
-          const value = o[name];
-          if (value !== undefined) query.set(name, value);
-        }
-        const found = await api.get(`/api/v1/audit?${query}`, z.looseObject({ items: z.array(auditEntrySchema) }));
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['#', 'at', 'who', 'action', 'subject', 'detail'],
-              found.items.map((row) => [
-                String(row.sequence),
-                row.at.slice(0, 19),
-                row.actor,
-                row.action,
-                row.subject,
-                JSON.stringify(row.detail).slice(0, 80),
-              ]),
-            ),
-          );
-        return undefined;
+        const { json, ...filters } = o;
+        const found = await api.get(
+          `/api/v1/audit${queryOf(filters)}`,
+          z.looseObject({ items: z.array(auditEntrySchema) }),
+        );
+        print(json, found, () =>
+          table(
+            ['#', 'at', 'who', 'action', 'subject', 'detail'],
+            found.items.map((row) => [
+              String(row.sequence),
+              row.at.slice(0, 19),
+              row.actor,
+              row.action,
+              row.subject,
+              JSON.stringify(row.detail).slice(0, 80),
+            ]),
+          ),
+        );
       }),
     );
 
@@ -57,7 +51,6 @@ export function addAuditCommands(program: Command): void {
         const { api } = await connect();
         const head = await api.get('/api/v1/audit:head', auditHeadSchema);
         console.log(`${head.sequence}:${head.hash}`);
-        return undefined;
       }),
     );
 

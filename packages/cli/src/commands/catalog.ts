@@ -6,8 +6,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { datasetDetailSchema, datasetEntrySchema, datasetView } from '../dataset-view.js';
 import { action } from '../exit.js';
-import { bytes, count, printJson, table } from '../format.js';
-import { connect } from './connection.js';
+import { bytes, count, print, printWhole, table } from '../format.js';
+import { connect, queryOf } from './connection.js';
 
 const entries = z.looseObject({ total: z.int(), items: z.array(datasetEntrySchema) });
 const version = z.looseObject({
@@ -40,33 +40,17 @@ export function addCatalogCommands(program: Command): void {
     .option('--page-size <n>', 'at most 200', '50')
     .option('--json')
     .action(
-      action(async (o: Record<string, string | undefined>) => {
+      action(async (o: { json?: boolean } & Partial<Record<string, string>>) => {
         const { api } = await connect();
-        const query = new URLSearchParams();
-        for (const [to, from] of Object.entries({
-          q: 'query',
-          department: 'department',
-          domain: 'domain',
-          freshness: 'freshness',
-          sort: 'sort',
-          page: 'page',
-          pageSize: 'pageSize',
-        })) {
-          const value = o[from];
-          if (value !== undefined) query.set(to, value);
-        }
-        const found = await api.get(`/api/v1/datasets?${query}`, entries);
-        if (o.json) printJson(found);
-        else {
-          console.log(
-            table(
-              ['name', 'title', 'department', 'rows', 'version', 'freshness'],
-              found.items.map((d) => [d.name, d.title, d.department, d.rows, d.version ?? '-', d.freshness]),
-            ),
+        const { json, query: q, ...filters } = o;
+        const found = await api.get(`/api/v1/datasets${queryOf({ q, ...filters })}`, entries);
+        print(json, found, () => {
+          const shown = table(
+            ['name', 'title', 'department', 'rows', 'version', 'freshness'],
+            found.items.map((d) => [d.name, d.title, d.department, d.rows, d.version ?? '-', d.freshness]),
           );
-          console.log(`${count(found.items.length)} of ${count(found.total)}`);
-        }
-        return undefined;
+          return `${shown}\n${count(found.items.length)} of ${count(found.total)}`;
+        });
       }),
     );
   datasets
@@ -76,9 +60,7 @@ export function addCatalogCommands(program: Command): void {
       action(async (name: string, o: { json?: boolean }) => {
         const { api } = await connect();
         const found = await api.get(`/api/v1/datasets/${encodeURIComponent(name)}`, datasetDetailSchema);
-        if (o.json) printJson(found);
-        else console.log(datasetView(found));
-        return undefined;
+        print(o.json, found, () => datasetView(found));
       }),
     );
 
@@ -90,44 +72,32 @@ export function addCatalogCommands(program: Command): void {
       action(async (name: string, o: { json?: boolean }) => {
         const { api } = await connect();
         const found = await api.get(`/api/v1/datasets/${encodeURIComponent(name)}/versions`, versions);
-        if (o.json) printJson(found);
-        else {
-          console.log(
-            table(
-              ['version', 'rows', 'added', 'changed', 'removed', 'rejected', 'size', 'published'],
-              found.items.map((v) => [
-                v.version,
-                v.rows,
-                v.changes.added,
-                v.changes.changed,
-                v.changes.removed,
-                v.rejected,
-                bytes(v.bytes),
-                v.publishedAt,
-              ]),
-            ),
-          );
-        }
-        return undefined;
+        print(o.json, found, () =>
+          table(
+            ['version', 'rows', 'added', 'changed', 'removed', 'rejected', 'size', 'published'],
+            found.items.map((v) => [
+              v.version,
+              v.rows,
+              v.changes.added,
+              v.changes.changed,
+              v.changes.removed,
+              v.rejected,
+              bytes(v.bytes),
+              v.publishedAt,
+            ]),
+          ),
+        );
       }),
     );
   group
     .command('show <dataset> [version]')
     .description('the manifest')
+    .option('--json')
     .action(
-      action(async (name: string, n = 'latest') => {
+      action(async (name: string, n: string | undefined, o: { json?: boolean }) => {
         const { api } = await connect();
-        console.log(
-          JSON.stringify(
-            await api.get(
-              `/api/v1/datasets/${encodeURIComponent(name)}/versions/${encodeURIComponent(n)}/manifest`,
-              z.unknown(),
-            ),
-            null,
-            2,
-          ),
-        );
-        return undefined;
+        const path = `/api/v1/datasets/${encodeURIComponent(name)}/versions/${encodeURIComponent(n ?? 'latest')}/manifest`;
+        printWhole(o.json, await api.get(path, z.unknown()));
       }),
     );
   group
@@ -140,20 +110,14 @@ export function addCatalogCommands(program: Command): void {
           `/api/v1/datasets/${encodeURIComponent(name)}/versions/${encodeURIComponent(from)}/diff/${encodeURIComponent(to)}`,
           difference,
         );
-        if (o.json) printJson(found);
-        else {
+        print(o.json, found, () => {
           const { added, changed, removed } = found.changes;
-          console.log(`added ${count(added)}  changed ${count(changed)}  removed ${count(removed)}`);
+          const totals = `added ${count(added)}  changed ${count(changed)}  removed ${count(removed)}`;
           const head = Object.keys(found.rows[0] ?? {});
-          if (head.length > 0)
-            console.log(
-              table(
-                head,
-                found.rows.map((row) => head.map((h) => String(row[h] ?? ''))),
-              ),
-            );
-        }
-        return undefined;
+          if (head.length === 0) return totals;
+          const rows = found.rows.map((row) => head.map((h) => String(row[h] ?? '')));
+          return `${totals}\n${table(head, rows)}`;
+        });
       }),
     );
   group
@@ -182,7 +146,6 @@ export function addCatalogCommands(program: Command): void {
         const output = o.output ?? `${name}-${which}-${o.file}`;
         await pipeline(Readable.fromWeb(response.body), createWriteStream(output));
         console.log(output);
-        return undefined;
       }),
     );
 }

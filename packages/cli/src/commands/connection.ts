@@ -23,6 +23,8 @@ export async function connect(): Promise<{ api: Api; url: string }> {
   return { api: createApi(url, process.env.SONGHUA_API_KEY || here), url };
 }
 
-/** The query that asks for one department's only. */
-export const ofDepartment = (department: string | undefined): string =>
-  department === undefined ? '' : `?department=${encodeURIComponent(department)}`;
+/** The query of those that are told, with its question mark; '' when none is. */
+export function queryOf(values: Record<string, string | undefined>): string {
+  const told = Object.entries(values).filter((one): one is [string, string] => one[1] !== undefined);
+  return told.length === 0 ? '' : `?${new URLSearchParams(told)}`;
+}

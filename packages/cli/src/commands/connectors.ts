@@ -7,9 +7,9 @@ import { dryRunShown, previewShown, streamsShown } from '../connectors/report.js
 import { suggestedResources } from '../connectors/suggest-yaml.js';
 import { type Tried, triedOf } from '../connectors/trial.js';
 import { action, EXIT } from '../exit.js';
-import { printJson, table } from '../format.js';
+import { print, table } from '../format.js';
 import { toYaml } from '../resources/show.js';
-import { connect, ofDepartment } from './connection.js';
+import { connect, queryOf } from './connection.js';
 import { addKindsCommand } from './kinds.js';
 import { pathOf } from './resources.js';
 
@@ -70,28 +70,25 @@ function addList(connectors: Command): void {
       action(async (o: { department?: string; state?: string; json?: boolean }) => {
         const { api } = await connect();
         const { items } = await api.get(
-          `/api/v1/connectors${ofDepartment(o.department)}`,
+          `/api/v1/connectors${queryOf({ department: o.department })}`,
           z.object({ items: z.array(entry) }),
         );
         const found = items.filter(({ state }) => o.state === undefined || state === o.state);
-        if (o.json) printJson({ items: found });
-        else
-          console.log(
-            table(
-              ['name', 'dataset', 'kind', 'mode', 'state', 'revision', 'waits', 'remark'],
-              found.map((one) => [
-                one.name,
-                one.dataset,
-                one.kind,
-                one.mode,
-                one.state,
-                one.approved ?? '-',
-                one.proposal ? `${one.proposal.revision} ${one.proposal.stage}` : '',
-                ailment(one),
-              ]),
-            ),
-          );
-        return undefined;
+        print(o.json, { items: found }, () =>
+          table(
+            ['name', 'dataset', 'kind', 'mode', 'state', 'revision', 'waits', 'remark'],
+            found.map((one) => [
+              one.name,
+              one.dataset,
+              one.kind,
+              one.mode,
+              one.state,
+              one.approved ?? '-',
+              one.proposal ? `${one.proposal.revision} ${one.proposal.stage}` : '',
+              ailment(one),
+            ]),
+          ),
+        );
       }),
     );
 }
@@ -111,9 +108,7 @@ function addTrials(connectors: Command): void {
   trial('test', 'reach the source without reading it all').action(
     action(async (name: string | undefined, o: TrialOptions) => {
       const answer = await ask('test', await triedOf(name, o.file), undefined, z.looseObject({ message: z.string() }));
-      if (o.json) printJson(answer);
-      else console.log(answer.message);
-      return undefined;
+      print(o.json, answer, () => answer.message);
     }),
   );
   trial('discover', 'streams, columns and types, with key, cursor, mode and frequency suggested')
@@ -133,9 +128,7 @@ function addTrials(connectors: Command): void {
             { actor: 'operator' },
           );
         if (o.yaml) process.stdout.write(toYaml(await suggestion(tried, shown, o)));
-        else if (o.json) printJson({ streams: shown });
-        else console.log(streamsShown(shown));
-        return undefined;
+        else print(o.json, { streams: shown }, () => streamsShown(shown));
       }),
     );
   trial('preview', 'the first rows as the public would see them: typed, without the rejected ones')
@@ -143,9 +136,7 @@ function addTrials(connectors: Command): void {
     .action(
       action(async (name: string | undefined, o: TrialOptions) => {
         const answer = await ask('preview', await triedOf(name, o.file), o.rows, previewAnswer);
-        if (o.json) printJson(answer);
-        else console.log(previewShown(answer));
-        return undefined;
+        print(o.json, answer, () => previewShown(answer));
       }),
     );
   trial('dry-run', 'read everything: what the next version would be, and what would be rejected; nothing is stored')
@@ -153,8 +144,7 @@ function addTrials(connectors: Command): void {
     .action(
       action(async (name: string | undefined, o: TrialOptions) => {
         const answer = await ask('dry-run', await triedOf(name, o.file), o.rows, dryRunAnswer);
-        if (o.json) printJson(answer);
-        else console.log(dryRunShown(answer));
+        print(o.json, answer, () => dryRunShown(answer));
         return answer.outcome === 'held' ? EXIT.held : answer.outcome === 'refused' ? EXIT.failed : EXIT.done;
       }),
     );
@@ -208,12 +198,12 @@ function addSteps(connectors: Command): void {
         };
         const path = `/api/v1/connectors/${encodeURIComponent(connector)}:${step}`;
         const life = await api.post(path, body, connectorLifeSchema);
-        if (o.json) printJson(life);
-        else
-          console.log(
+        print(
+          o.json,
+          life,
+          () =>
             `${life.name} is ${life.state}${life.approved === null ? '' : `, revision ${life.approved}`}${life.proposal ? `; revision ${life.proposal.revision} is ${life.proposal.stage}` : ''}`,
-          );
-        return undefined;
+        );
       }),
     );
   }

@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
 import { followRefresh, refreshOf, told } from '../follow-refresh.js';
-import { printJson, table } from '../format.js';
-import { connect, ofDepartment } from './connection.js';
+import { print, printWhole, table } from '../format.js';
+import { connect, queryOf } from './connection.js';
 
 const held = z.looseObject({
   id: z.string(),
@@ -24,32 +24,31 @@ export function addHoldCommands(program: Command): void {
       action(async (o: { department?: string; json?: boolean }) => {
         const { api } = await connect();
         const found = await api.get(
-          `/api/v1/holds${ofDepartment(o.department)}`,
+          `/api/v1/holds${queryOf({ department: o.department })}`,
           z.looseObject({ items: z.array(held) }),
         );
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['sync', 'dataset', 'code', 'why'],
-              found.items.map(({ id, dataset, refresh }) => [
-                id,
-                dataset,
-                refresh?.reason?.code ?? '',
-                refresh?.reason?.message ?? '',
-              ]),
-            ),
-          );
-        return undefined;
+        print(o.json, found, () =>
+          table(
+            ['sync', 'dataset', 'code', 'why'],
+            found.items.map(({ id, dataset, refresh }) => [
+              id,
+              dataset,
+              refresh?.reason?.code ?? '',
+              refresh?.reason?.message ?? '',
+            ]),
+          ),
+        );
       }),
     );
-  holds.command('show <sync>').action(
-    action(async (sync: string) => {
-      const { api } = await connect();
-      console.log(JSON.stringify(await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown()), null, 2));
-      return undefined;
-    }),
-  );
+  holds
+    .command('show <sync>')
+    .option('--json')
+    .action(
+      action(async (sync: string, o: { json?: boolean }) => {
+        const { api } = await connect();
+        printWhole(o.json, await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown()));
+      }),
+    );
   holds
     .command('decide <sync>')
     .description('let a held refresh pass, or end it; what is approved is followed to its end')
@@ -66,14 +65,12 @@ export function addHoldCommands(program: Command): void {
         const before = await refreshOf(api, sync);
         const result = await api.post(`${path}:decide`, { approve: o.approve === true, reason: o.reason }, decided);
         if (o.reject) {
-          if (o.json) printJson(result);
-          else console.log(`${result.dataset}: rejected, the version before stays`);
+          print(o.json, result, () => `${result.dataset}: rejected, the version before stays`);
           return EXIT.done;
         }
         const refresh = await followRefresh(api, sync, before?.startedAt);
         const { line, exit } = told(refresh);
-        if (o.json) printJson({ ...result, refresh });
-        else console.log(`${result.dataset}: ${line}`);
+        print(o.json, { ...result, refresh }, () => `${result.dataset}: ${line}`);
         return exit;
       }),
     );

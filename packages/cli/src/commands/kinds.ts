@@ -45,7 +45,6 @@ export function addKindsCommand(connectors: Command): void {
         if (o.json) printJson(shown);
         else if (name === undefined) console.log(kindsTable(shown));
         else for (const kind of shown) console.log(fieldsTable(kind));
-        return undefined;
       }),
     );
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
-import { printJson, table } from '../format.js';
-import { connect, ofDepartment } from './connection.js';
+import { print, table } from '../format.js';
+import { connect, queryOf } from './connection.js';
 
 const notice = z.looseObject({
   at: z.string(),
@@ -24,18 +24,15 @@ export function addNoticeCommand(program: Command): void {
       action(async (o: { department?: string; json?: boolean }) => {
         const { api } = await connect();
         const found = await api.get(
-          `/api/v1/notices${ofDepartment(o.department)}`,
+          `/api/v1/notices${queryOf({ department: o.department })}`,
           z.looseObject({ items: z.array(notice) }),
         );
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['at', 'department', 'about', 'code', 'who acts', 'what'],
-              found.items.map((n) => [n.at, n.department, n.subject, n.code, n.actor, n.message]),
-            ),
-          );
-        return undefined;
+        print(o.json, found, () =>
+          table(
+            ['at', 'department', 'about', 'code', 'who acts', 'what'],
+            found.items.map((n) => [n.at, n.department, n.subject, n.code, n.actor, n.message]),
+          ),
+        );
       }),
     );
 }

@@ -8,10 +8,10 @@ import { codeOf, SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { action, EXIT } from '../exit.js';
 import { followRequest } from '../follow.js';
-import { count, printJson } from '../format.js';
+import { count, print } from '../format.js';
 import { createProgress } from '../progress.js';
 import { connect } from './connection.js';
-import { printResult } from './sync.js';
+import { resultShown } from './sync.js';
 
 interface PushOptions {
   key?: string;
@@ -44,16 +44,16 @@ export function addPushCommand(program: Command): void {
           ingestAnswerSchema,
         );
         if (!wait) {
-          if (json) printJson(pushed);
-          else
-            console.log(
+          print(
+            json,
+            pushed,
+            () =>
               `${count(pushed.bytes)} bytes taken with key ${key}, sync ${pushed.sync}; follow with "songhua syncs show ${pushed.sync}"`,
-            );
+          );
           return EXIT.done;
         }
         const result = await followRequest(api, pushed.request, createProgress());
-        if (json) printJson({ ...pushed, ...result });
-        else printResult(result);
+        print(json, { ...pushed, ...result }, () => resultShown(result));
         return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
       }),
     );

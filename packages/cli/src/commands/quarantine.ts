@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { Api } from '../api.js';
 import { action, EXIT } from '../exit.js';
 import { followRefresh, told } from '../follow-refresh.js';
-import { count, printJson, table } from '../format.js';
-import { connect } from './connection.js';
+import { count, print, table } from '../format.js';
+import { connect, queryOf } from './connection.js';
 
 const group = z.looseObject({
   code: z.string(),
@@ -46,21 +46,16 @@ export function addQuarantineCommands(program: Command): void {
     .action(
       action(async (o: { dataset?: string; department?: string; json?: boolean }) => {
         const { api } = await connect();
-        const query = new URLSearchParams();
-        if (o.dataset !== undefined) query.set('dataset', o.dataset);
-        if (o.department !== undefined) query.set('department', o.department);
-        const found = await api.get(`/api/v1/quarantine?${query}`, entries);
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['dataset', 'sync', 'code', 'field', 'rows', 'replayable', 'for example'],
-              found.items.flatMap(({ dataset, sync, groups }) =>
-                groups.map((g) => [dataset, sync, g.code, g.field ?? '', g.count, g.replayable, g.message]),
-              ),
+        const query = queryOf({ dataset: o.dataset, department: o.department });
+        const found = await api.get(`/api/v1/quarantine${query}`, entries);
+        print(o.json, found, () =>
+          table(
+            ['dataset', 'sync', 'code', 'field', 'rows', 'replayable', 'for example'],
+            found.items.flatMap(({ dataset, sync, groups }) =>
+              groups.map((g) => [dataset, sync, g.code, g.field ?? '', g.count, g.replayable, g.message]),
             ),
-          );
-        return undefined;
+          ),
+        );
       }),
     );
   quarantine
@@ -72,15 +67,12 @@ export function addQuarantineCommands(program: Command): void {
         const { api } = await connect();
         const path = `/api/v1/quarantine/${encodeURIComponent(sync)}?page=${encodeURIComponent(o.page)}`;
         const found = await api.get(path, entry.extend({ rows: z.array(rejectedRowSchema) }));
-        if (o.json) printJson(found);
-        else
-          console.log(
-            table(
-              ['line', 'field', 'code', 'message', 'row'],
-              found.rows.map((r) => [String(r.line), r.field ?? '', r.code, r.message, r.raw.slice(0, 60)]),
-            ),
-          );
-        return undefined;
+        print(o.json, found, () =>
+          table(
+            ['line', 'field', 'code', 'message', 'row'],
+            found.rows.map((r) => [String(r.line), r.field ?? '', r.code, r.message, r.raw.slice(0, 60)]),
+          ),
+        );
       }),
     );
   quarantine
@@ -96,16 +88,18 @@ export function addQuarantineCommands(program: Command): void {
         const body = o.code ? { codes: o.code } : {};
         if (o.dryRun) {
           const forecast = await api.post(path, { ...body, dryRun: true }, forecastSchema);
-          if (o.json) printJson(forecast);
-          else printForecast(forecast);
-          return undefined;
+          print(o.json, forecast, () => forecastShown(forecast));
+          return EXIT.done;
         }
         const opened = await api.post(path, body, openedSchema);
         const refresh = await followRefresh(api, opened.sync);
         const left = await api.get(`/api/v1/quarantine/${encodeURIComponent(opened.of)}`, entry);
         const { line, exit } = told(refresh);
-        if (o.json) printJson({ ...opened, refresh, left: left.count });
-        else console.log(`${opened.dataset}: ${line}; ${count(left.count)} rows are still rejected`);
+        print(
+          o.json,
+          { ...opened, refresh, left: left.count },
+          () => `${opened.dataset}: ${line}; ${count(left.count)} rows are still rejected`,
+        );
         return exit === EXIT.done && refresh.state === 'superseded' ? EXIT.failed : exit;
       }),
     );
@@ -122,17 +116,15 @@ async function syncOf(api: Api, target: string): Promise<string> {
   });
 }
 
-function printForecast({
+function forecastShown({
   dataset,
   asked,
   passing,
   failing,
   unreadable,
   changes,
-}: z.infer<typeof forecastSchema>): void {
-  console.log(
-    `${dataset}: ${count(passing)} of ${count(asked)} rows would pass (added ${count(changes.added)}  changed ${count(changes.changed)})`,
-  );
+}: z.infer<typeof forecastSchema>): string {
+  const total = `${dataset}: ${count(passing)} of ${count(asked)} rows would pass (added ${count(changes.added)}  changed ${count(changes.changed)})`;
   const rows = [
     ...failing.map((one) => [one.code, one.field ?? '', one.count, 'still wrong by the rules of today']),
     ...unreadable.map((one) => [
@@ -142,5 +134,5 @@ function printForecast({
       'no cells could be made of them: correct the source and run its sync again',
     ]),
   ];
-  if (rows.length > 0) console.log(table(['code', 'field', 'rows', 'why'], rows));
+  return rows.length > 0 ? `${total}\n${table(['code', 'field', 'rows', 'why'], rows)}` : total;
 }

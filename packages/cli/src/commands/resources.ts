@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Api } from '../api.js';
 import { action } from '../exit.js';
-import { printJson } from '../format.js';
+import { print, printJson } from '../format.js';
 import { toYaml } from '../resources/show.js';
-import { connect } from './connection.js';
+import { connect, queryOf } from './connection.js';
 
 /** `export` and `delete`. */
 export function addResourceCommands(program: Command): void {
@@ -25,7 +25,6 @@ export function addResourceCommands(program: Command): void {
           });
         if (o.json) printJson(found);
         else process.stdout.write(toYaml(found));
-        return undefined;
       }),
     );
   program
@@ -37,10 +36,11 @@ export function addResourceCommands(program: Command): void {
         const { kind, name } = parseResource(resource);
         const { api } = await connect();
         const deleted = await api.delete(pathOf(kind, name), z.looseObject({ name: z.string() }));
-        if (o.json) printJson(deleted);
-        else
-          console.log(`${kind}/${name} is deleted; bring it back with: songhua revisions rollback ${kind}/${name} N`);
-        return undefined;
+        print(
+          o.json,
+          deleted,
+          () => `${kind}/${name} is deleted; bring it back with: songhua revisions rollback ${kind}/${name} N`,
+        );
       }),
     );
 }
@@ -49,10 +49,9 @@ export function fetchResources(
   api: Api,
   filter: { kind?: ResourceKind | undefined; name?: string | undefined },
 ): Promise<Resource[]> {
-  const query = new URLSearchParams();
-  if (filter.kind) query.set('kind', filter.kind);
-  if (filter.name) query.set('name', filter.name);
-  return api.get(`/api/v1/resources?${query}`, z.object({ items: z.array(resourceSchema) })).then(({ items }) => items);
+  return api
+    .get(`/api/v1/resources${queryOf(filter)}`, z.object({ items: z.array(resourceSchema) }))
+    .then(({ items }) => items);
 }
 
 export const pathOf = (kind: ResourceKind, name: string): string => `/api/v1/resources/${kind}/${name}`;

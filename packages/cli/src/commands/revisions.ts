@@ -3,7 +3,7 @@ import { type Difference, differences, SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
-import { printJson, table } from '../format.js';
+import { print, printJson, table } from '../format.js';
 import { showChanges, showDifference, toYaml } from '../resources/show.js';
 import { connect } from './connection.js';
 import { parseResource, pathOf } from './resources.js';
@@ -22,21 +22,18 @@ export function addRevisionCommands(program: Command): void {
     .action(
       action(async (resource: string, o: Asked) => {
         const items = await fetchRevisions(resource);
-        if (o.json) printJson({ items });
-        else
-          console.log(
-            table(
-              ['revision', 'action', 'author', 'at', 'fields'],
-              items.map((one) => [
-                one.revision,
-                one.action,
-                one.author,
-                one.at,
-                one.differences.map(({ path }) => path).join(', '),
-              ]),
-            ),
-          );
-        return undefined;
+        print(o.json, { items }, () =>
+          table(
+            ['revision', 'action', 'author', 'at', 'fields'],
+            items.map((one) => [
+              one.revision,
+              one.action,
+              one.author,
+              one.at,
+              one.differences.map(({ path }) => path).join(', '),
+            ]),
+          ),
+        );
       }),
     );
   revisions
@@ -50,7 +47,6 @@ export function addRevisionCommands(program: Command): void {
         else if (one.spec === null) console.log(`deleted by ${one.author} at ${one.at}`);
         else
           process.stdout.write(toYaml([toDocument(one.kind, { name: one.name, labels: one.labels, spec: one.spec })]));
-        return undefined;
       }),
     );
   revisions
@@ -62,9 +58,9 @@ export function addRevisionCommands(program: Command): void {
         const all = await fetchRevisions(resource);
         const newer = pick(resource, all, to);
         const found = from === undefined ? newer.differences : between(pick(resource, all, from), newer);
-        if (o.json) printJson({ resource, from: from ?? null, to: newer.revision, differences: found });
-        else console.log(found.length === 0 ? 'no difference' : found.map(showDifference).join('\n'));
-        return undefined;
+        print(o.json, { resource, from: from ?? null, to: newer.revision, differences: found }, () =>
+          found.length === 0 ? 'no difference' : found.map(showDifference).join('\n'),
+        );
       }),
     );
   revisions
@@ -80,7 +76,6 @@ export function addRevisionCommands(program: Command): void {
         if (o.json) printJson(applied);
         else if (applied.changes.length === 0) console.log(`${kind}/${name} is as revision ${from} already`);
         else console.log(showChanges(applied.changes));
-        return undefined;
       }),
     );
 }

@@ -5,7 +5,7 @@ import { addKek, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
-import { count, printJson } from '../format.js';
+import { count, print } from '../format.js';
 import { connect } from './connection.js';
 
 const rotatedSchema = z.looseObject({ key: z.string(), secrets: z.int(), rewrapped: z.int() });
@@ -32,7 +32,6 @@ export function addSecretCommands(program: Command): void {
         const changed = { ...present, metadata, spec: { ...spec, secrets: { ...spec.secrets, [name]: { value } } } };
         const applied = await api.post('/api/v1/resources:apply', [changed], changedSchema);
         console.log(applied.changed > 0 ? `secret ${name} of ${connector} is set` : `secret ${name} is as it was`);
-        return undefined;
       }),
     );
   secrets
@@ -45,9 +44,11 @@ export function addSecretCommands(program: Command): void {
         const { api } = await connect();
         if (o.newKey) addKek(resolveHome());
         const done = await api.post('/api/v1/secrets:rotate', {}, rotatedSchema);
-        if (o.json) printJson(done);
-        else console.log(`${count(done.rewrapped)} of ${count(done.secrets)} secrets moved to key ${done.key}`);
-        return undefined;
+        print(
+          o.json,
+          done,
+          () => `${count(done.rewrapped)} of ${count(done.secrets)} secrets moved to key ${done.key}`,
+        );
       }),
     );
 }

@@ -28,7 +28,6 @@ export function addStackCommands(program: Command): void {
         });
         progress.end();
         console.log(table(['', ''], Object.entries(stack.addresses)));
-        return undefined;
       }),
     );
 
@@ -40,7 +39,6 @@ export function addStackCommands(program: Command): void {
       action(async (o: { wipe?: boolean }) => {
         const result = await down({ home: resolveHome(), wipe: o.wipe ?? false });
         console.log(`${result.wasRunning ? 'stopped' : 'was not running'}${result.wiped ? ', data removed' : ''}`);
-        return undefined;
       }),
     );
 

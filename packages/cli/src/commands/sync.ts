@@ -4,9 +4,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
 import { followRequest } from '../follow.js';
-import { count, printJson, seconds, table } from '../format.js';
+import { count, print, printWhole, seconds, table } from '../format.js';
 import { createProgress } from '../progress.js';
-import { connect } from './connection.js';
+import { connect, queryOf } from './connection.js';
 
 const syncRow = z.looseObject({
   id: z.string(),
@@ -73,16 +73,16 @@ export function addSyncCommands(program: Command): void {
             process.stderr.write(`${connector} was not started: ${message}\n`);
           if (accepted.syncs.length === 0 && accepted.skipped) return EXIT.failed;
           if (!o.wait) {
-            if (o.json) printJson(accepted);
-            else
-              console.log(
+            print(
+              o.json,
+              accepted,
+              () =>
                 `${count(accepted.syncs.length)} syncs claimed, request ${accepted.request}; follow with "songhua syncs list --request ${accepted.request}"`,
-              );
+            );
             return EXIT.done;
           }
           const result = await followRequest(api, accepted.request, createProgress());
-          if (o.json) printJson(result);
-          else printResult(result);
+          print(o.json, result, () => resultShown(result));
           return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
         },
       ),
@@ -98,53 +98,45 @@ export function addSyncCommands(program: Command): void {
     .option('--limit <n>', 'at most 500', '50')
     .option('--json')
     .action(
-      action(async (o: Record<string, string | undefined>) => {
+      action(async (o: { json?: boolean } & Partial<Record<string, string>>) => {
         const { api } = await connect();
-        const query = new URLSearchParams();
-        for (const key of ['connector', 'department', 'state', 'request', 'limit']) {
-          const value = o[key];
-          if (value !== undefined) query.set(key, value);
-        }
-        const found = await api.get(`/api/v1/syncs?${query}`, z.looseObject({ items: z.array(syncRow) }));
-        if (o.json) printJson(found);
-        else {
-          console.log(
-            table(
-              ['sync', 'connector', 'state', 'rows', 'refresh', 'version', 'reason', 'queued'],
-              found.items.map((s) => [
-                s.id,
-                s.connector,
-                s.state,
-                s.rows,
-                s.refresh?.state ?? '-',
-                s.refresh?.version ?? '-',
-                s.reason?.code ?? s.refresh?.reason?.code ?? '',
-                s.queuedAt,
-              ]),
-            ),
-          );
-        }
-        return undefined;
+        const { json, ...filters } = o;
+        const found = await api.get(`/api/v1/syncs${queryOf(filters)}`, z.looseObject({ items: z.array(syncRow) }));
+        print(json, found, () =>
+          table(
+            ['sync', 'connector', 'state', 'rows', 'refresh', 'version', 'reason', 'queued'],
+            found.items.map((s) => [
+              s.id,
+              s.connector,
+              s.state,
+              s.rows,
+              s.refresh?.state ?? '-',
+              s.refresh?.version ?? '-',
+              s.reason?.code ?? s.refresh?.reason?.code ?? '',
+              s.queuedAt,
+            ]),
+          ),
+        );
       }),
     );
-  syncs.command('show <id>').action(
-    action(async (id: string) => {
-      const { api } = await connect();
-      console.log(JSON.stringify(await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown()), null, 2));
-      return undefined;
-    }),
-  );
+  syncs
+    .command('show <id>')
+    .option('--json')
+    .action(
+      action(async (id: string, o: { json?: boolean }) => {
+        const { api } = await connect();
+        printWhole(o.json, await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown()));
+      }),
+    );
 }
 
-export function printResult(result: SyncProgress): void {
-  console.log(
-    `published ${count(result.published)}  unchanged ${count(result.unchanged)}  held ${count(result.held)}  failed ${count(result.failed)}  rows ${count(result.rows)}  rejected ${count(result.rejected)}  ${seconds(result.stages.announce)}`,
+export function resultShown(result: SyncProgress): string {
+  const { published, unchanged, held, failed, rows, rejected, stages, failures } = result;
+  const totals = `published ${count(published)}  unchanged ${count(unchanged)}  held ${count(held)}  failed ${count(failed)}  rows ${count(rows)}  rejected ${count(rejected)}  ${seconds(stages.announce)}`;
+  if (failures.length === 0) return totals;
+  const why = table(
+    ['dataset', 'state', 'code', 'who acts', 'why'],
+    failures.map((f) => [f.dataset, f.state, f.code, f.actor, f.message]),
   );
-  if (result.failures.length > 0)
-    console.log(
-      table(
-        ['dataset', 'state', 'code', 'who acts', 'why'],
-        result.failures.map((f) => [f.dataset, f.state, f.code, f.actor, f.message]),
-      ),
-    );
+  return `${totals}\n${why}`;
 }
