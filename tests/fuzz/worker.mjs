@@ -12,7 +12,9 @@ const dist = fileURLToPath(new URL('../../packages/formats/dist/', import.meta.u
 const coverage = require('./coverage.cjs').count(dist);
 const formats = require(join(dist, 'index.js'));
 
-const { name, seed, folder, replay } = workerData;
+// How often the parent is told that it goes on.
+const TOLD_MS = 500;
+const { name, seed, folder, most, replay } = workerData;
 const { seeds, words, file = (bytes) => bytes, options = {} } = TARGETS[name];
 const random = randomOf(seed);
 const input = join(folder, `${name}.input`);
@@ -20,6 +22,12 @@ const path = join(folder, `${name}.file`);
 const seen = new Set();
 const corpus = [];
 let runs = 0;
+let told = 0;
+
+function tell() {
+  told = Date.now();
+  parentPort.postMessage({ type: 'progress', runs, corpus: corpus.length, places: seen.size });
+}
 
 /** Runs one input; keeps it when it reached what none did before. */
 async function run(bytes) {
@@ -40,16 +48,15 @@ async function run(bytes) {
   }
   if (grew) corpus.push(bytes);
   if (problem) parentPort.postMessage({ type: 'problem', problem, bytes });
-  if (runs % 50 === 0 || problem)
-    parentPort.postMessage({ type: 'progress', runs, corpus: corpus.length, places: seen.size });
+  if (Date.now() - told >= TOLD_MS || problem) tell();
 }
 
 if (replay) await run(Buffer.from(replay));
 else {
   for (const bytes of seeds) await run(bytes);
-  parentPort.postMessage({ type: 'progress', runs, corpus: corpus.length, places: seen.size });
-  for (;;) {
+  while (runs < most) {
     const pick = () => corpus[random(corpus.length)];
     await run(mutate(pick(), pick(), words, random));
   }
 }
+tell();
