@@ -67,6 +67,11 @@ export const datasetSpec = z.strictObject({
         .max(1)
         .default(0.1)
         .describe('最多拒绝的行占比 · largest share of rows that may be rejected'),
+      maxRejectedRows: z
+        .int()
+        .min(0)
+        .optional()
+        .describe('最多拒绝的行数 · largest number of rows that may be rejected, however many there are'),
     })
     .prefault({})
     .describe('更新保护 · what holds a refresh for a person'),

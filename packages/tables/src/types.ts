@@ -32,7 +32,10 @@ export interface NormalizeInput {
   blanks?: readonly string[];
   primaryKey: string[];
   schemaPolicy: SchemaPolicy;
+  /** Largest share of the rows read that may be rejected. */
   maxRejected: number;
+  /** Largest number of them; any when absent. */
+  maxRejectedRows?: number;
   maxShrink: number;
   /** Guards that a person has decided to pass: `shrink`, `rejected`, `schema`. */
   overrides: string[];

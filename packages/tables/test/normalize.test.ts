@@ -281,6 +281,9 @@ test('a source that empties or shrinks is held, and a person can let it pass', a
   expect((await b.refresh(['id'], bad, { declared, maxRejected: 0.1, overrides: ['rejected'] })).counts.rejected).toBe(
     20,
   );
+  const few = { declared, maxRejected: 0.5 };
+  await expect(b.refresh(['id'], bad, { ...few, maxRejectedRows: 19 })).rejects.toEqual(code('guard.rejected'));
+  expect((await b.refresh(['id'], bad, { ...few, maxRejectedRows: 20 })).counts.rejected).toBe(20);
 });
 
 test('columns that drift evolve, are held or are rejected by policy', async () => {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RefreshContext } from '@songhua/catalog';
 import type { ObjectStore } from '@songhua/object-store';
-import type { NormalizeInput, NormalizeResult, Tables } from '@songhua/tables';
+import { type NormalizeInput, type NormalizeResult, rulesOf, type Tables } from '@songhua/tables';
 
 /** Where normalizing writes, in the refresh's own folder. */
 export const OUT = 'out';
@@ -41,20 +41,7 @@ export async function normalizeLanded(
   await mkdir(out);
   return deps.tables.normalize({
     ...landed,
-    ...(spec.columns && {
-      declared: spec.columns.map(({ name, type, title, required, blanks }) => ({
-        name,
-        type,
-        ...(title !== undefined && { title }),
-        ...(required !== undefined && { required }),
-        ...(blanks && { blanks }),
-      })),
-    }),
-    ...(spec.blanks && { blanks: spec.blanks }),
-    primaryKey: spec.primaryKey,
-    schemaPolicy: spec.schemaPolicy,
-    maxRejected: spec.guards.maxRejected,
-    maxShrink: spec.guards.maxShrink,
+    ...rulesOf(spec),
     ...(previous && { previous }),
     out,
   });

@@ -7,11 +7,23 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
 export function guardRejected(input: NormalizeInput, rejected: number, byCode: Record<string, number>): void {
   const read = input.rows + input.readerRejected;
   const total = rejected + input.readerRejected;
-  if (total === 0 || total / read <= input.maxRejected || input.overrides.includes('rejected')) return;
+  const { maxRejected, maxRejectedRows = Number.POSITIVE_INFINITY, overrides } = input;
+  if (total === 0 || overrides.includes('rejected')) return;
+  if (total / read <= maxRejected && total <= maxRejectedRows) return;
+  const allowed = total > maxRejectedRows ? String(maxRejectedRows) : percent(maxRejected);
   throw new SonghuaError(
     'guard.rejected',
-    `${total} / ${read} 行被拒绝，超过上限 rows were rejected (${percent(total / read)}, at most ${percent(input.maxRejected)} allowed). Correct the source, or approve the refresh`,
-    { actor: 'department', details: { read, rejected: total, byCode, maxRejected: input.maxRejected } },
+    `${total} / ${read} 行被拒绝，超过上限 rows were rejected (${percent(total / read)}, at most ${allowed} allowed). Correct the source, or approve the refresh`,
+    {
+      actor: 'department',
+      details: {
+        read,
+        rejected: total,
+        byCode,
+        ...(input.maxRejectedRows !== undefined && { maxRejectedRows }),
+        maxRejected,
+      },
+    },
   );
 }
 

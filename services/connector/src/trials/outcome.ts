@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { type DatasetSpec, type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
 import type { Column, SyncMode } from '@songhua/domain';
-import type { NormalizeInput, NormalizeResult, Tables } from '@songhua/tables';
+import { type NormalizeInput, type NormalizeResult, rulesOf, type Tables } from '@songhua/tables';
 import type { Sample } from './sample.js';
 
 /** What is known of the dataset that a trial is for; the schema of its present version fixes types that are not declared. */
@@ -14,6 +14,12 @@ export interface TrialDataset {
   columns: Column[] | undefined;
 }
 
+// Of a source whose dataset is not declared yet, all is shown.
+const UNDECLARED: NonNullable<TrialDataset['spec']> = {
+  primaryKey: [],
+  schemaPolicy: 'hold',
+  guards: { maxRejected: 1, maxShrink: 1 },
+};
 const ALL_GUARDS = ['schema', 'rejected', 'shrink'];
 
 /** What a refresh would be given of `sample`, with the dataset's own policy and guards. */
@@ -25,7 +31,7 @@ export async function inputOf(
 ): Promise<NormalizeInput> {
   const { spec } = dataset;
   const fixed = dataset.columns?.filter(({ name }) => sample.columns.some((column) => column.name === name));
-  const declared = spec?.columns ?? fixed?.map(({ name, type }) => ({ name, type }));
+  const present = fixed && { declared: fixed.map(({ name, type }) => ({ name, type })) };
   return {
     parts: [sample.part],
     columns: sample.columns,
@@ -37,22 +43,12 @@ export async function inputOf(
     scope: sample.scope ?? (mode === 'full' ? 'all' : 'part'),
     operations: sample.operations,
     reset: false,
-    ...(declared && { declared: declared.map((column) => plain(column)) }),
-    ...(spec?.blanks && { blanks: spec.blanks }),
-    primaryKey: spec?.primaryKey ?? [],
-    schemaPolicy: spec?.schemaPolicy ?? 'hold',
-    maxRejected: spec?.guards.maxRejected ?? 1,
-    maxShrink: spec?.guards.maxShrink ?? 1,
+    ...present,
+    ...rulesOf(spec ?? UNDECLARED),
     overrides: [],
     out: await mkdtemp(join(folder, 'out-')),
   };
 }
-
-/** Without the fields that are undefined. */
-const plain = <T extends object>(value: T) =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 
 /** The table that the rows would make, whatever the guards say. */
 export const regardless = (input: NormalizeInput): NormalizeInput => ({
