@@ -1,6 +1,7 @@
 export * from './columns.js';
 export * from './detection.js';
 export * from './errors.js';
+export * from './nearest.js';
 export * from './read-tables.js';
 export * from './remap.js';
 export * from './spool.js';

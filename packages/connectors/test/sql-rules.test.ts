@@ -8,7 +8,6 @@ import { isDeleted } from '../src/sql/deleted.js';
 import { createRowsDigest } from '../src/sql/digest.js';
 import { cursorCandidates } from '../src/sql/discover.js';
 import { assertEnclosed } from '../src/sql/enclosed.js';
-import { nearest } from '../src/sql/names.js';
 import { lowerBound } from '../src/sql/overlap.js';
 import { maximumStatement, readStatement, sourceOf } from '../src/sql/statement.js';
 import type { SqlColumn, SqlDialect } from '../src/sql/types.js';
@@ -130,12 +129,6 @@ test('a digest of rows knows their number but not their order, and null from not
 test('durations of weeks to seconds are known, others are not', () => {
   expect(['P1D', 'PT6H', 'P1W', 'P1DT1M1S'].map(durationMs)).toEqual([86_400_000, 21_600_000, 604_800_000, 86_461_000]);
   for (const text of ['P', 'PT', 'P1M', '1D', 'P1.5D', '']) expect(durationMs(text)).toBeNaN();
-});
-
-test('names that were meant are found, and others not', () => {
-  expect(nearest('item', ['orders', 'items', 'Item_2'])).toEqual(['items', 'Item_2']);
-  expect(nearest('changedat', ['changed_at', 'id'])).toEqual(['changed_at']);
-  expect(nearest('zzz', ['orders', 'items'])).toEqual([]);
 });
 
 test('of columns that only grow, change times come first', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostSchema } from '../network/index.js';
 
 const name = z.string().min(1).max(256);
 // Calendar months have no fixed length, so they are left out.
@@ -56,7 +57,7 @@ export const sqlReadingShape = {
 
 /** What kinds with a server add. `port`: the usual one of the kind. */
 export const sqlServerShape = (port: number) => ({
-  host: z.string().min(1).max(255),
+  host: hostSchema,
   port: z.int().min(1).max(65_535).default(port),
   database: name,
   tls: z
