@@ -134,6 +134,13 @@ describe('faults', () => {
     });
     await client.query('GRANT SELECT (id, name) ON guarded TO songhua_reader');
     expect(rowsOf(await read({ table: 'guarded', columns: ['id', 'name'] }, { secrets }))).toEqual([['1', 'a']]);
+    const increments = { table: 'guarded', columns: ['id', 'name'], cursor: { column: 'id' } };
+    const merge: ReadOnceOptions = { secrets, mode: 'merge', primaryKey: ['id'] };
+    const first = endOf(await read(increments, merge)).cursor;
+    // Who wrote a row is told to those who may read all of it, or the column that says so.
+    expect(first).not.toHaveProperty('horizon');
+    await client.query('GRANT SELECT (xmin) ON guarded TO songhua_reader');
+    expect(endOf(await read(increments, merge)).cursor).toHaveProperty('horizon');
     await client.query('DROP OWNED BY songhua_reader; DROP ROLE songhua_reader');
   });
 

@@ -8,9 +8,27 @@ import { isDeleted } from '../src/sql/deleted.js';
 import { createRowsDigest } from '../src/sql/digest.js';
 import { cursorCandidates } from '../src/sql/discover.js';
 import { assertEnclosed } from '../src/sql/enclosed.js';
-import { lowerBound } from '../src/sql/overlap.js';
+import { lowerBound, presentBefore } from '../src/sql/overlap.js';
 import { maximumStatement, readStatement, sourceOf } from '../src/sql/statement.js';
 import type { SqlColumn, SqlDialect } from '../src/sql/types.js';
+
+describe('the end of the present', () => {
+  const now = new Date('2026-11-01T10:00:00Z');
+  test.each([
+    ['9999-12-31 23:59:59.5+00', '2026-11-01 10:00:00.5+00'],
+    ['2026-11-01T10:00:01Z', '2026-11-01T10:00:00Z'],
+    // Somewhere it is the next day already.
+    ['2026-11-02 00:00:01', '2026-11-02 00:00:00'],
+    ['2026-11-03', '2026-11-02'],
+    ['infinity', '2026-11-01 10:00:00'],
+    ['20260-11-01 10:00:00', '2026-11-01 10:00:00'],
+  ])('lies before %s', (value, present) => expect(presentBefore(value, now)).toBe(present));
+
+  test.each(['2026-11-01 10:00:00+00', '2026-11-01 23:59:59', '2026-11-02', '-infinity', '99999999', 'v9999-12-31'])(
+    'does not lie before %s',
+    (value) => expect(presentBefore(value, now)).toBeUndefined(),
+  );
+});
 
 describe('where a read begins again', () => {
   test.each([

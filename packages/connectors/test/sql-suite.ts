@@ -97,6 +97,30 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
       expect(ids(second)).toEqual(expect.arrayContaining(['2', '3']));
     });
 
+    test.each([{ overlap: 0 }, { overlap: 0, key: 'id' }, {}])(
+      'a row that is dated ahead of the clock keeps no other from being read, with %j',
+      async (how) => {
+        const config = { ...changes, cursor: { column: 'changed_at', ...how } };
+        await insert([1, 'a', '2020-11-01 10:00:00'], [2, 'for ever', '9999-12-31 23:59:59']);
+        const first = await read(config, MERGE);
+        expect(ids(first).sort()).toEqual(['1', '2']);
+        await insert([3, 'b', '2020-11-01 11:00:00']);
+        const second = await read(config, { ...MERGE, cursor: cursorOf(first) });
+        expect(second[0]).toMatchObject({ scope: 'part' });
+        expect(ids(second)).toEqual(expect.arrayContaining(['2', '3']));
+        const third = await read(config, { ...MERGE, cursor: cursorOf(second) });
+        expect(typesOf(third)).toEqual(['unchanged']);
+      },
+    );
+
+    test('where every row is dated ahead, what nobody changed is unchanged, and what was changed is read', async () => {
+      await insert([1, 'a', '9999-12-31 23:59:59']);
+      const first = await read(changes, MERGE);
+      expect(typesOf(await read(changes, { ...MERGE, cursor: cursorOf(first) }))).toEqual(['unchanged']);
+      await insert([2, 'b', '9999-01-01 00:00:00']);
+      expect(ids(await read(changes, { ...MERGE, cursor: cursorOf(first) })).sort()).toEqual(['1', '2']);
+    });
+
     test('a serial number is a cursor, compared as a number', async () => {
       const config = { ...items, cursor: { column: 'id' } };
       await insert([9, 'a', T], [10, 'b', T]);

@@ -40,10 +40,11 @@ const MANNERS = [
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
-// The oldest transaction that has not ended, for tables whose rows say who wrote them.
+// The oldest transaction that has not ended, for tables whose rows say who wrote them, and say it to this user.
 const HORIZON = `
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text FROM pg_class
-WHERE oid = to_regclass($1) AND (relkind = 'p' OR relam = (SELECT oid FROM pg_am WHERE amname = 'heap'))`;
+WHERE oid = to_regclass($1) AND (relkind = 'p' OR relam = (SELECT oid FROM pg_am WHERE amname = 'heap'))
+  AND has_column_privilege(oid, 'xmin', 'SELECT')`;
 
 /** Opens a connection with one read-only snapshot of the source. */
 export async function openPostgres(target: SqlTarget, options: OpenOptions): Promise<SqlSession> {
