@@ -188,6 +188,21 @@ describe('what is new since the greatest value', () => {
     expect(cursorOf(await read(since({ overlap: 5 }), { cursor })).position).toBe('10');
   });
 
+  test.each([
+    ['9999-12-31 23:59:59', '2024-05-01 10:00:00', {}],
+    ['253402300799', '1714557600', { format: 'epochSeconds' }],
+  ])('a row that is dated ahead of the clock, as %s, does not move the cursor there', async (ahead, updated, more) => {
+    rows = [
+      { id: 1, updated: ahead },
+      { id: 2, updated },
+    ];
+    const cursor = cursorOf(await read(since({ ...more, overlap: 0 })));
+    expect(cursor.position).toBe(updated);
+    // One that went there before is none.
+    const anew = await read(since({ ...more, overlap: 0 }), { cursor: { ...cursor, position: ahead } });
+    expect([asked('after').at(-1), scopeOf(anew), cursorOf(anew).position]).toEqual([null, 'all', updated]);
+  });
+
   test('a column that no row has is told', async () => {
     rows = [{ id: 1 }];
     await expect(read(since())).rejects.toMatchObject({ code: 'connector.config-invalid', actor: 'department' });

@@ -3,7 +3,7 @@ import type { SyncScope } from '@songhua/contracts';
 import { DateTime } from 'luxon';
 import type { HttpConfig } from './config.js';
 import type { Parameter } from './plan.js';
-import { createGreatest, type Greatest, sinceValue } from './since.js';
+import { createGreatest, type Greatest, isAhead, sinceValue } from './since.js';
 import { positionAt, type Window, windowsOf, windowsUntil } from './window.js';
 
 /** One walk through pages: all of the source, what is new, or one window. */
@@ -55,10 +55,11 @@ export function listingsOf(context: ReadContext<HttpConfig>, position: string | 
 
 function sinceListings(
   { config, range }: ReadContext<HttpConfig>,
-  known: string | undefined,
+  published: string | undefined,
   position: string | undefined,
 ): Listings {
   const since = config.since as NonNullable<HttpConfig['since']>;
+  const known = published === undefined || isAhead(published, since) ? undefined : published;
   const listing = (from: string | number | undefined, to?: string): Listing => ({
     name: '',
     parameters: [
