@@ -4,5 +4,6 @@ export * from './errors.js';
 export * from './nearest.js';
 export * from './read-tables.js';
 export * from './remap.js';
+export * from './soft-delete.js';
 export * from './spool.js';
 export * from './types.js';

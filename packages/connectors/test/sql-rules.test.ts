@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { isDeleted } from '@songhua/connector-sdk';
 import fc from 'fast-check';
 import { damengDialect, oracleDialect, sqlserverDialect } from '../src/driver/dialects.js';
 import { mysqlDialect } from '../src/mysql/dialect.js';
 import { postgresDialect } from '../src/postgres/dialect.js';
 import { durationMs } from '../src/sql/config.js';
-import { isDeleted } from '../src/sql/deleted.js';
 import { createRowsDigest } from '../src/sql/digest.js';
 import { cursorCandidates } from '../src/sql/discover.js';
 import { assertEnclosed } from '../src/sql/enclosed.js';

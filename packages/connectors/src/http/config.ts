@@ -1,4 +1,4 @@
-import { readingOptionsSchema } from '@songhua/connector-sdk';
+import { readingOptionsSchema, softDeleteSchema } from '@songhua/connector-sdk';
 import { DateTime, Duration } from 'luxon';
 import { z } from 'zod';
 
@@ -154,6 +154,10 @@ export const httpConfigSchema = z
       .optional()
       .describe('Reads by dates; modes append and merge go on after the last whole window'),
     since: sinceSchema.optional().describe('Modes append and merge ask for what is new'),
+    fullEvery: duration
+      .optional()
+      .describe('With window or since: how often everything is read, e.g. P7D, which finds rows that were deleted'),
+    softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows; mode merge'),
     tls: z
       .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
       .default({}),
@@ -166,6 +170,10 @@ export const httpConfigSchema = z
   .refine(({ window, since }) => window === undefined || since === undefined, {
     path: ['since'],
     message: 'expected either window or since, not both',
+  })
+  .refine(({ fullEvery, window, since }) => fullEvery === undefined || window !== undefined || since !== undefined, {
+    path: ['fullEvery'],
+    message: 'without window or since everything is read each time; leave it out, or add one',
   })
   .refine(({ parametersIn, body }) => parametersIn !== 'body' || (body !== undefined && !('text' in body)), {
     path: ['parametersIn'],

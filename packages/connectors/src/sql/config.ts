@@ -1,3 +1,4 @@
+import { softDeleteSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
 import { hostSchema } from '../network/index.js';
 
@@ -37,18 +38,7 @@ export const sqlReadingShape = {
     })
     .optional()
     .describe('How modes append and merge find what is new'),
-  softDelete: z
-    .strictObject({
-      column: name,
-      deleted: z
-        .array(z.string().max(200))
-        .min(1)
-        .max(100)
-        .optional()
-        .describe('Values that mean deleted; when absent, all but NULL, empty, 0 and false'),
-    })
-    .optional()
-    .describe('Column that marks deleted rows'),
+  softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows'),
   fullEvery: duration
     .optional()
     .describe('How often modes append and merge read everything, e.g. P1D: finds rows that were deleted'),
