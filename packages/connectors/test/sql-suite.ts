@@ -291,4 +291,24 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
     expect(first?.cursors?.slice(0, 2)).toEqual(['changed_at', 'id']);
     await fixture.execute('DROP TABLE aaa');
   });
+
+  test('discover tells for each table how it is read, and leaves out what steers another', async () => {
+    await fixture.execute(
+      'DROP TABLE IF EXISTS others',
+      'CREATE TABLE others (x varchar(10))',
+      "INSERT INTO others VALUES ('a')",
+    );
+    await insert([1, 'a', T]);
+    const discover = (extra: Record<string, unknown>) => fixture.connector.discover(trialOf(fixture, extra));
+    const readAs = async (extra: Record<string, unknown>, table: string) => {
+      const found = (await discover(extra)).find(({ name }) => name.replace(/^.*\./, '') === table);
+      const config = JSON.parse(JSON.stringify({ ...extra, ...found?.config })) as Record<string, unknown>;
+      return rowsOf(await read(config));
+    };
+    for (const extra of [{}, { ...changes, softDelete: { column: 'deleted_at' } }, { query: 'SELECT id FROM items' }]) {
+      expect(await readAs(extra, 'others')).toEqual([['a']]);
+      expect((await readAs(extra, 'query' in extra ? 'query' : 'items'))[0]?.[0]).toBe('1');
+    }
+    await fixture.execute('DROP TABLE others');
+  });
 }
