@@ -132,6 +132,16 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
       expect(cursorOf(second).value).toBe('100');
     });
 
+    test('a serial number whose row is committed after larger ones is found', async () => {
+      const config = { ...items, cursor: { column: 'id', key: 'id' } };
+      await insert([9, 'a', T], [12, 'b', T]);
+      const first = await read(config, { mode: 'append' });
+      await insert([10, 'late', T]);
+      const second = await read(config, { mode: 'append', cursor: cursorOf(first) });
+      expect(ids(second)).toContain('10');
+      expect(typesOf(await read(config, { mode: 'append', cursor: cursorOf(second) }))).toEqual(['unchanged']);
+    });
+
     test('an empty table that fills up is read, and a cursor of another table is none', async () => {
       const first = await read(changes, MERGE);
       expect(typesOf(first)).toEqual(['start', 'end']);

@@ -1,5 +1,7 @@
 // Late commits and clocks that differ: transactions of business systems end within seconds, clocks are minutes apart at worst.
-export const TIME_OVERLAP_SECONDS = 300;
+const TIME_OVERLAP_SECONDS = 300;
+// Serial numbers are given before their transactions end; so many are not given while one of them lasts.
+const NUMBER_OVERLAP = 1_000;
 
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:([ T])(\d\d):(\d\d):(\d\d)(.*))?$/s;
 const WHOLE = /^-?\d+$/;
@@ -12,8 +14,8 @@ const NUMBER = /^-?\d+(\.\d+)?$/;
 export function lowerBound(value: string, overlap: number | undefined): string {
   const time = TIME.exec(value);
   if (time) return earlier(value, time, overlap ?? TIME_OVERLAP_SECONDS);
-  if (!NUMBER.test(value) || !overlap) return value;
-  const back = BigInt(Math.ceil(overlap));
+  if (!NUMBER.test(value) || overlap === 0) return value;
+  const back = BigInt(Math.ceil(overlap ?? NUMBER_OVERLAP));
   if (WHOLE.test(value)) return String(BigInt(value) - back);
   const [whole = '0'] = value.split('.');
   return String(BigInt(whole) - back - (value.startsWith('-') ? 1n : 0n));
@@ -60,4 +62,4 @@ export function presentBefore(value: string, now: Date): string | undefined {
 
 /** Whether nothing behind `value` is read again. */
 export const hasNoOverlap = (value: string, overlap: number | undefined): boolean =>
-  (overlap ?? (TIME.test(value) ? TIME_OVERLAP_SECONDS : 0)) === 0;
+  overlap === 0 || (overlap === undefined && !TIME.test(value) && !NUMBER.test(value));
