@@ -15,7 +15,7 @@ export type SoftDelete = z.infer<typeof softDeleteSchema>;
 const NOT_DELETED = new Set(['', '0', 'false', 'f', 'n', 'no']);
 
 /** Whether a value of that column means that the row is deleted. */
-export function isDeleted(value: string | null, softDelete: Pick<SoftDelete, 'deleted'> | undefined): boolean {
+export function isDeleted(value: string | null, softDelete: SoftDelete | undefined): boolean {
   if (softDelete?.deleted !== undefined) return value !== null && softDelete.deleted.includes(value);
   return value !== null && !NOT_DELETED.has(value.toLowerCase());
 }

@@ -34,7 +34,9 @@ export const sqlReadingShape = {
         .min(0)
         .max(366 * 86_400)
         .optional()
-        .describe('Read this far behind the last value again: seconds for times (300 when absent), else a number (1000)'),
+        .describe(
+          'Read this far behind the last value again: seconds for times (300 when absent), else a number (1000)',
+        ),
     })
     .optional()
     .describe('How modes append and merge find what is new'),
