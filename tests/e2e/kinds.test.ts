@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse as parseCsv } from 'csv-parse/sync';
+import { parseAllDocuments } from 'yaml';
 import { type Songhua, songhuaIn } from '../harness/cli.js';
 import { violations } from '../harness/invariants.js';
 import { type System, startSystem } from '../harness/system.js';
@@ -142,6 +143,32 @@ describe.each(Object.keys(KINDS))('a department that registers kind %s as its do
     expect(items).toMatchObject([{ version: 1, rows: count, rejected: 0, changes: { added: count } }]);
   });
 });
+
+test.each(['postgres', 'mysql', 'sqlite'])(
+  'the config that discover suggests for a table of kind %s reads that table',
+  async (kind) => {
+    const { source, yaml } = firstOf(kind);
+    const [dataset, connector] = parseAllDocuments(await readFile(yaml, 'utf8')).map((document) => document.toJS());
+    const { table, columns, cursor, softDelete, ...server } = connector.spec.config;
+    const write = async (name: string, config: object): Promise<string> => {
+      const path = join(folder, kind, name);
+      await writeFile(path, toYaml(dataset, { ...connector, spec: { ...connector.spec, config } }));
+      return path;
+    };
+    const discovered = JSON.parse(
+      await songhua('connectors', 'discover', '-f', await write('discover.txt', server), '--json'),
+    ) as { streams: { name: string; config: Record<string, unknown> }[] };
+    const found = discovered.streams.find(({ name }) => name.split('.').at(-1) === table);
+    expect(found?.config).toMatchObject({ ...server, table, cursor: { column: expect.any(String) } });
+    const suggested = await write('suggested.txt', found?.config ?? {});
+    const preview = JSON.parse(await songhua('connectors', 'preview', '-f', suggested, '--json')) as {
+      rowsRead: number;
+      rejectedCount: number;
+    };
+    expect(preview.rowsRead).toBeGreaterThanOrEqual(source.table.rows.length);
+    expect(preview.rejectedCount).toBe(0);
+  },
+);
 
 test('what nobody changed makes no second version', async () => {
   const names = Object.keys(KINDS).flatMap((kind) => ofKind(kind).map(({ name }) => `${name}-source`));

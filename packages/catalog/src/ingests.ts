@@ -22,6 +22,8 @@ export interface IngestRepository {
     claim: SyncClaim,
     content: PushedContent & { by: string },
   ): Promise<{ sync: SyncRecord; content: Omit<PushedContent, 'name'> } | undefined>;
+  /** What a slot of a connector was claimed for; undefined when it was not. */
+  taken(connector: string, slot: string): Promise<(Omit<PushedContent, 'name'> & { sync: string }) | undefined>;
   /** What `sync` has to read, in order of arrival; `after`: the number of the last that was published. */
   pending(sync: string, after: number): Promise<(PushedContent & { number: number })[]>;
 }
@@ -46,6 +48,15 @@ export function createIngestRepository({ query }: Database): IngestRepository {
       if (!row) return undefined;
       const { sync, ...stored } = row.accepted;
       return { sync: toSync(sync), content: stored };
+    },
+
+    async taken(connector, slot) {
+      const [row] = await query<Omit<PendingRow, 'number' | 'name'>>(
+        'ingest_taken',
+        'SELECT sha256, bytes, object_key FROM ingest WHERE sync_id = $1',
+        [syncId(connector, slot)],
+      );
+      return row && { sync: syncId(connector, slot), sha256: row.sha256, bytes: row.bytes, objectKey: row.object_key };
     },
 
     async pending(sync, after) {

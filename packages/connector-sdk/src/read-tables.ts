@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LineRun, SourceColumn } from '@songhua/contracts';
-import { type Decision, type Limits, openTables, type TableReader } from '@songhua/formats';
+import { type Decision, encodingName, type Limits, openTables, type TableReader } from '@songhua/formats';
 import { z } from 'zod';
 import { shiftRuns, unifyColumns } from './columns.js';
 import { type DetectionMemory, detectionOf, headOf, holds, rememberedHints } from './detection.js';
@@ -14,10 +14,21 @@ export interface LocalFile {
   path: string;
 }
 
+function isEncoding(label: string): boolean {
+  try {
+    return encodingName(label) !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** What every kind that reads files lets its config say about reading them; what is left out is found from the content. */
 export const readingOptionsSchema = z.object({
   /** WHATWG label, e.g. `gb18030`. */
-  encoding: z.string().optional(),
+  encoding: z
+    .string()
+    .refine(isEncoding, 'expected the name of an encoding, such as utf-8, gb18030 or big5')
+    .optional(),
   delimiter: z.string().min(1).max(2).optional(),
   quote: z.string().max(1).optional(),
   headerRows: z.int().min(0).max(100).optional(),
@@ -26,7 +37,7 @@ export const readingOptionsSchema = z.object({
   recordPath: z.string().max(1000).optional(),
   /** Widths of the columns of text that has no delimiter. */
   fixedWidth: z
-    .object({
+    .strictObject({
       widths: z.array(z.int().min(1).max(100_000)).min(1).max(16_384),
       unit: z.enum(['characters', 'bytes']).default('characters'),
     })

@@ -35,6 +35,32 @@ export function remapCsv(csv: Buffer, mapping: number[], first?: string): Buffer
   return Buffer.concat(out);
 }
 
+/** Puts a cell, which needs no quotes, before each whole row of canonical CSV: what `first` says of the row's cell `at`, '' where it has none. */
+export function prefixRows(csv: Buffer, at: number, first: (cell: string) => string): Buffer {
+  const out: Buffer[] = [];
+  let [row, cell, start] = [0, 0, 0];
+  let told = '';
+  let quoted = false;
+  for (let position = 0; position < csv.length; position++) {
+    const byte = csv[position];
+    if (byte === QUOTE) quoted = !quoted;
+    else if (!quoted && (byte === COMMA || byte === LF)) {
+      if (cell === at) told = textOf(csv, start, position);
+      start = position + 1;
+      cell++;
+      if (byte === COMMA) continue;
+      out.push(Buffer.from(`${first(told)},`), csv.subarray(row, start));
+      [row, cell, told] = [start, 0, ''];
+    }
+  }
+  return Buffer.concat(out);
+}
+
+function textOf(csv: Buffer, start: number, end: number): string {
+  const text = csv.toString('utf8', start, end);
+  return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
+}
+
 /** The cells of the first `limit` rows of canonical CSV, as text. */
 export function cellsOf(csv: Buffer, limit: number): string[][] {
   const rows: string[][] = [];
@@ -45,8 +71,7 @@ export function cellsOf(csv: Buffer, limit: number): string[][] {
     const byte = csv[at];
     if (byte === QUOTE) quoted = !quoted;
     else if (!quoted && (byte === COMMA || byte === LF)) {
-      const text = csv.toString('utf8', start, at);
-      cells.push(text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text);
+      cells.push(textOf(csv, start, at));
       start = at + 1;
       if (byte === COMMA) continue;
       rows.push(cells);

@@ -103,6 +103,8 @@ export interface StreamInfo {
   cursors?: string[];
   /** How it is read, where that was found out. */
   decisions?: Decision[];
+  /** Fields of the config that make it read this stream; undefined ones are to be left out. Absent: it does already. */
+  config?: Record<string, unknown>;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { cellsOf, remapCsv, shiftRuns, unifyColumns } from '../src/index.js';
+import { cellsOf, prefixRows, remapCsv, shiftRuns, unifyColumns } from '../src/index.js';
 
 const encode = (rows: string[][]): Buffer =>
   Buffer.from(
@@ -31,6 +31,17 @@ test('a remapped row has each cell in its new place, and empty cells where the t
         expect(remapped).toEqual(rows.map((row) => mapping.map((from) => row[from] ?? '')));
       },
     ),
+  );
+});
+
+test('a row with a cell before it has the others as they were', () => {
+  fc.assert(
+    fc.property(table(3), fc.nat(4), (rows, at) => {
+      const seen: string[] = [];
+      const prefixed = prefixRows(encode(rows), at, (cell) => `${seen.push(cell)}`);
+      expect(cellsOf(prefixed, Number.POSITIVE_INFINITY)).toEqual(rows.map((row, index) => [`${index + 1}`, ...row]));
+      expect(seen).toEqual(rows.map((row) => row[at] ?? ''));
+    }),
   );
 });
 

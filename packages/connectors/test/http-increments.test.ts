@@ -188,6 +188,21 @@ describe('what is new since the greatest value', () => {
     expect(cursorOf(await read(since({ overlap: 5 }), { cursor })).position).toBe('10');
   });
 
+  test.each([
+    ['9999-12-31 23:59:59', '2024-05-01 10:00:00', {}],
+    ['253402300799', '1714557600', { format: 'epochSeconds' }],
+  ])('a row that is dated ahead of the clock, as %s, does not move the cursor there', async (ahead, updated, more) => {
+    rows = [
+      { id: 1, updated: ahead },
+      { id: 2, updated },
+    ];
+    const cursor = cursorOf(await read(since({ ...more, overlap: 0 })));
+    expect(cursor.position).toBe(updated);
+    // One that went there before is none.
+    const anew = await read(since({ ...more, overlap: 0 }), { cursor: { ...cursor, position: ahead } });
+    expect([asked('after').at(-1), scopeOf(anew), cursorOf(anew).position]).toEqual([null, 'all', updated]);
+  });
+
   test('a column that no row has is told', async () => {
     rows = [{ id: 1 }];
     await expect(read(since())).rejects.toMatchObject({ code: 'connector.config-invalid', actor: 'department' });
@@ -204,11 +219,55 @@ describe('what is new since the greatest value', () => {
   });
 });
 
+describe('rows that are deleted', () => {
+  const since = { since: { parameter: 'after', column: 'updated', overlap: 0 } };
+  const merge = { mode: 'merge' as const, primaryKey: ['id'] };
+
+  test('by a mark take theirs away, and the others put theirs', async () => {
+    const config = { ...since, softDelete: { column: 'deleted' } };
+    rows = [{ id: 1, updated: '5', note: 'a, "b"' }];
+    const first = await read(config, merge);
+    expect(first[0]).toMatchObject({ scope: 'all', operations: true });
+    expect(rowsOf(first)).toEqual([['+', '1', '5', 'a, "b"']]);
+    // Nothing said yet how deleted rows are marked.
+    expect(first.at(-1)).toMatchObject({ warnings: [{ code: 'source.no-deletions' }] });
+    rows = [
+      { id: 1, updated: '6', note: 'a', deleted: true },
+      { id: 2, updated: '7', note: 'b', deleted: false },
+      { id: 3, updated: '7', note: 'c', deleted: null },
+    ];
+    const second = await read(config, { ...merge, cursor: cursorOf(first) });
+    expect(second.at(-1)).toMatchObject({ warnings: [] });
+    expect(rowsOf(second).map(([operation, id]) => `${operation}${id}`)).toEqual(['-1', '+2', '+3']);
+    const told = await read({ softDelete: { column: 'note', deleted: ['b'] } }, merge);
+    expect(rowsOf(told).map(([operation, id]) => `${operation}${id}`)).toEqual(['+1', '-2', '+3']);
+  });
+
+  test('outright are found by reading everything, as often as asked', async () => {
+    rows = [{ id: 1, updated: '5' }];
+    const config = { ...since, fullEvery: 'P7D' };
+    const cursor = cursorOf(await read(config, merge));
+    const of = async (days: number) => {
+      const fullAt = DateTime.now().minus({ days }).toISO() ?? '';
+      return read(config, { ...merge, cursor: { ...cursor, fullAt } });
+    };
+    rows = [{ id: 2, updated: '6' }];
+    expect([scopeOf(await of(6)), asked('after').at(-1)]).toEqual(['part', '5']);
+    const all = await of(8);
+    expect([scopeOf(all), asked('after').at(-1)]).toEqual(['all', null]);
+    expect(Date.parse(String(cursorOf(all).fullAt))).toBeGreaterThan(Date.now() - 60_000);
+    rows = [{ id: 1, updated: '5' }];
+    const [unchanged] = await of(8);
+    expect(unchanged).toMatchObject({ type: 'unchanged', validators: { position: '5' } });
+  });
+});
+
 describe('what HTTP cannot do is told', () => {
   test.each([
     ['a range of what has no cursor', {}, { range: { from: '1' } }],
     ['a range of a document by pages', { pagination: { type: 'page' } }, { range: { from: '1' } }],
     ['a stream of changes', {}, { mode: 'cdc' as const }],
+    ['deletions in a mode that only adds', { softDelete: { column: 'gone' } }, { mode: 'append' as const }],
   ])('%s', async (_what, config, options) => {
     await expect(read(config, options)).rejects.toMatchObject({ code: 'connector.config-invalid' });
     expect(api.asked).toEqual([]);

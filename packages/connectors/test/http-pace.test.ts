@@ -39,6 +39,20 @@ test('a Retry-After that is a date is waited for', async () => {
   expect(Date.now()).toBeGreaterThanOrEqual(Math.floor(until / 1000) * 1000 - 10);
 });
 
+test('a date is waited for by the clock of the server that says it', async () => {
+  const theirs = Date.now() - 3_600_000;
+  api.answer = () =>
+    api.asked.length === 1
+      ? {
+          status: 429,
+          headers: { date: new Date(theirs).toUTCString(), 'retry-after': new Date(theirs + 2_000).toUTCString() },
+        }
+      : { body: page(1) };
+  const started = Date.now();
+  await read();
+  expect(Date.now() - started).toBeGreaterThanOrEqual(1_990);
+});
+
 test.each([
   ['the time limit', '30', 5_000],
   ['what a sync may sleep', '301', 3_600_000],

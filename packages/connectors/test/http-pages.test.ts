@@ -212,6 +212,14 @@ describe('an incomplete read is never handed on', () => {
     expect(await collected()).toMatchObject({ code: 'source.unreadable' });
   });
 
+  test('rows that go away between pages would hide others, so the read is tried again', async () => {
+    api.answer = (asked) => ({ body: { total: number(asked, 'page', 1) === 1 ? 25 : 24, rows: page(asked) } });
+    expect(await collected({ pagination: { type: 'page', total: '/total' } })).toMatchObject({
+      code: 'source.changed-while-reading',
+      retryable: true,
+    });
+  });
+
   test('pages that end before the total are truncated', async () => {
     api.answer = (asked) => ({ body: { total: 26, rows: page(asked) } });
     expect(await collected({ pagination: { type: 'page', total: '/total' } })).toMatchObject({

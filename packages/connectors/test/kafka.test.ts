@@ -114,6 +114,25 @@ describe('messages that are rows', () => {
     expect(rowsOf(await read(topic))).toEqual([['a'], ['b'], ['c']]);
   });
 
+  test('that are marked as deleted delete the row of their key, as flattened changes of Debezium do', async () => {
+    const topic = await makeTopic();
+    await send(
+      topic,
+      { value: '{"id":1,"name":"a","__deleted":"false"}' },
+      { value: '{"id":2,"name":"b"}' },
+      { value: '{"id":1,"name":null,"__deleted":"true"}' },
+    );
+    const config = { softDelete: { column: '__deleted' } };
+    expect(
+      rowsOf(await read(topic, { mode: 'merge', primaryKey: ['id'] }, config)).map(([op, id]) => [op, id]),
+    ).toEqual([
+      ['+', '1'],
+      ['+', '2'],
+      ['-', '1'],
+    ]);
+    await expect(read(topic, {}, config)).rejects.toMatchObject({ code: 'connector.config-invalid' });
+  });
+
   test('of transactions count when these are committed, and control records are no messages', async () => {
     const topic = await makeTopic();
     const writer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });

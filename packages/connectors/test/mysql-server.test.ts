@@ -103,7 +103,7 @@ test('a number beyond what floating point holds is still compared exactly', asyn
     'CREATE TABLE wide (id bigint PRIMARY KEY)',
     'INSERT INTO wide VALUES (9007199254740992), (9007199254740993)',
   );
-  const config = { table: 'wide', cursor: { column: 'id', key: 'id' } };
+  const config = { table: 'wide', cursor: { column: 'id', key: 'id', overlap: 0 } };
   const first = await read(config, { mode: 'append' });
   await fixture.execute('INSERT INTO wide VALUES (9007199254740994)');
   const end = first.at(-1);

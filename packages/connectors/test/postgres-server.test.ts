@@ -134,6 +134,13 @@ describe('faults', () => {
     });
     await client.query('GRANT SELECT (id, name) ON guarded TO songhua_reader');
     expect(rowsOf(await read({ table: 'guarded', columns: ['id', 'name'] }, { secrets }))).toEqual([['1', 'a']]);
+    const increments = { table: 'guarded', columns: ['id', 'name'], cursor: { column: 'id' } };
+    const merge: ReadOnceOptions = { secrets, mode: 'merge', primaryKey: ['id'] };
+    const first = endOf(await read(increments, merge)).cursor;
+    // Who wrote a row is told to those who may read all of it, or the column that says so.
+    expect(first).not.toHaveProperty('horizon');
+    await client.query('GRANT SELECT (xmin) ON guarded TO songhua_reader');
+    expect(endOf(await read(increments, merge)).cursor).toHaveProperty('horizon');
     await client.query('DROP OWNED BY songhua_reader; DROP ROLE songhua_reader');
   });
 
@@ -200,6 +207,60 @@ describe('faults', () => {
       );
       return rows.length === 0;
     });
+  });
+});
+
+describe('a server that speaks the protocol but lacks what PostgreSQL added since', () => {
+  // What openGauss, KingbaseES, Greenplum and Redshift do not all have; as long as their stand-ins, so that messages keep their lengths.
+  const LACKS = ['attidentity', 'array_position', 'pg_current_snapshot', 'statement_timeout', 'timezone', 'REPEATABLE'];
+  let server: Server;
+  let port: number;
+  beforeAll(async () => {
+    server = createServer((socket) => {
+      const behind = connect({ host: '127.0.0.1', port: fixture.config.port as number });
+      for (const end of [socket, behind]) end.on('error', () => undefined);
+      socket.on('data', (data) => {
+        const text = LACKS.reduce(
+          (said, word) => said.replaceAll(word, `${word.slice(0, -1)}Q`),
+          data.toString('latin1'),
+        );
+        behind.write(Buffer.from(text, 'latin1'));
+      });
+      socket.on('close', () => behind.destroy());
+      behind.pipe(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = (server.address() as { port: number }).port;
+    await client.query(`CREATE SCHEMA spoken; CREATE TABLE spoken.items (id serial, kind int, at timestamptz, PRIMARY KEY (kind, id));
+      INSERT INTO spoken.items VALUES (1, 1, '2025-11-01 10:00:00.000001Z')`);
+  });
+  afterAll(() => void server.close());
+
+  test('is discovered by the standard catalog', async () => {
+    const streams = await fixture.connector.discover(trialOf(fixture, { port, schema: 'spoken' }));
+    expect(streams).toMatchObject([
+      {
+        name: 'spoken.items',
+        key: ['kind', 'id'],
+        types: { id: 'integer', kind: 'integer', at: 'datetime' },
+        cursors: expect.arrayContaining(['id', 'at']),
+      },
+    ]);
+    await expect(read({ port, schema: 'spoken', table: 'item' })).rejects.toMatchObject({
+      details: { near: ['items'] },
+    });
+  });
+
+  test('is read from the cursor on by the overlap alone, and never written to', async () => {
+    const config = { port, schema: 'spoken', table: 'items', cursor: { column: 'at' } };
+    const merge: ReadOnceOptions = { mode: 'merge', primaryKey: ['id'] };
+    const first = await read(config, merge);
+    expect(endOf(first).cursor).toMatchObject({ value: '2025-11-01 10:00:00.000001+00' });
+    expect(endOf(first).cursor).not.toHaveProperty('horizon');
+    await client.query("INSERT INTO spoken.items VALUES (2, 1, '2025-11-01 09:59:00Z')");
+    expect(rowsOf(await read(config, { ...merge, cursor: endOf(first).cursor })).map(([id]) => id)).toEqual(['2', '1']);
+    const query = "SELECT nextval('spoken.items_id_seq') AS n";
+    await expect(read({ port, query })).rejects.toMatchObject({ code: 'connector.config-invalid' });
   });
 });
 

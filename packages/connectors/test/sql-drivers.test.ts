@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Connector } from '@songhua/connector-sdk';
 import { createDriverConnectors, createNetwork } from '../src/index.js';
-import { endOf, readOnce, rowsOf } from './reading.js';
+import { endOf, LOOPBACK, readOnce, rowsOf } from './reading.js';
 
 const kindOf = (kind: string, folder?: string): Connector =>
   createDriverConnectors({ folder }).find((one) => one.kind === kind) as unknown as Connector;
@@ -32,6 +32,8 @@ exports.getConnection = async ({ connectString, user, password }) => {
       require('node:fs').appendFileSync(__dirname + '/said', JSON.stringify([text, values]) + '\\n');
       if (text.includes('NOPE')) throw Object.assign(new Error('ORA-00942'), { code: 'ORA-00942', errorNum: 942 });
       if (text.includes('1 = 0')) return { metaData: [{ name: 'ID', dbTypeName: 'NUMBER', scale: 0 }, { name: 'AT', dbTypeName: 'DATE' }] };
+      if (text.includes('ALL_TAB_COLUMNS'))
+        return { rows: [['HR', 'ITEMS', '3', 'ID', 'NUMBER', '0', '1'], ['HR', 'ITEMS', '3', 'AT', 'DATE', null, null]] };
       if (text.includes('MAX(')) return { rows: [['2026-11-01 10:00:00']] };
       if (!options.resultSet) return { rows: [] };
       const rows = [['1', '2026-11-01 10:00:00', '1'], ['2', null, '1'], ['3', Buffer.from([0, 255]), '0']];
@@ -96,6 +98,25 @@ describe('through an installed driver', () => {
     ]);
     expect(endOf(messages).cursor).toMatchObject({ value: '2026-11-01 10:00:00' });
     expect(connections).toBe(before + 1);
+  });
+
+  test('a DATE of Oracle is a time, which may be a cursor', async () => {
+    const tempDir = folder;
+    const given = {
+      config: kindOf('oracle', folder).configSchema.parse(config()),
+      secrets,
+      tempDir,
+      network: LOOPBACK,
+    };
+    const streams = await kindOf('oracle', folder).discover({
+      ...given,
+      cursor: undefined,
+      signal: new AbortController().signal,
+      limits: { maxBytes: 1_000_000, timeoutMs: 10_000 },
+      mode: 'full',
+      primaryKey: [],
+    });
+    expect(streams).toMatchObject([{ key: ['ID'], types: { ID: 'integer', AT: 'datetime' }, cursors: ['ID', 'AT'] }]);
   });
 
   test('an address that connectors may not reach is refused before the driver is asked', async () => {

@@ -1,17 +1,34 @@
 import { describe, expect, test } from '@jest/globals';
+import { isDeleted } from '@songhua/connector-sdk';
 import fc from 'fast-check';
 import { damengDialect, oracleDialect, sqlserverDialect } from '../src/driver/dialects.js';
 import { mysqlDialect } from '../src/mysql/dialect.js';
 import { postgresDialect } from '../src/postgres/dialect.js';
 import { durationMs } from '../src/sql/config.js';
-import { isDeleted } from '../src/sql/deleted.js';
 import { createRowsDigest } from '../src/sql/digest.js';
 import { cursorCandidates } from '../src/sql/discover.js';
 import { assertEnclosed } from '../src/sql/enclosed.js';
-import { nearest } from '../src/sql/names.js';
-import { lowerBound } from '../src/sql/overlap.js';
+import { lowerBound, presentBefore } from '../src/sql/overlap.js';
 import { maximumStatement, readStatement, sourceOf } from '../src/sql/statement.js';
 import type { SqlColumn, SqlDialect } from '../src/sql/types.js';
+
+describe('the end of the present', () => {
+  const now = new Date('2026-11-01T10:00:00Z');
+  test.each([
+    ['9999-12-31 23:59:59.5+00', '2026-11-01 10:00:00.5+00'],
+    ['2026-11-01T10:00:01Z', '2026-11-01T10:00:00Z'],
+    // Somewhere it is the next day already.
+    ['2026-11-02 00:00:01', '2026-11-02 00:00:00'],
+    ['2026-11-03', '2026-11-02'],
+    ['infinity', '2026-11-01 10:00:00'],
+    ['20260-11-01 10:00:00', '2026-11-01 10:00:00'],
+  ])('lies before %s', (value, present) => expect(presentBefore(value, now)).toBe(present));
+
+  test.each(['2026-11-01 10:00:00+00', '2026-11-01 23:59:59', '2026-11-02', '-infinity', '99999999', 'v9999-12-31'])(
+    'does not lie before %s',
+    (value) => expect(presentBefore(value, now)).toBeUndefined(),
+  );
+});
 
 describe('where a read begins again', () => {
   test.each([
@@ -21,7 +38,8 @@ describe('where a read begins again', () => {
     ['2026-11-01', undefined, '2026-10-31'],
     ['2026-11-01 10:00:00', 0, '2026-11-01 10:00:00'],
     ['9007199254740993', 1, '9007199254740992'],
-    ['10', undefined, '10'],
+    ['10', undefined, '-990'],
+    ['10', 0, '10'],
     ['1.5', 1, '0'],
     ['-1.5', 1, '-3'],
     ['01ARZ3NDEKTSV4RRFFQ69G5FAV', 5, '01ARZ3NDEKTSV4RRFFQ69G5FAV'],
@@ -130,12 +148,6 @@ test('a digest of rows knows their number but not their order, and null from not
 test('durations of weeks to seconds are known, others are not', () => {
   expect(['P1D', 'PT6H', 'P1W', 'P1DT1M1S'].map(durationMs)).toEqual([86_400_000, 21_600_000, 604_800_000, 86_461_000]);
   for (const text of ['P', 'PT', 'P1M', '1D', 'P1.5D', '']) expect(durationMs(text)).toBeNaN();
-});
-
-test('names that were meant are found, and others not', () => {
-  expect(nearest('item', ['orders', 'items', 'Item_2'])).toEqual(['items', 'Item_2']);
-  expect(nearest('changedat', ['changed_at', 'id'])).toEqual(['changed_at']);
-  expect(nearest('zzz', ['orders', 'items'])).toEqual([]);
 });
 
 test('of columns that only grow, change times come first', () => {

@@ -97,6 +97,30 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
       expect(ids(second)).toEqual(expect.arrayContaining(['2', '3']));
     });
 
+    test.each([{ overlap: 0 }, { overlap: 0, key: 'id' }, {}])(
+      'a row that is dated ahead of the clock keeps no other from being read, with %j',
+      async (how) => {
+        const config = { ...changes, cursor: { column: 'changed_at', ...how } };
+        await insert([1, 'a', '2020-11-01 10:00:00'], [2, 'for ever', '9999-12-31 23:59:59']);
+        const first = await read(config, MERGE);
+        expect(ids(first).sort()).toEqual(['1', '2']);
+        await insert([3, 'b', '2020-11-01 11:00:00']);
+        const second = await read(config, { ...MERGE, cursor: cursorOf(first) });
+        expect(second[0]).toMatchObject({ scope: 'part' });
+        expect(ids(second)).toEqual(expect.arrayContaining(['2', '3']));
+        const third = await read(config, { ...MERGE, cursor: cursorOf(second) });
+        expect(typesOf(third)).toEqual(['unchanged']);
+      },
+    );
+
+    test('where every row is dated ahead, what nobody changed is unchanged, and what was changed is read', async () => {
+      await insert([1, 'a', '9999-12-31 23:59:59']);
+      const first = await read(changes, MERGE);
+      expect(typesOf(await read(changes, { ...MERGE, cursor: cursorOf(first) }))).toEqual(['unchanged']);
+      await insert([2, 'b', '9999-01-01 00:00:00']);
+      expect(ids(await read(changes, { ...MERGE, cursor: cursorOf(first) })).sort()).toEqual(['1', '2']);
+    });
+
     test('a serial number is a cursor, compared as a number', async () => {
       const config = { ...items, cursor: { column: 'id' } };
       await insert([9, 'a', T], [10, 'b', T]);
@@ -106,6 +130,16 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
       const second = await read(config, { mode: 'append', cursor: cursorOf(first) });
       expect(ids(second)).toContain('100');
       expect(cursorOf(second).value).toBe('100');
+    });
+
+    test('a serial number whose row is committed after larger ones is found', async () => {
+      const config = { ...items, cursor: { column: 'id', key: 'id' } };
+      await insert([9, 'a', T], [12, 'b', T]);
+      const first = await read(config, { mode: 'append' });
+      await insert([10, 'late', T]);
+      const second = await read(config, { mode: 'append', cursor: cursorOf(first) });
+      expect(ids(second)).toContain('10');
+      expect(typesOf(await read(config, { mode: 'append', cursor: cursorOf(second) }))).toEqual(['unchanged']);
     });
 
     test('an empty table that fills up is read, and a cursor of another table is none', async () => {
@@ -266,5 +300,25 @@ export function testSqlSource(create: () => Promise<SqlFixture>): void {
     });
     expect(first?.cursors?.slice(0, 2)).toEqual(['changed_at', 'id']);
     await fixture.execute('DROP TABLE aaa');
+  });
+
+  test('discover tells for each table how it is read, and leaves out what steers another', async () => {
+    await fixture.execute(
+      'DROP TABLE IF EXISTS others',
+      'CREATE TABLE others (x varchar(10))',
+      "INSERT INTO others VALUES ('a')",
+    );
+    await insert([1, 'a', T]);
+    const discover = (extra: Record<string, unknown>) => fixture.connector.discover(trialOf(fixture, extra));
+    const readAs = async (extra: Record<string, unknown>, table: string) => {
+      const found = (await discover(extra)).find(({ name }) => name.replace(/^.*\./, '') === table);
+      const config = JSON.parse(JSON.stringify({ ...extra, ...found?.config })) as Record<string, unknown>;
+      return rowsOf(await read(config));
+    };
+    for (const extra of [{}, { ...changes, softDelete: { column: 'deleted_at' } }, { query: 'SELECT id FROM items' }]) {
+      expect(await readAs(extra, 'others')).toEqual([['a']]);
+      expect((await readAs(extra, 'query' in extra ? 'query' : 'items'))[0]?.[0]).toBe('1');
+    }
+    await fixture.execute('DROP TABLE others');
   });
 }

@@ -1,4 +1,5 @@
 export { cleanName, nameColumns, unnamedColumns } from './columns.js';
+export { encodingName } from './encoding/decode.js';
 export { ONLY_ASCII } from './encoding/detect.js';
 export { FORMAT_ERRORS, type FormatErrorCode, ROW_PROBLEMS, type RowProblem } from './errors.js';
 export { DEFAULT_LIMITS, LARGEST_LIMITS, type Limits } from './limits.js';

@@ -132,6 +132,8 @@ test('an empty body, a form, a missing key, too much, and a connector that takes
     [push(''), 400, 'ingest.empty'],
     [push(undefined), 400, 'ingest.empty'],
     [push('a', { 'content-type': 'multipart/form-data; boundary=x' }), 415, 'ingest.multipart'],
+    [push('a', { 'content-type': 'text/html; charset=utf-8' }), 415, 'ingest.type'],
+    [push('a', { 'content-type': 'image/png' }), 415, 'ingest.type'],
     [push('a', { 'idempotency-key': '' }), 400, 'ingest.key-missing'],
     [push('a', { 'idempotency-key': 'k'.repeat(201) }), 400, 'ingest.key-missing'],
     [push(large), 413, 'ingest.too-large'],

@@ -1,5 +1,6 @@
 import { type Connector, sourceError } from '@songhua/connector-sdk';
 import { canonical } from '@songhua/domain';
+import { configProblems } from './config-problems.js';
 
 // `scheme://user:password@…`: whoever may read a connector may read its config.
 const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
@@ -14,7 +15,7 @@ export function parseConfig(kind: Connector, config: unknown): unknown {
     );
   const parsed = kind.configSchema.safeParse(config);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `config.${issue.path.join('.')}: ${issue.message}`);
+  const problems = configProblems(kind.configSchema, parsed.error);
   throw sourceError('connector.config-invalid', `${problems.join('; ')}; correct the connector of kind ${kind.kind}`);
 }
 

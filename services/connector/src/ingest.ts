@@ -38,21 +38,24 @@ export function ingestRoutes(
     const { id: by } = httpRequest.principal;
     const slot = { connector, slot: `request:${request}`, full: false, by, traceparent: newTraceparent() };
     const accepted = problem === undefined ? await deps.catalog.ingests.accept(slot, { ...push, by }) : undefined;
-    if (!accepted)
+    // A request that is repeated has its answer, also when the connector takes nothing new any more.
+    const content = accepted
+      ? { sync: accepted.sync.id, ...accepted.content }
+      : await deps.catalog.ingests.taken(connector.name, slot.slot);
+    if (!content)
       throw new SonghuaError(
         'connector.not-running',
         `${push.connector} takes nothing: ${problem ?? 'it does not run any more'}`,
         { actor: 'department' },
       );
-    const { sync, content } = accepted;
     if (content.sha256 !== push.sha256)
       throw new SonghuaError(
         'ingest.key-reused',
-        `the key came before with other content (sync ${sync.id}); give new content a new Idempotency-Key`,
+        `the key came before with other content (sync ${content.sync}); give new content a new Idempotency-Key`,
         { actor: 'department' },
       );
     deps.wake();
-    const answer: PushAccepted = { sync: sync.id, request, objectKey: content.objectKey };
+    const answer: PushAccepted = { sync: content.sync, request, objectKey: content.objectKey };
     return reply.status(202).send(answer);
   });
 }

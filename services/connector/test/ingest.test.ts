@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Problem, PushAccepted } from '@songhua/contracts';
 import { codeOf } from '@songhua/domain';
@@ -20,7 +21,7 @@ afterAll(async () => {
 
 let objects = 0;
 /** What the catalog service does with a body. */
-async function push(connector: string, key: string, body: string, through: Replica = replica, name = 'body') {
+async function push(connector: string, key: string, body: string | Buffer, through: Replica = replica, name = 'body') {
   const content = Buffer.from(body);
   const objectKey = `ingest/test/${objects++}`;
   await world.store.put(objectKey, content, 'application/octet-stream');
@@ -45,6 +46,16 @@ test('the same key is the same sync, whatever is asked at once; other content un
   const other = await push('keys', 'k1', 'id\n2\n');
   expect([other.status, other.body.code]).toEqual([409, 'ingest.key-reused']);
   expect(world.received.filter(({ envelope }) => envelope.sync === sync && envelope.sequence === 0)).toHaveLength(1);
+});
+
+test('a repeated request has the same answer when the connector was retired since, which takes nothing new', async () => {
+  await world.register(replica, { past: { kind: 'push', mode: 'append', config: {} } });
+  const sync = await syncOf(push('past', 'k1', 'id\n1\n'));
+  await completedOf(world, sync);
+  await replica.call('/connectors/past/retire', {});
+  expect(await syncOf(push('past', 'k1', 'id\n1\n'))).toBe(sync);
+  expect((await push('past', 'k1', 'id\n2\n')).body.code).toBe('ingest.key-reused');
+  expect((await push('past', 'k2', 'id\n1\n')).body.code).toBe('connector.not-running');
 });
 
 test('what is sent while a sync runs is read in order of arrival, each with its own sync, and none is lost', async () => {
@@ -82,6 +93,9 @@ test('records and deletes become operations; a key of one column may be sent as 
   const { text, completed } = await completedOf(world, await syncOf(push('records', 'k1', both)));
   expect(completed).toMatchObject({ operations: true, columns: [{ name: 'name' }, { name: 'id' }] });
   expect(text).toBe('-,,2\n-,,3\n+,a,12345678901234567890\n+,b,2\n');
+  const packed = gzipSync('\uFEFF{"batch":{"records":"1"},"deletes":[7],"at":"now","records":[{"id":8,"name":"e"}]}');
+  const gzip = await completedOf(world, await syncOf(push('records', 'k4', packed)));
+  expect(gzip.text.endsWith('-,,7\n+,e,8\n')).toBe(true);
   const lines = await syncOf(push('records', 'k2', '{"id":9,"name":"c"}\n{"id":10,"name":"d"}\n'));
   expect((await completedOf(world, lines)).text.endsWith('+,c,9\n+,d,10\n')).toBe(true);
   const none = await world.ended(await syncOf(push('nothing', 'k3', '{"records":[],"deletes":[]}')));

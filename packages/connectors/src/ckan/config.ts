@@ -2,7 +2,9 @@ import { readingOptionsSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
 
 export const ckanConfigSchema = z.strictObject({
-  portal: z.url({ protocol: /^https?$/ }).describe('Address of the portal, as in https://data.example.gov.cn'),
+  portal: z
+    .url({ protocol: /^https?$/, error: 'expected the address of the portal, such as https://data.example.gov.cn' })
+    .describe('Address of the portal, as in https://data.example.gov.cn'),
   dataset: z
     .string()
     .regex(/^[\p{L}\p{N}_-]{1,100}$/u)

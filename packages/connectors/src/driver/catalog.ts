@@ -18,14 +18,14 @@ ORDER BY c.TABLE_NAME, c.COLUMN_ID`,
   };
 }
 
-export const tablesOfCatalog = (rows: Cell[][]): SqlTable[] =>
+export const tablesOfCatalog = (rows: Cell[][], typeOf: typeof columnTypeOf): SqlTable[] =>
   tablesOf(
     rows.map(([schema, table, estimate, column, native, scale, position]) => ({
       schema: schema ?? '',
       table: table ?? '',
       view: false,
       rowsEstimate: estimate ? Number(estimate) : undefined,
-      column: { name: column ?? '', type: columnTypeOf(native, scale === null ? undefined : Number(scale)) },
+      column: { name: column ?? '', type: typeOf(native, scale === null ? undefined : Number(scale)) },
       keyPosition: position ? Number(position) : undefined,
       counted: false,
     })),

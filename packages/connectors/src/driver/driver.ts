@@ -4,6 +4,7 @@ import { createSqlConnector, ONE_SOURCE, oneSource, sqlReadingShape, sqlServerSh
 import { damengDialect, oracleDialect } from './dialects.js';
 import { type OracleLike, openOracleLike } from './oracle-like.js';
 import { openSqlserver } from './sqlserver.js';
+import { columnTypeOf, oracleTypeOf } from './types.js';
 
 const configFor = (port: number) =>
   z
@@ -16,6 +17,7 @@ const ORACLE: OracleLike = {
   driver: 'oracledb',
   product: 'Oracle',
   dialect: oracleDialect,
+  typeOf: oracleTypeOf,
   connectString: (port, service) => `127.0.0.1:${port}/${service ?? ''}`,
   manners: ["ALTER SESSION SET TIME_ZONE = '+00:00' NLS_NUMERIC_CHARACTERS = '. '"],
 };
@@ -23,6 +25,7 @@ const DAMENG: OracleLike = {
   driver: 'dmdb',
   product: 'Dameng',
   dialect: damengDialect,
+  typeOf: columnTypeOf,
   connectString: (port) => `127.0.0.1:${port}`,
   manners: [],
 };

@@ -13,7 +13,7 @@ import {
 import { catalogStatement, tablesOfCatalog } from './catalog.js';
 import { loadDriver } from './load.js';
 import { startRelay } from './relay.js';
-import { columnTypeOf } from './types.js';
+import type { columnTypeOf } from './types.js';
 
 /** The interface that `oracledb` has and `dmdb` follows, as far as it is used. */
 interface Driver {
@@ -36,6 +36,7 @@ export interface OracleLike {
   driver: string;
   product: string;
   dialect: SqlDialect;
+  typeOf: typeof columnTypeOf;
   /** What the driver connects to, through our relay. */
   connectString(port: number, database: string | undefined): string;
   /** Statements before the transaction. */
@@ -93,7 +94,7 @@ export async function openOracleLike(
       return metaData.map(({ name, dbTypeName, scale }) => ({
         name,
         native: dbTypeName,
-        type: columnTypeOf(dbTypeName, scale),
+        type: kind.typeOf(dbTypeName, scale),
       }));
     },
     rows: async (statement) => ((await execute(statement, { maxRows: 0 })).rows ?? []).map((row) => row.map(cellOf)),
@@ -109,7 +110,7 @@ export async function openOracleLike(
         throw problem(error);
       }
     },
-    tables: async () => tablesOfCatalog(await session.rows(catalogStatement(target.schema))),
+    tables: async () => tablesOfCatalog(await session.rows(catalogStatement(target.schema)), kind.typeOf),
     async close() {
       connected.end();
       // A statement on its way would be waited for.

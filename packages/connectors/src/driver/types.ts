@@ -11,3 +11,7 @@ export function columnTypeOf(native: string | null | undefined, scale?: number |
   if (name.startsWith('TIME')) return 'time';
   return name === 'BIT' ? 'boolean' : 'string';
 }
+
+/** The same for Oracle, whose DATE holds a time of day. */
+export const oracleTypeOf: typeof columnTypeOf = (native, scale) =>
+  native?.toUpperCase() === 'DATE' ? 'datetime' : columnTypeOf(native, scale);

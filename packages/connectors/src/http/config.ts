@@ -1,8 +1,10 @@
-import { readingOptionsSchema } from '@songhua/connector-sdk';
+import { readingOptionsSchema, softDeleteSchema } from '@songhua/connector-sdk';
 import { DateTime, Duration } from 'luxon';
 import { z } from 'zod';
 
-const url = z.url({ protocol: /^https?$/ }).max(8000);
+const url = z
+  .url({ protocol: /^https?$/, error: 'expected an address such as https://api.example.gov.cn/data' })
+  .max(8000);
 const parameter = z.string().min(1).max(200);
 const secretName = z.string().min(1).max(100);
 const headerName = z.string().regex(/^[A-Za-z0-9-]+$/);
@@ -14,7 +16,7 @@ const duration = z
 const timezone = z
   .string()
   .refine((name) => DateTime.local({ zone: name }).isValid, 'expected a timezone such as Asia/Shanghai');
-const value = z.union([z.string(), z.number(), z.boolean()]);
+const value = z.union([z.string(), z.number(), z.boolean()], 'expected text, a number, true or false');
 
 // Whoever may read a connector may read its headers; and these say how the message itself is sent.
 const NOT_IN_CONFIG = /^(authorization|proxy-authorization|cookie|host|content-length|transfer-encoding|connection)$/i;
@@ -23,12 +25,17 @@ const authenticationSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('none') }),
   z.strictObject({ type: z.literal('basic').describe('Secrets: username, password') }),
   z.strictObject({ type: z.literal('bearer').describe('Secret: token') }),
-  z.strictObject({
-    type: z.literal('apiKey').describe('Keys in headers, query or body: name there → name of the secret'),
-    header: z.record(headerName, secretName).default({}),
-    query: z.record(parameter, secretName).default({}),
-    body: z.record(parameter, secretName).default({}),
-  }),
+  z
+    .strictObject({
+      type: z.literal('apiKey').describe('Keys in headers, query or body: name there → name of the secret'),
+      header: z.record(headerName, secretName).default({}),
+      query: z.record(parameter, secretName).default({}),
+      body: z.record(parameter, secretName).default({}),
+    })
+    .refine(
+      ({ header, query, body }) => [header, query, body].some((keys) => Object.keys(keys).length > 0),
+      'sends no key; say where it goes and which secret it is, as in header: { X-Api-Key: key }',
+    ),
   z.strictObject({
     type: z.literal('oauth2').describe('Client credentials; secrets: clientId, clientSecret'),
     tokenUrl: url,
@@ -109,11 +116,14 @@ const sinceSchema = z.strictObject({
   timezone: timezone.default('Asia/Shanghai'),
 });
 
-const bodySchema = z.union([
-  z.strictObject({ json: z.record(z.string(), z.json()) }),
-  z.strictObject({ form: z.record(parameter, value) }),
-  z.strictObject({ text: z.string().max(1_000_000), contentType: z.string().max(200) }),
-]);
+const bodySchema = z.union(
+  [
+    z.strictObject({ json: z.record(z.string(), z.json()) }),
+    z.strictObject({ form: z.record(parameter, value) }),
+    z.strictObject({ text: z.string().max(1_000_000), contentType: z.string().max(200) }),
+  ],
+  'expected { json: { … } }, { form: { … } } or { text: …, contentType: … }',
+);
 
 export const httpConfigSchema = z
   .strictObject({
@@ -127,7 +137,7 @@ export const httpConfigSchema = z
       .default({})
       .describe('Sent with every request; secrets do not belong here'),
     query: z
-      .record(parameter, z.union([value, z.array(value)]))
+      .record(parameter, z.union([value, z.array(value)], 'expected text, a number, true, false, or a list of them'))
       .default({})
       .describe('Parameters added to the address'),
     body: bodySchema.optional().describe('Of a POST'),
@@ -144,6 +154,10 @@ export const httpConfigSchema = z
       .optional()
       .describe('Reads by dates; modes append and merge go on after the last whole window'),
     since: sinceSchema.optional().describe('Modes append and merge ask for what is new'),
+    fullEvery: duration
+      .optional()
+      .describe('With window or since: how often everything is read, e.g. P7D, which finds rows that were deleted'),
+    softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows; mode merge'),
     tls: z
       .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
       .default({}),
@@ -156,6 +170,10 @@ export const httpConfigSchema = z
   .refine(({ window, since }) => window === undefined || since === undefined, {
     path: ['since'],
     message: 'expected either window or since, not both',
+  })
+  .refine(({ fullEvery, window, since }) => fullEvery === undefined || window !== undefined || since !== undefined, {
+    path: ['fullEvery'],
+    message: 'without window or since everything is read each time; leave it out, or add one',
   })
   .refine(({ parametersIn, body }) => parametersIn !== 'body' || (body !== undefined && !('text' in body)), {
     path: ['parametersIn'],

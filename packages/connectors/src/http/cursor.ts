@@ -24,6 +24,8 @@ const pagesCursorSchema = z.object({
   columns: z.array(sourceColumnSchema),
   /** End of the last whole window (ISO), or greatest value of the column that is read since. */
   position: z.string().optional(),
+  /** When everything was read, ISO 8601. */
+  fullAt: z.string().optional(),
   detections,
 });
 /** After pages, windows or what is new. */

@@ -2,7 +2,7 @@ import { open, writeFile } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { type Spooled, sourceError, spool, tooLarge } from '@songhua/connector-sdk';
 import { shown, statusError, truncated } from './errors.js';
-import { headerOf, type Response } from './exchange.js';
+import { headerOf, type Response, waitingOf } from './exchange.js';
 
 export interface Download extends Spooled {
   /** 200, or 204 for nothing. */
@@ -35,7 +35,7 @@ export async function receive(
   }
   if (status !== 200 && status !== 204) {
     await body.dump({ limit: 64 * 1024, signal });
-    throw statusError(status, url, headerOf(response, 'retry-after'));
+    throw statusError(status, url, waitingOf(response));
   }
   const spooled =
     status === 204 ? await nothing(response, path) : await spoolBody(response, url, { path, maxBytes, signal });

@@ -5,17 +5,24 @@ import { connectError, isTlsError } from '../network/index.js';
 /** Address without credentials, query and fragment, for messages: those parts carry tokens. */
 export const shown = (url: URL): string => `${url.origin}${url.pathname}`;
 
-/** Seconds that a Retry-After header asks for: a number, or a date. */
-export function retryAfterOf(header: string | undefined, now: number = Date.now()): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header);
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+/** When a server wants to be asked again, as its headers say; its `date` because its clock is not ours. */
+export interface Waiting {
+  retryAfter: string | undefined;
+  date: string | undefined;
+}
+
+/** Seconds that a server asks to wait: a number, or until a date. */
+export function retryAfterOf({ retryAfter, date }: Waiting): number | undefined {
+  if (retryAfter === undefined) return undefined;
+  if (/^\s*\d{1,9}\s*$/.test(retryAfter)) return Number(retryAfter);
+  const [until, now] = [Date.parse(retryAfter), Date.parse(date ?? '')];
+  if (Number.isNaN(until)) return undefined;
+  return Math.max(0, Math.ceil((until - (Number.isNaN(now) ? Date.now() : now)) / 1000));
 }
 
 /** What an answer other than success says, and whose it is. */
-export function statusError(status: number, url: URL, retryAfter: string | undefined): Error {
-  const retryAfterSeconds = retryAfterOf(retryAfter);
+export function statusError(status: number, url: URL, waiting: Waiting): Error {
+  const retryAfterSeconds = retryAfterOf(waiting);
   const details = { status, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
   const error = (code: Parameters<typeof sourceError>[0], what: string) =>
     sourceError(code, `${shown(url)} answers ${status}${what}`, { details });

@@ -1,6 +1,6 @@
 import { type Network, sourceError, throwIfAborted } from '@songhua/connector-sdk';
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
-import { exchangeError, shown } from './errors.js';
+import { exchangeError, shown, type Waiting } from './errors.js';
 import { encodeBody, type Plan, withParameters } from './plan.js';
 
 /** What proves who asks. It is sent to the trusted origins only. */
@@ -143,6 +143,12 @@ export function headerOf(response: Response, name: string): string | undefined {
   const value = response.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 }
+
+/** What an answer says about being asked again. */
+export const waitingOf = (response: Response): Waiting => ({
+  retryAfter: headerOf(response, 'retry-after'),
+  date: headerOf(response, 'date'),
+});
 
 function redirectOf(response: Response, plan: Plan): Plan | undefined {
   const { url } = plan;

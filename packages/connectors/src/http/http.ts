@@ -10,6 +10,7 @@ import {
 } from '@songhua/connector-sdk';
 import { codeOf } from '@songhua/domain';
 import { type HttpConfig, httpConfigSchema } from './config.js';
+import { withDeletions } from './deletions.js';
 import { readDocument } from './document.js';
 import { createExchange, type Exchange } from './exchange.js';
 import { assertReadable, sampleListings } from './listings.js';
@@ -56,7 +57,9 @@ export function createHttpConnector(): HttpConnector {
     async *read(context) {
       assertReadable(context);
       const session = sessionOf(context);
-      yield* hasPages(context.config) ? readPages(context, session) : readDocument(context, session);
+      const messages = hasPages(context.config) ? readPages(context, session) : readDocument(context, session);
+      const { softDelete } = context.config;
+      yield* softDelete === undefined ? messages : withDeletions(messages, softDelete);
     },
     close: async () => {
       const open = [...exchanges.values()].flatMap((byCa) => [...byCa.values()]);

@@ -1,9 +1,9 @@
 import { type ReadContext, sourceError } from '@songhua/connector-sdk';
 import type { SyncScope } from '@songhua/contracts';
-import { DateTime } from 'luxon';
+import { DateTime, Duration } from 'luxon';
 import type { HttpConfig } from './config.js';
 import type { Parameter } from './plan.js';
-import { createGreatest, type Greatest, sinceValue } from './since.js';
+import { createGreatest, type Greatest, isAhead, sinceValue } from './since.js';
 import { positionAt, type Window, windowsOf, windowsUntil } from './window.js';
 
 /** One walk through pages: all of the source, what is new, or one window. */
@@ -28,11 +28,23 @@ const WHOLE: Listing = { name: '', parameters: [] };
 export function assertReadable({ config, mode, range }: ReadContext<HttpConfig>): void {
   if (mode === 'cdc')
     throw sourceError('connector.config-invalid', 'HTTP has no stream of changes; use mode full, append or merge');
+  if (config.softDelete && mode !== 'merge')
+    throw sourceError(
+      'connector.config-invalid',
+      `softDelete takes rows away by their key, which mode ${mode} does not; use mode merge`,
+    );
   if (range && config.window === undefined && config.since === undefined)
     throw sourceError(
       'connector.config-invalid',
       'this connector cannot read a range: its config has neither window nor since; add one',
     );
+}
+
+/** Whether everything is to be read again to find what was deleted, because that was at `fullAt` (ISO 8601) last. */
+export function isFullDue({ config, mode, range }: ReadContext<HttpConfig>, fullAt: string | undefined): boolean {
+  if (config.fullEvery === undefined || mode === 'full' || range !== undefined) return false;
+  if (fullAt === undefined) return true;
+  return DateTime.fromISO(fullAt).plus(Duration.fromISO(config.fullEvery)) <= DateTime.now();
 }
 
 /** What this read asks for. `position` is where the last published one ended, undefined to begin anew. */
@@ -55,10 +67,11 @@ export function listingsOf(context: ReadContext<HttpConfig>, position: string | 
 
 function sinceListings(
   { config, range }: ReadContext<HttpConfig>,
-  known: string | undefined,
+  published: string | undefined,
   position: string | undefined,
 ): Listings {
   const since = config.since as NonNullable<HttpConfig['since']>;
+  const known = published === undefined || isAhead(published, since) ? undefined : published;
   const listing = (from: string | number | undefined, to?: string): Listing => ({
     name: '',
     parameters: [

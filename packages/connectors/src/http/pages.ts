@@ -15,7 +15,7 @@ import { type PagesCursor, pagesCursor } from './cursor.js';
 import type { Download } from './download.js';
 import { shown } from './errors.js';
 import { createIntake, type Intake } from './intake.js';
-import { type Listing, type Listings, listingsOf } from './listings.js';
+import { isFullDue, type Listing, type Listings, listingsOf } from './listings.js';
 import { createPaginator } from './paginator.js';
 import { inBody, type Plan, planOf, withParameters } from './plan.js';
 import { openRowSpool, type RowSpool } from './row-spool.js';
@@ -32,12 +32,13 @@ export const hasPages = ({ pagination, window, since }: HttpConfig): boolean =>
 export async function* readPages(context: ReadContext<HttpConfig>, session: Session): AsyncGenerator<SourceMessage> {
   const reading = readingOf(context.config);
   const known = pagesCursor(context.cursor, reading);
-  const plan = listingsOf(context, known?.position);
+  const everything = isFullDue(context, known?.fullAt);
+  const plan = listingsOf(context, everything ? undefined : known?.position);
   const spool = await openRowSpool(join(context.tempDir, 'rows'));
   try {
     const intake = createIntake(context, { spool, greatest: plan.greatest, remembered: known?.detections });
     for (const listing of plan.listings) await walk(context, { session, intake, listing });
-    yield* handOn(context, { reading, known, plan, spool, intake });
+    yield* handOn(context, { reading, known, everything, plan, spool, intake });
   } finally {
     await spool.close();
   }
@@ -107,6 +108,8 @@ const endless = (url: URL, what: string): Error => sourceError('source.endless',
 interface Outcome {
   reading: string;
   known: PagesCursor | undefined;
+  /** It was time to read everything. */
+  everything: boolean;
   plan: Listings;
   spool: RowSpool;
   intake: Intake;
@@ -114,16 +117,17 @@ interface Outcome {
 
 async function* handOn(
   context: ReadContext<HttpConfig>,
-  { reading, known, plan, spool, intake }: Outcome,
+  { reading, known, everything, plan, spool, intake }: Outcome,
 ): AsyncGenerator<SourceMessage> {
   const { range, cursor: given, signal } = context;
   const { scope } = plan;
   const position = plan.position();
   const digest = spool.digest();
   const isPart = scope === 'part';
+  const fullAt = isPart ? known?.fullAt : new Date().toISOString();
   if (known !== undefined && range === undefined && known.position === position) {
     if (known.digest === digest || (isPart && spool.isEmpty)) {
-      yield { type: 'unchanged' };
+      yield { type: 'unchanged', ...(everything ? { validators: { ...known, fullAt } } : {}) };
       return;
     }
   }
@@ -137,7 +141,7 @@ async function* handOn(
   }
   throwIfAborted(signal);
   const detections = intake.detections.length > 0 ? intake.detections : known?.detections;
-  const cursor = { version: 2, reading, digest, columns, position, detections } satisfies PagesCursor;
+  const cursor = { version: 2, reading, digest, columns, position, fullAt, detections } satisfies PagesCursor;
   yield {
     type: 'end',
     files: intake.files,

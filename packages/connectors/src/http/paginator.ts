@@ -56,12 +56,16 @@ function counting(
 ): Paginator {
   const { parameter, total, alsoEnds } = config;
   let value = config.first;
+  let told: number | undefined;
   const step = (): Step => ({ parameters: [{ name: parameter, value }] });
   return {
     places: total === undefined ? [] : [total],
     first: step(),
     next(page) {
       const all = total === undefined ? undefined : countAt(page, total);
+      // A row that goes away moves those behind it to pages that were read already.
+      if (all !== undefined && told !== undefined && all < told) throw shrunk(page, told, all);
+      told = all;
       if (all !== undefined && page.rowsSoFar >= all) return undefined;
       if (page.rows === 0 || (alsoEnds.includes('short-page') && page.rows < page.rowsOfFirst)) {
         if (all === undefined) return undefined;
@@ -75,6 +79,12 @@ function counting(
     },
   };
 }
+
+const shrunk = ({ url }: Page, told: number, all: number): Error =>
+  sourceError(
+    'source.changed-while-reading',
+    `${shown(url)} said it has ${told} rows, and ${all} some pages later, so rows may have been passed over; it is read again, and if this keeps happening, let it sort its rows and page by a cursor`,
+  );
 
 function countAt({ values, url }: Page, place: string): number {
   const text = values.get(place)?.text ?? '';

@@ -78,7 +78,13 @@ function like(sample: string, moment: DateTime, format: string | undefined, time
   return separator.toUpperCase() === 'T' ? cut : cut.replace('T', ' ');
 }
 
-/** Looks for the greatest value of the column as rows go by. */
+/** Whether a time lies ahead of the clock: as position it would hide what is written until then. */
+export const isAhead = (value: string, config: SinceConfig, now = Date.now()): boolean => {
+  const moment = config.format?.startsWith('epoch') || !NUMBER.test(value) ? momentOf(value, config) : undefined;
+  return moment !== undefined && moment.toMillis() > now;
+};
+
+/** Looks for the greatest value of the column that is not ahead of the clock as rows go by. */
 export interface Greatest {
   see(columns: SourceColumn[], csv: Buffer, rows: number): void;
   readonly value: string | undefined;
@@ -100,7 +106,8 @@ export function createGreatest(config: SinceConfig, known: string | undefined): 
       found = true;
       for (const cells of cellsOf(csv, rows)) {
         const cell = (cells[at] ?? '').trim();
-        if (cell !== '') value = value === undefined ? cell : greater(value, cell, config);
+        if (cell === '' || (value !== undefined && greater(value, cell, config) === value)) continue;
+        if (!isAhead(cell, config)) value = cell;
       }
     },
     check() {

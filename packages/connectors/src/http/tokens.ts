@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { basic, secretOf, type TokenSource } from './authentication.js';
 import type { Authentication } from './config.js';
 import { shown, statusError } from './errors.js';
-import { type Exchange, headerOf, NO_CREDENTIALS, type Response } from './exchange.js';
+import { type Exchange, NO_CREDENTIALS, type Response, waitingOf } from './exchange.js';
 
 type OAuth = Extract<Authentication, { type: 'oauth2' }>;
 
@@ -106,7 +106,7 @@ async function readToken(response: Response, url: URL): Promise<Token> {
       `the token endpoint ${shown(url)} answers ${status}: check the secrets clientId and clientSecret, and the scope`,
       { details: { tokenStatus: status } },
     );
-  if (status !== 200) throw statusError(status, url, headerOf(response, 'retry-after'));
+  if (status !== 200) throw statusError(status, url, waitingOf(response));
   const parsed = answerSchema.safeParse(jsonOf(text));
   if (!parsed.success || (parsed.data.token_type ?? 'bearer').toLowerCase() !== 'bearer')
     throw sourceError(

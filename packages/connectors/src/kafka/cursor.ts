@@ -26,7 +26,8 @@ const cursorSchema = z.object({
 });
 export type KafkaCursor = z.infer<typeof cursorSchema>;
 
-export const kafkaReadingOf = ({ topic, format }: KafkaConfig): string => readingOf({ topic, format });
+export const kafkaReadingOf = ({ topic, format, softDelete }: KafkaConfig): string =>
+  readingOf({ topic, format, softDelete });
 
 /** The cursor as this kind writes it, or undefined: none, of another version, or of another topic or format. */
 export function parseCursor(cursor: Cursor | undefined, reading: string): KafkaCursor | undefined {

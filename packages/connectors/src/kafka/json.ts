@@ -1,14 +1,27 @@
+import { isDeleted, type SoftDelete } from '@songhua/connector-sdk';
 import { OPERATIONS } from '@songhua/contracts';
-import { type Cells, cellsOfObject, cellText, type Decode, isObject, notJson, parseJson } from './decode.js';
+import {
+  type Cells,
+  cellsOfObject,
+  cellText,
+  type Decode,
+  isObject,
+  type JsonObject,
+  notJson,
+  parseJson,
+} from './decode.js';
 
 export interface JsonOptions {
   /** Rows are put and deleted by key; otherwise they are only added. */
   operations: boolean;
   primaryKey: string[];
+  softDelete?: SoftDelete | undefined;
 }
 
 /** Messages that are JSON objects: each a row. With operations, a message without value deletes the row of its key. */
-export function decodeJson({ operations, primaryKey }: JsonOptions): Decode {
+export function decodeJson({ operations, primaryKey, softDelete }: JsonOptions): Decode {
+  const isMarked = (row: JsonObject): boolean =>
+    softDelete !== undefined && isDeleted(cellText(row[softDelete.column]), softDelete);
   return ({ key, value }) => {
     if (value === null) {
       if (!operations) return { type: 'nothing' };
@@ -20,7 +33,7 @@ export function decodeJson({ operations, primaryKey }: JsonOptions): Decode {
     const cells = cellsOfObject(row);
     if (operations && primaryKey.some((name) => !(name in row)))
       cells.push(...(keyCells(key, primaryKey) ?? []).filter(([name]) => primaryKey.includes(name) && !(name in row)));
-    return { type: 'row', op: OPERATIONS.put, cells };
+    return { type: 'row', op: operations && isMarked(row) ? OPERATIONS.delete : OPERATIONS.put, cells };
   };
 }
 

@@ -95,13 +95,22 @@ function hasOperations({ config, mode, primaryKey }: Context): boolean {
       'connector.config-invalid',
       `format debezium puts and deletes rows, which mode ${mode} ${mode === 'full' ? 'without primary key ' : ''}cannot; use mode cdc and give the dataset a primaryKey`,
     );
+  if (config.softDelete && !keyed)
+    throw sourceError(
+      'connector.config-invalid',
+      `softDelete takes rows away by their key, which mode ${mode} ${mode === 'full' ? 'without primary key ' : ''}cannot; use mode merge and give the dataset a primaryKey`,
+    );
   return keyed;
 }
 
 const decoderFor = (context: Context): Decode =>
   context.config.format === 'debezium'
     ? decodeDebezium()
-    : decodeJson({ operations: hasOperations(context), primaryKey: context.primaryKey });
+    : decodeJson({
+        operations: hasOperations(context),
+        primaryKey: context.primaryKey,
+        softDelete: context.config.softDelete,
+      });
 
 const roundsBefore = (after: KafkaCursor | undefined) => ({
   inSnapshot: new Set(

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { rootCertificates } from 'node:tls';
+import { codeOf } from '@songhua/domain';
 import { Client, type ClientConfig, type QueryArrayConfig, type QueryArrayResult } from 'pg';
 import Cursor from 'pg-cursor';
 import {
@@ -27,6 +28,7 @@ const REACH = 2n ** 30n;
 
 /** Not every server that speaks the protocol knows these; none of them changes what may be done. */
 const MANNERS = [
+  "SET timezone TO 'UTC'",
   'SET default_transaction_read_only TO on',
   "SET datestyle TO 'ISO, YMD'",
   "SET intervalstyle TO 'iso_8601'",
@@ -38,12 +40,14 @@ const MANNERS = [
   'SET idle_in_transaction_session_timeout TO 0',
 ];
 
-const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+// The best that the server has; none that could write.
+const BEGINNINGS = ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'BEGIN READ ONLY'];
 
-// The oldest transaction that has not ended, for tables whose rows say who wrote them.
+// The oldest transaction that has not ended, for tables whose rows say who wrote them, and say it to this user.
 const HORIZON = `
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text FROM pg_class
-WHERE oid = to_regclass($1) AND (relkind = 'p' OR relam = (SELECT oid FROM pg_am WHERE amname = 'heap'))`;
+WHERE oid = to_regclass($1) AND (relkind = 'p' OR relam = (SELECT oid FROM pg_am WHERE amname = 'heap'))
+  AND has_column_privilege(oid, 'xmin', 'SELECT')`;
 
 /** Opens a connection with one read-only snapshot of the source. */
 export async function openPostgres(target: SqlTarget, options: OpenOptions): Promise<SqlSession> {
@@ -56,6 +60,17 @@ export async function openPostgres(target: SqlTarget, options: OpenOptions): Pro
   client.on('error', () => undefined);
   const connected = whileConnected(signal, () => socket.destroy());
   const run = (text: string): Promise<unknown> => client.query(text);
+  const begin = async (): Promise<void> => {
+    const [best = '', other = ''] = BEGINNINGS;
+    await run(best).catch((error: unknown) => {
+      if (codeOf(error) === undefined) throw error;
+      return run(other);
+    });
+  };
+  const restart = async (): Promise<void> => {
+    await run('ROLLBACK');
+    await begin();
+  };
 
   // The extended protocol takes one statement only, whatever a query hides.
   const arrays = async (statement: Statement): Promise<QueryArrayResult<Cell[]>> => {
@@ -92,8 +107,8 @@ export async function openPostgres(target: SqlTarget, options: OpenOptions): Pro
     },
     async tables() {
       // After an error the transaction answers nothing.
-      await run('ROLLBACK').catch(() => undefined);
-      return postgresTables(session, target.schema);
+      await restart();
+      return postgresTables(session, target.schema, restart);
     },
     async horizon(known) {
       if (target.table === undefined) return undefined;
@@ -106,8 +121,7 @@ export async function openPostgres(target: SqlTarget, options: OpenOptions): Pro
         return { now, reachable: passed >= 0n && passed < REACH };
       } catch {
         // A server that only speaks the protocol; the failure ended the transaction.
-        await run('ROLLBACK');
-        await run(BEGIN);
+        await restart();
         return undefined;
       }
     },
@@ -119,10 +133,9 @@ export async function openPostgres(target: SqlTarget, options: OpenOptions): Pro
   };
   try {
     await client.connect();
-    await run("SET timezone TO 'UTC'");
-    await run(`SET statement_timeout TO ${statementMs(limits)}`);
-    for (const text of MANNERS) await run(text).catch(() => undefined);
-    await run(BEGIN);
+    for (const text of [`SET statement_timeout TO ${statementMs(limits)}`, ...MANNERS])
+      await run(text).catch(() => undefined);
+    await begin();
     return session;
   } catch (error) {
     await session.close();

@@ -23,6 +23,25 @@ const TYPES = new Map<number, ColumnType>([
 
 export const columnTypeOf = (oid: number): ColumnType => TYPES.get(oid) ?? 'string';
 
+const NAMES = new Map<string, ColumnType>([
+  ['boolean', 'boolean'],
+  ['bigint', 'integer'],
+  ['smallint', 'integer'],
+  ['integer', 'integer'],
+  ['real', 'decimal'],
+  ['double precision', 'decimal'],
+  ['numeric', 'decimal'],
+  ['date', 'date'],
+  ['time without time zone', 'time'],
+  ['timestamp without time zone', 'datetime'],
+  ['timestamp with time zone', 'datetime'],
+  ['json', 'json'],
+  ['jsonb', 'json'],
+]);
+
+/** The same by the name that the standard's catalog has. */
+export const columnTypeNamed = (name: string): ColumnType => NAMES.get(name.toLowerCase()) ?? 'string';
+
 const BOOLEANS: Record<string, string> = { t: 'true', f: 'false' };
 
 /** Cells as the server writes them; only booleans and bytes (lower-case hex) are written as everywhere else. */

@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import { type LocalFile, type Reading, type ReadingOptions, streamsOf, unifyColumns } from '@songhua/connector-sdk';
 import { OPERATIONS, type SourceColumn } from '@songhua/contracts';
 import { codeOf } from '@songhua/domain';
+import { listsAtTop } from './lists.js';
 
 /** One table among what was sent, and what its rows do. */
 export interface Section {
@@ -13,30 +13,31 @@ export interface Section {
   columns: SourceColumn[];
 }
 
-// `{"records": …}` or `{"deletes": …}`, as far as the beginning tells.
-const RECORDS = /^\uFEFF?\s*\{\s*"(records|deletes)"\s*:/;
-const HEAD_BYTES = 1024;
+// Deletes first.
+const LISTS = [
+  ['deletes', OPERATIONS.delete],
+  ['records', OPERATIONS.put],
+] as const;
 // What a list without elements, or one that is not there, ends with.
 const NO_ROWS = new Set(['records.missing', 'source.empty']);
 
 /**
- * The tables of a file: itself, or the lists of a JSON document `{"records": […], "deletes": […]}`, deletes first, so that a row that is
- * deleted and given anew in one document is there.
+ * The tables of a file: itself, or the lists of a JSON document that has `records`, `deletes` or both at its top, whatever else it holds;
+ * deletes first, so that a row that is deleted and given anew in one document is there.
  */
 export async function sectionsOf(
   file: LocalFile,
   index: number,
   { reading, primaryKey }: { reading: Reading; primaryKey: string[] },
 ): Promise<Section[]> {
-  if (!RECORDS.test(await headOf(file.path))) {
+  const lists = await listsAtTop(file.path, reading.limits.bytes ?? Number.POSITIVE_INFINITY);
+  if (!LISTS.some(([name]) => lists.has(name))) {
     const [stream] = await streamsOf([file], reading);
     return [{ file, index, operation: OPERATIONS.put, options: {}, columns: stream?.columns ?? [] }];
   }
   const sections: Section[] = [];
-  for (const [name, operation] of [
-    ['deletes', OPERATIONS.delete],
-    ['records', OPERATIONS.put],
-  ] as const) {
+  for (const [name, operation] of LISTS) {
+    if (!lists.has(name)) continue;
     const options = { recordPath: `/${name}` };
     const columns = await columnsAt(file, { ...reading, options: { ...reading.options, ...options } });
     if (columns && columns.length > 0)
@@ -81,14 +82,4 @@ export function unifySections(
     return columns.map((column) => position.get(column.name) ?? -1);
   });
   return { columns, mappings };
-}
-
-async function headOf(path: string): Promise<string> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }

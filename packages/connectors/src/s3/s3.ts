@@ -3,8 +3,17 @@ import { z } from 'zod';
 import { discoverRemoteFiles, readRemoteFiles } from '../remote-files/index.js';
 import { openBucket } from './bucket.js';
 
+function isServiceAlone(address: string): boolean {
+  if (!URL.canParse(address)) return true;
+  const { pathname, search } = new URL(address);
+  return pathname === '/' && search === '';
+}
+
 const configSchema = z.strictObject({
-  endpoint: z.url({ protocol: /^https?$/ }).describe('Address of the S3 service, e.g. https://s3.example.gov.cn'),
+  endpoint: z
+    .url({ protocol: /^https?$/, error: 'expected the address of the service, such as https://s3.example.gov.cn' })
+    .refine(isServiceAlone, 'expected the address of the service alone: the bucket is said as `bucket`, keys as `path`')
+    .describe('Address of the S3 service, e.g. https://s3.example.gov.cn'),
   bucket: z.string().min(1).max(255),
   path: z
     .string()

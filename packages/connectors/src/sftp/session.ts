@@ -64,6 +64,7 @@ async function login({ config, secrets, network, signal }: ReadContext<SftpConfi
     throw sourceError('connector.config-invalid', 'give the secrets username and password, or username and privateKey');
   const sock = await network.connect({ host: config.host, port: config.port, signal });
   let shown = '';
+  let answered = false;
   return new Promise((resolve, reject) => {
     const client = new Client();
     client.once('ready', () => {
@@ -71,6 +72,12 @@ async function login({ config, secrets, network, signal }: ReadContext<SftpConfi
       // A connection that breaks later fails the call that uses it.
       client.on('error', () => undefined);
       resolve(client);
+    });
+    // Servers that ask by themselves, as those behind PAM do; what asks for more than the password is not for a program.
+    client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => {
+      const asksForPassword = prompts.length === 1 && prompts[0]?.echo !== true && !answered;
+      answered = true;
+      answer(asksForPassword ? [password ?? ''] : []);
     });
     client.once('error', (error: Error & { level?: string }) => {
       client.destroy();
@@ -83,7 +90,7 @@ async function login({ config, secrets, network, signal }: ReadContext<SftpConfi
       client.connect({
         sock,
         username,
-        ...(password === undefined ? {} : { password }),
+        ...(password === undefined ? {} : { password, tryKeyboard: true }),
         ...(privateKey === undefined ? {} : { privateKey }),
         ...(passphrase === undefined ? {} : { passphrase }),
         readyTimeout: HANDSHAKE_MS,

@@ -1,10 +1,11 @@
 import { type Connector, type ReadContext, readingOptionsSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
+import { hostSchema } from '../network/index.js';
 import { discoverRemoteFiles, type RemoteFiles, readRemoteFiles } from '../remote-files/index.js';
 import { openSession } from './session.js';
 
 const configSchema = z.strictObject({
-  host: z.string().min(1).max(255),
+  host: hostSchema,
   port: z.int().min(1).max(65_535).default(22),
   path: z
     .string()

@@ -1,4 +1,6 @@
+import { softDeleteSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
+import { hostSchema } from '../network/index.js';
 
 const name = z.string().min(1).max(256);
 // Calendar months have no fixed length, so they are left out.
@@ -32,22 +34,13 @@ export const sqlReadingShape = {
         .min(0)
         .max(366 * 86_400)
         .optional()
-        .describe('Read this far behind the last value again: seconds for times (300 when absent), else a number (0)'),
+        .describe(
+          'Read this far behind the last value again: seconds for times (300 when absent), else a number (1000)',
+        ),
     })
     .optional()
     .describe('How modes append and merge find what is new'),
-  softDelete: z
-    .strictObject({
-      column: name,
-      deleted: z
-        .array(z.string().max(200))
-        .min(1)
-        .max(100)
-        .optional()
-        .describe('Values that mean deleted; when absent, all but NULL, empty, 0 and false'),
-    })
-    .optional()
-    .describe('Column that marks deleted rows'),
+  softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows'),
   fullEvery: duration
     .optional()
     .describe('How often modes append and merge read everything, e.g. P1D: finds rows that were deleted'),
@@ -56,7 +49,7 @@ export const sqlReadingShape = {
 
 /** What kinds with a server add. `port`: the usual one of the kind. */
 export const sqlServerShape = (port: number) => ({
-  host: z.string().min(1).max(255),
+  host: hostSchema,
   port: z.int().min(1).max(65_535).default(port),
   database: name,
   tls: z

@@ -9,7 +9,7 @@ import type { z } from 'zod';
 import { describe } from './columns.js';
 import type { SqlReading } from './config.js';
 import { sqlReadingOf } from './cursor.js';
-import { streamOf } from './discover.js';
+import { otherStreamOf, streamOf } from './discover.js';
 import { isIncremental } from './plan.js';
 import { readSql } from './read.js';
 import type { SqlSession } from './types.js';
@@ -45,7 +45,7 @@ export function createSqlConnector<Config extends SqlReading>(kind: SqlKind<Conf
 }
 
 async function discover(session: SqlSession, config: SqlReading): Promise<StreamInfo[]> {
-  if (config.table === undefined && config.query === undefined) return (await session.tables()).map(streamOf);
+  if (config.table === undefined && config.query === undefined) return (await session.tables()).map(otherStreamOf);
   const { source, columns } = await describe(session, config);
   const tables = await session.tables();
   const named = (schema: string | undefined) => (table: { schema?: string | undefined; name: string }) =>
@@ -53,7 +53,7 @@ async function discover(session: SqlSession, config: SqlReading): Promise<Stream
   const own = tables.find(named(config.schema));
   const first = own ?? { name: source.name, columns, key: [], counted: [] };
   const shown = config.columns === undefined ? first : { ...first, columns };
-  return [streamOf(shown), ...tables.filter((table) => table !== own).map(streamOf)];
+  return [streamOf(shown), ...tables.filter((table) => table !== own).map(otherStreamOf)];
 }
 
 async function* read<Config extends SqlReading>(

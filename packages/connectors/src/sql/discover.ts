@@ -25,6 +25,19 @@ export function cursorCandidates({ columns, key, counted }: Pick<SqlTable, 'colu
     .map(({ name }) => name);
 }
 
+/** The config of a table that is not the one the config names: what steers the reading of that one says nothing of it. */
+const configOf = ({ schema, name }: SqlTable): Record<string, unknown> => ({
+  ...(schema === undefined ? {} : { schema }),
+  table: name,
+  query: undefined,
+  columns: undefined,
+  cursor: undefined,
+  softDelete: undefined,
+});
+
+/** What people are told of a table that a config might name. */
+export const otherStreamOf = (table: SqlTable): StreamInfo => ({ ...streamOf(table), config: configOf(table) });
+
 /** What people are told of a table. */
 export function streamOf(table: SqlTable): StreamInfo {
   const cursors = cursorCandidates(table);

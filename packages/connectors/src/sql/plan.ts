@@ -52,5 +52,5 @@ export function newsAfter(end: { value: string; key?: string | undefined }, conf
 export function newsAgain(value: string, config: SqlReading): News {
   const overlap = config.cursor?.overlap;
   const leftOut = config.cursor?.key !== undefined && hasNoOverlap(value, overlap);
-  return leftOut ? {} : { from: lowerBound(value, overlap) };
+  return leftOut ? { above: value } : { from: lowerBound(value, overlap) };
 }

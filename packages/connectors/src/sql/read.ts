@@ -4,6 +4,7 @@ import type { TableBatch } from '@songhua/formats';
 import { type Described, describe } from './columns.js';
 import type { SqlReading } from './config.js';
 import { parseCursor, type SqlCursor } from './cursor.js';
+import { presentBefore } from './overlap.js';
 import { isIncremental, kindOfRead, newsAfter, newsAgain, type ReadKind } from './plan.js';
 import { selected, type Totals, writeRows } from './rows.js';
 import { createBatchSpool } from './spool.js';
@@ -20,10 +21,12 @@ export async function* readSql(session: SqlSession, context: Context, reading: s
   const horizon = incremental ? await session.horizon?.(remembered?.horizon) : undefined;
   // Without the transactions' word, what was late at the last read would never be found again.
   const lost = remembered?.horizon !== undefined && !horizon?.reachable;
-  const known = lost ? undefined : remembered;
+  const isAhead = remembered?.value !== undefined && presentBefore(remembered.value, now) !== undefined;
+  const known = lost || isAhead ? undefined : remembered;
   const kind = kindOfRead(context, known, now);
   const described = await describe(session, context.config);
-  const value = incremental && kind !== 'range' ? await largest(session, described, kind, known) : undefined;
+  const before = kind === 'part' ? known?.value : undefined;
+  const value = incremental && kind !== 'range' ? await largest(session, described, { before, now }) : undefined;
   const batches = readBatches(session, context, { described, kind, known, value, horizon: horizon?.now });
   const cursorAfter = (totals: Totals): SqlCursor => ({
     version: 1,
@@ -31,13 +34,13 @@ export async function* readSql(session: SqlSession, context: Context, reading: s
     ...(value === undefined ? {} : { value }),
     ...keyAfter(totals, value, known),
     ...(horizon ? { horizon: horizon.now } : {}),
-    again: incremental ? totals.again : totals.all,
+    again: value === undefined ? totals.all : totals.again,
     fullAt: kind === 'part' && known ? known.fullAt : now.toISOString(),
   });
 
   const start = startOf(described, kind, context);
   let totals: Totals;
-  if (known && (kind === 'part' || (kind === 'all' && !incremental))) {
+  if (known && (kind === 'part' || (kind === 'all' && known.value === undefined))) {
     // What may turn out to be unchanged is put aside until that is known.
     const spool = await createBatchSpool(join(context.tempDir, 'rows'));
     try {
@@ -63,14 +66,21 @@ export async function* readSql(session: SqlSession, context: Context, reading: s
   };
 }
 
-/** The largest cursor value that there is; it never goes back to what was before `known`. */
-async function largest(session: SqlSession, described: Described, kind: ReadKind, known: SqlCursor | undefined) {
-  const { source, columns, cursor } = described;
+/** The largest cursor value that is not ahead of `now`; it never goes back to what was `before`. */
+async function largest(
+  session: SqlSession,
+  { source, columns, cursor }: Described,
+  { before, now }: { before: string | undefined; now: Date },
+): Promise<string | undefined> {
   if (cursor === undefined) return undefined;
-  const before = kind === 'part' ? known?.value : undefined;
-  const wanted: Wanted = before === undefined ? { all: true } : { range: { from: before } };
-  const [row] = await session.rows(maximumStatement({ source, columns, cursor, wanted }, session.dialect));
-  return row?.[0] ?? before;
+  const from = before === undefined ? {} : { from: before };
+  const within = async (wanted: Wanted): Promise<string | undefined> => {
+    const [row] = await session.rows(maximumStatement({ source, columns, cursor, wanted }, session.dialect));
+    return row?.[0] ?? before;
+  };
+  const found = await within(before === undefined ? { all: true } : { range: from });
+  const present = found === undefined ? undefined : presentBefore(found, now);
+  return present === undefined ? found : within({ range: { ...from, to: present } });
 }
 
 interface Read {

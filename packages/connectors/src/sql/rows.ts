@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { throwIfAborted, tooLarge } from '@songhua/connector-sdk';
+import { isDeleted, throwIfAborted, tooLarge } from '@songhua/connector-sdk';
 import { OPERATIONS } from '@songhua/contracts';
 import { DEFAULT_LIMITS, RowWriter, type TableBatch } from '@songhua/formats';
 import type { Described } from './columns.js';
 import type { SqlReading } from './config.js';
-import { isDeleted } from './deleted.js';
 import { createRowsDigest } from './digest.js';
 import type { ReadPlan } from './statement.js';
 import type { Cell } from './types.js';

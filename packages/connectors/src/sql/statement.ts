@@ -49,6 +49,8 @@ export type Wanted = { all: true } | { range: SyncRange } | { news: News };
 export interface News {
   /** Rows from this cursor value on, itself included. */
   from?: string;
+  /** Rows behind this cursor value. */
+  above?: string;
   /** Rows after the one of this cursor value and key. */
   after?: [value: string, key: string];
   /** Rows that were written by transactions which had not ended at this horizon. */
@@ -114,9 +116,10 @@ function condition({ cursor, key }: ReadPlan, wanted: Wanted, builder: Builder, 
     ];
     return parts.length > 0 ? parts.join(' AND ') : '1 = 1';
   }
-  const { from, after, horizon } = wanted.news;
+  const { from, above, after, horizon } = wanted.news;
   const parts = [`${dialect.quote(cursor.name)} IS NULL`];
   if (from !== undefined) parts.push(builder.compare(cursor, '>=', from));
+  if (above !== undefined) parts.push(builder.compare(cursor, '>', above));
   if (after !== undefined && key) {
     const [value, last] = after;
     parts.push(builder.compare(cursor, '>', value));

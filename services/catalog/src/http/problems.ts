@@ -13,6 +13,7 @@ const STATUS: Record<string, number> = {
   'ingest.key-missing': 400,
   'ingest.empty': 400,
   'ingest.multipart': 415,
+  'ingest.type': 415,
   'ingest.too-large': 413,
   'hold.ended': 409,
   'replay.busy': 409,

@@ -24,6 +24,8 @@ import { name } from '../http/schemas.js';
 const MOST_WAIT_SECONDS = 300;
 const POLL_MS = 250;
 const NAME_CHARS = 200;
+// What is never rows; any other type may be a file's, because clients that do not know it say what they like.
+const NO_DATA = /^(?:image|audio|video|font)\/|^text\/html\b|^application\/(?:xhtml\+xml|pdf)\b/i;
 const OCTETS = 'application/octet-stream';
 
 const problem = (code: string, message: string): SonghuaError =>
@@ -68,6 +70,8 @@ export const ingestRoutes: Routes = (app, { catalog, store, connectors, pushes }
         const type = request.headers['content-type'] ?? OCTETS;
         if (/^multipart\//i.test(type))
           throw problem('multipart', 'send the file itself as body, as with curl --data-binary @FILE, not as a form');
+        if (NO_DATA.test(type))
+          throw problem('type', `${type} holds no rows; send CSV, JSON, NDJSON, XML, a workbook or an archive of them`);
         if (Number(request.headers['content-length'] ?? 0) > pushes.maxBytes) throw tooLarge(pushes.maxBytes);
 
         const objectKey = keys.pushed(known.id, randomUUID());

@@ -31,6 +31,7 @@ export async function discover(attempt: Attempt): Promise<Discovered> {
       const typed: Column[] = columns.map(({ name, type }) => ({ name, type: type ?? 'string', nullable: true }));
       const suggested = suggest(stream, typed, read?.rows ?? [], fields.has('cursor'));
       const { name, rowsEstimate, decisions } = stream;
+      const config: Record<string, unknown> = { ...spec.config, ...stream.config };
       return {
         name,
         ...(rowsEstimate !== undefined && { rowsEstimate }),
@@ -38,10 +39,9 @@ export async function discover(attempt: Attempt): Promise<Discovered> {
         columns,
         suggested,
         config: {
-          ...spec.config,
-          ...(streams.length > 1 && fields.has('table') && { table: name }),
+          ...config,
           ...(suggested.cursor !== null &&
-            spec.config.cursor === undefined && {
+            config.cursor === undefined && {
               cursor: { column: suggested.cursor, ...(suggested.key.length === 1 && { key: suggested.key[0] }) },
             }),
         },
