@@ -37,6 +37,11 @@ export const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+/** How whoever asks calls a request: it stands in addresses. */
+export const requestId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9, dot, hyphen and underscore');
+
 /**
  * `POST /api/v1/syncs` (and `/api/v1/connectors/{name}:sync` for one): run now. `request` makes it idempotent: the same
  * request id claims the same slots.
@@ -53,7 +58,7 @@ export const syncRequestSchema = z.strictObject({
   range: syncRangeSchema
     .refine(({ from, to }) => from !== undefined || to !== undefined, 'say from, to or both')
     .optional(),
-  request: z.string().min(1).max(200).optional(),
+  request: requestId.optional(),
 });
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
 

@@ -252,6 +252,37 @@ test('what a department lists is its own, though it did not ask for that', async
   }
 });
 
+test('a list that is asked for a thing of another department by its name refuses, as of a thing that is not there', async () => {
+  const headers = await harness.credentials({ role: 'department', department: own.department });
+  const asked = async (things: Things): Promise<number[]> =>
+    Promise.all(
+      [
+        `syncs?connector=${things.connector}`,
+        `syncs?request=${things.request}`,
+        `quarantine?dataset=${things.dataset}`,
+        `resources?kind=Dataset&name=${things.dataset}`,
+        `resources?kind=Connector&name=${things.connector}`,
+      ].map(async (path) => (await fetch(new URL(`/api/v1/${path}`, harness.url), { headers })).status),
+    );
+  expect(await asked(own)).toEqual([200, 200, 200, 200, 200]);
+  expect(await asked(other)).toEqual([404, 404, 404, 404, 404]);
+  const none = { ...other, connector: 'none', dataset: 'none', request: 'none' };
+  expect(await asked(none)).toEqual([404, 404, 404, 404, 404]);
+  expect(
+    (await fetch(new URL(`/api/v1/resources?kind=Department&name=${other.department}`, harness.url), { headers }))
+      .status,
+  ).toBe(200);
+});
+
+test("a request is not taken for one's own because its name begins like one", async () => {
+  const headers = await harness.credentials({ role: 'department', department: own.department });
+  const path = `/api/v1/sync-requests/${own.request}`;
+  const status = async (url: string): Promise<number> => (await fetch(new URL(url, harness.url), { headers })).status;
+  expect([await status(path), await status(`${path}:${other.request}`), await status(`${path}.1`)]).toEqual([
+    200, 400, 404,
+  ]);
+});
+
 test("resources of every kind are a department's only when they are its own; departments and domains are nobody's", async () => {
   const headers = {
     ...(await harness.credentials({ role: 'department', department: own.department })),
