@@ -15,7 +15,11 @@ export function addStackCommands(program: Command): void {
     .description('start engines and services in the background / 启动')
     .option('--object-store <name>', 'minio or seaweedfs')
     .option('--dev-issuer', 'accept tokens of a local issuer, for development / 开发用令牌')
-    .option('--file-root <dir...>', 'folders that file connectors may read', [])
+    .option(
+      '--file-root <dir...>',
+      'folders that file connectors may read; DEPARTMENT=DIR for those of one department only',
+      [],
+    )
     .action(
       action(async (o: { objectStore?: string; devIssuer?: boolean; fileRoot: string[] }) => {
         const progress = createProgress();

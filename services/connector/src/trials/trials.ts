@@ -97,7 +97,12 @@ export function createTrials(deps: TrialDeps): Trials {
     const { spec, dataset, connector } = await tried(trial);
     const kind = kindOf(deps.kinds, spec.kind);
     const config = parseConfig(kind, spec.config);
-    const secrets = await deps.secrets(spec.secrets, async () => (connector ? deps.stored(connector) : {}));
+    const secrets = await deps.secrets(
+      spec.secrets,
+      async () => (connector ? deps.stored(connector) : {}),
+      // A trial reaches its source before anybody has approved it.
+      connector?.approved != null ? undefined : (by.department ?? undefined),
+    );
     // Whoever acts for a department reaches what that one may reach, whatever the file says.
     const department = by.department ?? dataset?.department ?? dataset?.spec.department ?? '';
     let engine: Promise<Tables> | undefined;
@@ -121,6 +126,7 @@ export function createTrials(deps: TrialDeps): Trials {
           limits: { ...deps.limits, timeoutMs },
           mode: spec.mode,
           primaryKey: dataset?.spec.primaryKey ?? [],
+          department,
           network: deps.networkOf(department),
         };
         try {
