@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+const OWN_RECORDS = 'songhua.records.';
 const BROKER = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/@,]+):\d{1,5}$/;
 
 export const kafkaConfigSchema = z.strictObject({
@@ -11,6 +12,8 @@ export const kafkaConfigSchema = z.strictObject({
   topic: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,249}$/)
+    // On the city's own brokers these hold what departments sent, before it was screened.
+    .refine((topic) => !topic.startsWith(OWN_RECORDS), 'topics of Songhua itself are no source; read what it publishes')
     .describe('One topic'),
   format: z
     .enum(['json', 'debezium'])
