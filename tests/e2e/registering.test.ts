@@ -217,6 +217,15 @@ describe('resources as files', () => {
     });
     expect(await here.songhua('delete', 'spare')).toMatchObject({ code: 2 });
   });
+
+  test('that refer to nothing are wrong input, told with where it stands', async () => {
+    const orphan = document('Dataset', 'orphan', { title: '孤儿', department: 'nobody', domain: 'education-science' });
+    expect(await here.songhua('apply', '-f', file('orphan.yaml', orphan))).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/Dataset\/orphan spec\.department.*there is no Department nobody/s),
+    });
+  });
 });
 
 describe('a department registers a source', () => {

@@ -37,6 +37,23 @@ export const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+const TITLES: Record<number, string> = {
+  400: 'The request is not valid',
+  401: 'Credentials are needed',
+  403: 'Not yours to do',
+  404: 'Not found',
+  409: 'Another change came first',
+  413: 'The body is too large',
+  415: 'The body is of a type that is not understood',
+  422: 'The request cannot be carried out as it is',
+  429: 'Asked too often, try again later',
+  500: 'Internal error',
+  503: 'Not available now, try again',
+};
+
+/** The title of every problem with this status, for people; the code tells problems apart. */
+export const problemTitle = (status: number): string => TITLES[status] ?? 'The request was refused';
+
 /** How whoever asks calls a request: it stands in addresses. */
 export const requestId = z
   .string()

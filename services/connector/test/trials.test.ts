@@ -132,7 +132,7 @@ describe('a trial', () => {
   test('of a source that cannot be read is 422 and says who can act; of a wrong config 400', async () => {
     expect(await ask<Problem>('test', { resource: resource('nowhere.csv') })).toMatchObject({
       status: 422,
-      body: { code: 'source.missing', actor: 'department' },
+      body: { code: 'source.missing', actor: 'department', title: 'The request cannot be carried out as it is' },
     });
     expect(
       await ask<Problem>('preview', { resource: { spec: { dataset: 'x', kind: 'file', config: { pfad: 'x' } } } }),

@@ -114,19 +114,14 @@ export function addCatalogCommands(program: Command): void {
   group
     .command('show <dataset> [version]')
     .description('the manifest')
+    .option('--json', 'on one line')
     .action(
-      action(async (name: string, n = 'latest') => {
+      action(async (name: string, n: string | undefined, o: { json?: boolean }) => {
         const { api } = await connect();
-        console.log(
-          JSON.stringify(
-            await api.get(
-              `/api/v1/datasets/${encodeURIComponent(name)}/versions/${encodeURIComponent(n)}/manifest`,
-              z.unknown(),
-            ),
-            null,
-            2,
-          ),
-        );
+        const path = `/api/v1/datasets/${encodeURIComponent(name)}/versions/${encodeURIComponent(n ?? 'latest')}/manifest`;
+        const manifest = await api.get(path, z.unknown());
+        if (o.json) printJson(manifest);
+        else console.log(JSON.stringify(manifest, null, 2));
         return undefined;
       }),
     );

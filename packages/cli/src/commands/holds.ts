@@ -43,13 +43,18 @@ export function addHoldCommands(program: Command): void {
         return undefined;
       }),
     );
-  holds.command('show <sync>').action(
-    action(async (sync: string) => {
-      const { api } = await connect();
-      console.log(JSON.stringify(await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown()), null, 2));
-      return undefined;
-    }),
-  );
+  holds
+    .command('show <sync>')
+    .option('--json', 'on one line')
+    .action(
+      action(async (sync: string, o: { json?: boolean }) => {
+        const { api } = await connect();
+        const found = await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown());
+        if (o.json) printJson(found);
+        else console.log(JSON.stringify(found, null, 2));
+        return undefined;
+      }),
+    );
   holds
     .command('decide <sync>')
     .description('let a held refresh pass, or end it; what is approved is followed to its end')

@@ -71,7 +71,10 @@ export function addSyncCommands(program: Command): void {
           const accepted: SyncAccepted = await api.post('/api/v1/syncs', body, syncAcceptedSchema);
           for (const { connector, message } of accepted.skipped ?? [])
             process.stderr.write(`${connector} was not started: ${message}\n`);
-          if (accepted.syncs.length === 0 && accepted.skipped) return EXIT.failed;
+          if (accepted.syncs.length === 0 && accepted.skipped) {
+            if (o.json) printJson(accepted);
+            return EXIT.failed;
+          }
           if (!o.wait) {
             if (o.json) printJson(accepted);
             else
@@ -127,13 +130,18 @@ export function addSyncCommands(program: Command): void {
         return undefined;
       }),
     );
-  syncs.command('show <id>').action(
-    action(async (id: string) => {
-      const { api } = await connect();
-      console.log(JSON.stringify(await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown()), null, 2));
-      return undefined;
-    }),
-  );
+  syncs
+    .command('show <id>')
+    .option('--json', 'on one line')
+    .action(
+      action(async (id: string, o: { json?: boolean }) => {
+        const { api } = await connect();
+        const found = await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown());
+        if (o.json) printJson(found);
+        else console.log(JSON.stringify(found, null, 2));
+        return undefined;
+      }),
+    );
 }
 
 export function printResult(result: SyncProgress): void {
