@@ -12,7 +12,7 @@ export interface StackOptions {
   objectStore?: string | undefined;
   /** Folders that `file` connectors may read. */
   fileRoots?: string[];
-  /** Accept tokens that `songhua token issue` signs. */
+  /** Accept tokens that `songhua token issue` signs; as at the last start when undefined. */
   devIssuer?: boolean | undefined;
   /** The simulated departments' web server, beside the services. */
   city?: { dir: string };
@@ -94,7 +94,7 @@ function remember(options: StackOptions): z.infer<typeof settingsSchema> {
   const settings = {
     fileRoots: [...new Set([...kept.fileRoots, ...(options.fileRoots ?? []).map(absolute)])].sort(),
     ...(cityDir !== undefined && { cityDir }),
-    ...((options.devIssuer || kept.devIssuer) && { devIssuer: true }),
+    ...((options.devIssuer ?? kept.devIssuer) && { devIssuer: true }),
   };
   mkdirSync(options.home, { recursive: true });
   writeFileSync(path, `${JSON.stringify(settings, null, 2)}\n`);

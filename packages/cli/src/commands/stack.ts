@@ -14,7 +14,8 @@ export function addStackCommands(program: Command): void {
     .command('up')
     .description('start engines and services in the background / 启动')
     .option('--object-store <name>', 'minio or seaweedfs')
-    .option('--dev-issuer', 'accept tokens of a local issuer, for development / 开发用令牌')
+    .option('--dev-issuer', 'accept tokens of a local issuer, for development; kept for later starts / 开发用令牌')
+    .option('--no-dev-issuer', 'accept them no more')
     .option(
       '--file-root <dir...>',
       'folders that file connectors may read; DEPARTMENT=DIR for those of one department only',
