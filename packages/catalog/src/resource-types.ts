@@ -32,7 +32,6 @@ export interface ResourceRepository {
   get(kind: ResourceKind, name: string, view: ResourceView): Promise<Resource | undefined>;
   /** Newest first. */
   revisions(kind: ResourceKind, name: string): Promise<Revision[]>;
-  revision(kind: ResourceKind, name: string, number: number): Promise<Revision | undefined>;
 }
 export type ResourceView = 'approved' | 'latest';
 

@@ -57,7 +57,7 @@ export const problemTitle = (status: number): string => TITLES[status] ?? 'The r
 /** How whoever asks calls a request: it stands in addresses. */
 export const requestId = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,200}$/, 'use 1 to 200 of A-Z, a-z, 0-9, dot, hyphen and underscore');
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/, 'use 1 to 200 of A-Z, a-z, 0-9, hyphen, underscore and inner dots');
 
 /**
  * `POST /api/v1/syncs` (and `/api/v1/connectors/{name}:sync` for one): run now. `request` makes it idempotent: the same

@@ -82,7 +82,7 @@ export const owned = {
 
   /** What the query of a list names: to ask for another's things by name is refused, not answered with an empty list. */
   filters: {
-    subject: 'thing',
+    subject: 'resource',
     async find({ query }, owners) {
       const { connector, dataset, request, kind, name } = query as Partial<Record<string, string>>;
       const named: [OwnedKind, string | undefined][] = [

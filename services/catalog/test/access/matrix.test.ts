@@ -378,6 +378,48 @@ test("a department may not go back to a revision in which its dataset was anothe
   expect([await back(1), await back(2), await back(99)]).toEqual([404, 200, 404]);
 });
 
+test('what a name was for another department, before it was deleted, is not shown to whoever has it now', async () => {
+  const [dataset, connector] = other.resources;
+  const theirs = { ...dataset, metadata: { name: 'again' }, spec: { ...dataset.spec, title: 'canary' } };
+  const theirFiles = {
+    ...connector,
+    metadata: { name: 'again-files' },
+    spec: { ...connector.spec, dataset: 'again', config: { path: 'canary.csv' } },
+  };
+  const { catalog } = harness;
+  const author = { name: 'test', mayApprove: true };
+  await catalog.catalog.apply([theirs], 'test');
+  await catalog.connectors.apply([theirFiles], author);
+  await catalog.connectors.delete('again-files', 'test');
+  await catalog.catalog.delete('Dataset', 'again', 'test');
+  await catalog.catalog.apply(
+    [{ ...theirs, spec: { ...theirs.spec, title: 'new', department: own.department } }],
+    'test',
+  );
+  await catalog.connectors.apply(
+    [{ ...theirFiles, spec: { ...theirFiles.spec, config: { path: 'new.csv' } } }],
+    author,
+  );
+
+  const headers = await harness.credentials({ role: 'department', department: own.department });
+  for (const id of ['Dataset/again', 'Connector/again-files']) {
+    const asked = async (as: Record<string, string>): Promise<string> =>
+      (await fetch(new URL(`/api/v1/resources/${id}/revisions`, harness.url), { headers: as })).text();
+    const shown = await asked(headers);
+    expect([JSON.parse(shown).items.map((one: { action: string }) => one.action), shown.includes('canary')]).toEqual([
+      ['create'],
+      false,
+    ]);
+    expect(await asked(harness.operator)).toContain('canary');
+    const back = await fetch(new URL(`/api/v1/resources/${id}/revisions`, harness.url), {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: '{"from":1}',
+    });
+    expect(back.status).toBe(404);
+  }
+});
+
 test('"run now" of the whole estate, or of another department, is not a department\'s', async () => {
   const headers = {
     ...(await harness.credentials({ role: 'department', department: own.department })),
