@@ -73,6 +73,9 @@ export const seaweedfs: EngineFactory = async ({ home, credentials, ports, build
           `-s3.port=${port}`,
           ...more,
           '-webdav=false',
+          // Catalogs that nobody here asks; on ports of their own they would stand in the way of a second system.
+          '-s3.port.iceberg=0',
+          '-s3.port.lance=0',
           '-admin.ui=false',
           '-master.telemetry=false',
         ],
