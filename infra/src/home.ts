@@ -30,6 +30,9 @@ export function resolveHome(
   return resolve(cwd, folder ?? (environment.SONGHUA_HOME || '.songhua'));
 }
 
+/** Of folders with rows that were not screened yet, in any form: nobody else on the machine reads them. */
+export const OWNER_ONLY = 0o700;
+
 /** Paths below the state folder; makes the folders. Idempotent. */
 export function openHome(folder: string): Home {
   const root = resolve(folder);
@@ -49,7 +52,9 @@ export function openHome(folder: string): Home {
     plan: join(run, 'plan.json'),
     state: join(run, 'state.json'),
   };
-  for (const path of [root, home.data, home.logs, run, home.temp]) mkdirSync(path, { recursive: true });
+  // Passed through, not listed: PostgreSQL may run as another user, and an inbox may be filled by one.
+  for (const path of [root, home.data]) mkdirSync(path, { recursive: true, mode: 0o711 });
+  for (const path of [home.logs, run, home.temp]) mkdirSync(path, { recursive: true, mode: OWNER_ONLY });
   return home;
 }
 

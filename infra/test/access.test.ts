@@ -22,6 +22,13 @@ test('credentials are made once, readable by their owner only', () => {
   expect(readOperatorKey(folder)).toBe(made.operatorKey);
 });
 
+test('what was not screened yet is in folders that only their owner reads; others pass through to an inbox', () => {
+  const home = openHome(join(folder, 'state'));
+  const modeOf = (path: string): number => statSync(path).mode & 0o777;
+  expect([home.root, home.data].map(modeOf)).toEqual([0o711, 0o711]);
+  expect([home.logs, home.run, home.temp].map(modeOf)).toEqual([0o700, 0o700, 0o700]);
+});
+
 test('an exchanged operator key takes the place of the old one and stays', () => {
   replaceOperatorKey(folder, 'sk_other');
   expect(readOperatorKey(folder)).toBe('sk_other');

@@ -169,7 +169,7 @@ describe('resources as files', () => {
     const dataset = { title: 't', department: 'nobody', domain: 'education-science' };
     const path = file('wrong.yaml', document('Domain', 'fresh', { title: '新' }), document('Dataset', 'lost', dataset));
     const refused = await here.songhua('apply', '-f', path);
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(
       'wrong.yaml document 2: Dataset/lost spec.department: there is no Department nobody',
     );

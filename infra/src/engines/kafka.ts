@@ -2,6 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../builds/run.js';
+import { OWNER_ONLY } from '../home.js';
 import { probeKafka } from '../process/probes.js';
 import type { EngineFactory } from './types.js';
 
@@ -93,7 +94,7 @@ export const kafka: EngineFactory = async ({ home, ports, build, java }) => {
       name: 'kafka',
       log: join(home.logs, 'kafka.log'),
       prepare: async () => {
-        await mkdir(logs, { recursive: true });
+        await mkdir(logs, { recursive: true, mode: OWNER_ONLY });
         writeFileSync(settingsFile, settings(port, controller, logs));
         writeFileSync(logSettings, LOG_SETTINGS);
         if (existsSync(join(logs, 'meta.properties'))) return;

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OWNER_ONLY } from '../home.js';
 import { probeHttp } from '../process/probes.js';
 import type { EngineFactory } from './types.js';
 
@@ -16,7 +17,7 @@ export const minio: EngineFactory = async ({ home, credentials, ports, build }) 
       name: 'object-store',
       log: join(home.logs, 'object-store.log'),
       prepare: async () => {
-        await mkdir(folder, { recursive: true });
+        await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
       },
       command: () => ({
         file: join(build('minio'), 'minio'),
@@ -60,7 +61,7 @@ export const seaweedfs: EngineFactory = async ({ home, credentials, ports, build
       name: 'object-store',
       log: join(home.logs, 'object-store.log'),
       prepare: async () => {
-        await mkdir(folder, { recursive: true });
+        await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
       },
       command: () => ({
         file: join(build('seaweedfs'), 'weed'),
@@ -72,6 +73,9 @@ export const seaweedfs: EngineFactory = async ({ home, credentials, ports, build
           `-s3.port=${port}`,
           ...more,
           '-webdav=false',
+          // Catalogs that nobody here asks; on ports of their own they would stand in the way of a second system.
+          '-s3.port.iceberg=0',
+          '-s3.port.lance=0',
           '-admin.ui=false',
           '-master.telemetry=false',
         ],

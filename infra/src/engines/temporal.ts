@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TEMPORAL_NAMESPACE } from '../declared.js';
+import { OWNER_ONLY } from '../home.js';
 import { probeTemporal } from '../process/probes.js';
 import type { EngineFactory } from './types.js';
 
@@ -33,7 +34,7 @@ export const temporal: EngineFactory = async ({ home, ports, build, temporalUi }
       name: 'temporal',
       log: join(home.logs, 'temporal.log'),
       prepare: async () => {
-        await mkdir(folder, { recursive: true });
+        await mkdir(folder, { recursive: true, mode: OWNER_ONLY });
       },
       command: () => ({
         file: join(build('temporal'), 'temporal'),

@@ -13,7 +13,8 @@ export function createAuditRepository({ query }: Database): AuditRepository {
       const rows = await query<ChainRow>(
         'audit_chain',
         `SELECT sequence, prev_hash AS "prevHash", hash,
-           convert_to(jsonb_build_array(extract(epoch FROM at), actor, action, subject, detail)::text, 'UTF8') AS text
+           convert_to(jsonb_build_array(extract(epoch FROM at), actor, action, subject, detail)::text, 'UTF8') AS text,
+           at < (SELECT applied_at FROM migration WHERE name = '0010_access.sql') AS "mayLeaveGap"
          FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT ${PAGE}`,
         [after],
       );

@@ -1,5 +1,5 @@
 import type { KeyEntry } from '@songhua/contracts';
-import { type Action, apiKeyId, apiKeyPrefix, hashApiKey, type Role, SonghuaError } from '@songhua/domain';
+import { type Action, apiKeyId, apiKeyPrefix, codeOf, hashApiKey, type Role, SonghuaError } from '@songhua/domain';
 import type { AccessRepository, OwnedKind } from './access-types.js';
 import type { Database } from './database.js';
 
@@ -88,7 +88,14 @@ export function createAccessRepository({ query }: Database): AccessRepository {
           request.expiresAt ?? null,
           actor,
         ],
-      );
+      ).catch((error: unknown) => {
+        if (codeOf(error) !== 'catalog.reference') throw error;
+        throw new SonghuaError(
+          'catalog.reference',
+          `there is no Department ${request.department}; apply it first, or correct the name`,
+          { actor: 'department', cause: error },
+        );
+      });
       if (!row) throw new SonghuaError('catalog.query', 'the catalog did not answer; report this as a defect');
       return toEntry(row);
     },

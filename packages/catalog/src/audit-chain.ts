@@ -7,6 +7,8 @@ export interface ChainRow {
   prevHash: Buffer | null;
   hash: Buffer;
   text: Buffer;
+  /** Written when numbers were drawn from a sequence of the database, which left gaps. */
+  mayLeaveGap?: boolean;
 }
 
 /** The hash that a row must have: of the hash before it and its own text. */
@@ -50,6 +52,11 @@ export async function verifyChain(
         return verdict(bad(row.sequence, 'edited', `row ${row.sequence} does not have the hash of what it says`));
       const linked = last ? row.prevHash?.equals(last.hash) === true : row.prevHash === null;
       if (!linked) return verdict(await diagnose(row, last, locate));
+      // A number is in no hash: what is linked as it should be and stands elsewhere was given another.
+      if (row.sequence !== (last?.sequence ?? 0) + 1 && !row.mayLeaveGap) {
+        const expected = (last?.sequence ?? 0) + 1;
+        return verdict(bad(expected, 'edited', `row ${expected} is numbered ${row.sequence} now`));
+      }
       for (; noted[next] && (noted[next]?.sequence ?? 0) <= row.sequence; next++) {
         const { sequence, hash } = noted[next] as AuditHead;
         if (sequence !== row.sequence || hash !== row.hash.toString('hex'))

@@ -13,6 +13,7 @@ import type { Database } from './database.js';
 import { type ApplyOptions, type LifeRow, lifeOf } from './resource-types.js';
 import {
   assertNewest,
+  assertOwn,
   type Base,
   changing,
   type Entry,
@@ -35,6 +36,7 @@ interface Present extends Newest, LifeRow {
   id: string | null;
   deleted: boolean;
   dataset: string | null;
+  department: string | null;
   spec: unknown;
   labels: Record<string, string>;
   secrets: Record<string, number> | null;
@@ -44,7 +46,7 @@ interface Present extends Newest, LifeRow {
 }
 
 const LOCK = 'SELECT 1 FROM connector WHERE name = ANY ($1::text[]) ORDER BY id FOR UPDATE';
-const LOAD = `SELECT a.name, c.id, c.deleted_at IS NOT NULL AS deleted, d.name::text AS dataset, c.spec, c.labels, c.approved_revision,
+const LOAD = `SELECT a.name, c.id, c.deleted_at IS NOT NULL AS deleted, d.name::text AS dataset, d.department::text AS department, c.spec, c.labels, c.approved_revision,
     c.proposed_revision, c.proposal, c.halt, p.spec AS proposed_spec, p.labels AS proposed_labels, p.secrets AS proposed_secrets,
     q.secrets, coalesce(r.number, 0) AS revision, r.author, r.at
   FROM unnest($1::text[]) a (name) LEFT JOIN connector c ON c.name = a.name LEFT JOIN dataset d ON d.id = c.dataset_id
@@ -90,7 +92,7 @@ export function applyConnectors(
       query,
       asked.map(({ metadata }) => metadata.name),
     );
-    await assertDatasets(query, asked, present, options.datasets ?? []);
+    await assertDatasets(query, asked, present, options);
     const changes: ResourceChange[] = [];
     const entries: Entry[] = [];
     const rows: object[] = [];
@@ -238,14 +240,22 @@ async function assertDatasets(
   query: Query,
   asked: ConnectorResource[],
   present: Map<string, Present>,
-  coming: string[],
+  { datasets: coming = [], of }: ConnectorApplyOptions,
 ): Promise<void> {
-  const rows = await query<{ name: string }>(
+  const rows = await query<{ name: string; department: string }>(
     'connector_datasets',
-    'SELECT name::text AS name FROM dataset WHERE name = ANY ($1::text[])',
+    'SELECT name::text AS name, department::text AS department FROM dataset WHERE name = ANY ($1::text[])',
     [asked.map(({ spec }) => spec.dataset)],
   );
-  const known = new Set([...coming, ...rows.map(({ name }) => name)]);
+  const owners = new Map(rows.map(({ name, department }) => [name, department]));
+  assertOwn(
+    of,
+    asked.map(({ metadata, spec }) => ({
+      id: `Connector/${metadata.name}`,
+      departments: [owners.get(spec.dataset), present.get(metadata.name)?.department ?? undefined],
+    })),
+  );
+  const known = new Set([...coming, ...owners.keys()]);
   const wrong = (
     code: string,
     what: (resource: ConnectorResource) => string,

@@ -4,6 +4,7 @@ import type { Database } from './database.js';
 import type { EstateRepository } from './resource-types.js';
 import {
   assertNewest,
+  assertOwn,
   type Base,
   changing,
   type Entry,
@@ -103,6 +104,13 @@ export function createEstateRepository(database: Database): EstateRepository {
           if (of.length === 0) continue;
           const names = of.map(({ metadata }) => metadata.name);
           const present = new Map((await load(query, kind, names)).map((row) => [row.name, row]));
+          assertOwn(
+            options.of,
+            of.map((resource) => ({
+              id: `${kind}/${resource.metadata.name}`,
+              departments: departmentsOf(resource, present.get(resource.metadata.name)),
+            })),
+          );
           const entries: Entry[] = [];
           for (const resource of of) {
             const newest = present.get(resource.metadata.name) as Present;
@@ -150,6 +158,12 @@ export function createEstateRepository(database: Database): EstateRepository {
       }),
   };
 }
+
+/** Whose a resource is to be and is; departments and domains are nobody's. */
+const departmentsOf = (resource: EstateResource, present: Present | undefined): (string | null | undefined)[] =>
+  resource.kind === 'Dataset'
+    ? [resource.spec.department, (present?.spec as { department?: string } | null | undefined)?.department]
+    : [null];
 
 async function assertUnused(query: Query, kind: Kind, name: string): Promise<void> {
   const rows = await query<{ dependent: string }>(`estate_dependents_${kind}`, DEPENDENTS[kind], [name]);

@@ -6,6 +6,11 @@ export interface ApplyOptions {
   dryRun?: boolean | undefined;
   /** The resources are those of an earlier revision. */
   rollback?: boolean | undefined;
+  /**
+   * Only what is, and stays, this department's may be changed, else `access.forbidden`: judged in the transaction, so that nothing that
+   * comes into being meanwhile is taken from whoever made it.
+   */
+  of?: string | undefined;
 }
 
 /** How departments, domains and datasets are applied and deleted; written by the catalog service. */
@@ -27,7 +32,6 @@ export interface ResourceRepository {
   get(kind: ResourceKind, name: string, view: ResourceView): Promise<Resource | undefined>;
   /** Newest first. */
   revisions(kind: ResourceKind, name: string): Promise<Revision[]>;
-  revision(kind: ResourceKind, name: string, number: number): Promise<Revision | undefined>;
 }
 export type ResourceView = 'approved' | 'latest';
 

@@ -70,9 +70,5 @@ export function createResourceRepository(database: Database): ResourceRepository
       const rows = await query<RevisionRow>('revision_list', `${REVISIONS} ORDER BY number DESC`, [kind, name]);
       return rows.map(toRevision);
     },
-    async revision(kind, name, number) {
-      const [row] = await query<RevisionRow>('revision_get', `${REVISIONS} AND number = $3`, [kind, name, number]);
-      return row && toRevision(row);
-    },
   };
 }

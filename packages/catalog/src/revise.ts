@@ -56,6 +56,24 @@ export function assertNewest(resource: Resource, { revision, author, at }: Newes
   );
 }
 
+/** Throws `access.forbidden` with what is not `department`'s, if only that one's may be changed; null is no department's. */
+export function assertOwn(
+  department: string | undefined,
+  things: { id: string; departments: (string | null | undefined)[] }[],
+): void {
+  if (department === undefined) return;
+  const foreign = things.filter(({ departments }) => departments.some((of) => of !== undefined && of !== department));
+  if (foreign.length > 0)
+    throw new SonghuaError(
+      'access.forbidden',
+      `${foreign
+        .slice(0, 20)
+        .map(({ id }) => id)
+        .join(', ')} does not belong to ${department}`,
+      { actor: 'department' },
+    );
+}
+
 /** The revision that turns `base` into `resource`; undefined when they are the same. */
 export function revisionOf(
   resource: Resource,

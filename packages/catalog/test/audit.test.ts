@@ -63,6 +63,19 @@ test('two rows that changed places are named', async () => {
   });
 });
 
+test('a row that was given another number is named by the one it had, the last one too', async () => {
+  await tamper('UPDATE audit SET sequence = 900 WHERE sequence = 9');
+  expect(await catalog.audit.verify([])).toMatchObject({ ok: false, count: 8, bad: { sequence: 9, fault: 'edited' } });
+  await tamper('UPDATE audit SET sequence = sequence + 5000');
+  expect(await catalog.audit.verify([])).toMatchObject({ ok: false, count: 0, bad: { sequence: 1, fault: 'edited' } });
+});
+
+test('gaps from before numbers were without gaps are no fault', async () => {
+  await tamper(`UPDATE audit SET sequence = sequence + 10 WHERE sequence > 5`);
+  await client.query(`UPDATE migration SET applied_at = now() + interval '1 hour' WHERE name = '0010_access.sql'`);
+  expect(await catalog.audit.verify([])).toMatchObject({ ok: true, count: 9 });
+});
+
 test('rows cut off at the end are missed only by who noted the head', async () => {
   const head = await catalog.audit.head();
   await tamper('DELETE FROM audit WHERE sequence > 7');

@@ -43,6 +43,31 @@ const audited = async (subject: string) =>
   (await client.query('SELECT actor, action, detail FROM audit WHERE subject = $1 ORDER BY sequence', [subject])).rows;
 
 describe('a change of a resource', () => {
+  test("that is only for what is a department's takes nothing from another, though it came into being a moment ago", async () => {
+    await catalog.catalog.apply([dataset('theirs')], 'alice');
+    await catalog.connectors.apply([connector('theirs', { dataset: 'theirs' })], OPERATOR);
+    const of = 'bureau-1';
+    const forbidden = { code: 'access.forbidden' };
+    const mine = dataset('mine', { department: of });
+    for (const resource of [
+      dataset('theirs', { department: of }),
+      dataset('new-theirs'),
+      { apiVersion, kind: 'Department', metadata: { name: of }, spec: { title: '改名' } } as EstateResource,
+    ])
+      await expect(catalog.catalog.apply([mine, resource], 'eve', { of })).rejects.toMatchObject(forbidden);
+    expect(await catalog.resources.get('Dataset', 'mine', 'latest')).toBeUndefined();
+    expect(await catalog.catalog.apply([mine], 'eve', { of })).toMatchObject({ created: 1 });
+    for (const resource of [
+      connector('theirs', { dataset: 'mine' }),
+      connector('theirs', { dataset: 'theirs' }),
+      connector('new', { dataset: 'theirs' }),
+    ])
+      await expect(catalog.connectors.apply([resource], MEMBER, { of })).rejects.toMatchObject(forbidden);
+    expect(await catalog.connectors.apply([connector('mine', { dataset: 'mine' })], MEMBER, { of })).toMatchObject({
+      created: 1,
+    });
+  });
+
   test('is a revision with author and difference, in the same transaction as its audit row; no change is none', async () => {
     expect(await catalog.catalog.apply([dataset('revised')], 'alice')).toMatchObject({
       created: 1,

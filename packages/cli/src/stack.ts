@@ -12,7 +12,7 @@ export interface StackOptions {
   objectStore?: string | undefined;
   /** Folders that `file` connectors may read. */
   fileRoots?: string[];
-  /** Accept tokens that `songhua token issue` signs. */
+  /** Accept tokens that `songhua token issue` signs; as at the last start when undefined. */
   devIssuer?: boolean | undefined;
   /** The simulated departments' web server, beside the services. */
   city?: { dir: string };
@@ -72,6 +72,12 @@ function inboxOf(home: string): string {
 const listed = (variable: string, separator: string): string[] =>
   (process.env[variable] ?? '').split(separator).filter((item) => item.trim() !== '');
 
+/** A folder, perhaps with `department=` before it, so that it is the same from wherever the system is started again. */
+const absolute = (root: string): string => {
+  const [of = ''] = /^[a-z0-9-]+=/.exec(root) ?? [];
+  return `${of}${resolve(root.slice(of.length))}`;
+};
+
 const settingsSchema = z.object({
   fileRoots: z.array(z.string()),
   cityDir: z.string().optional(),
@@ -86,9 +92,9 @@ function remember(options: StackOptions): z.infer<typeof settingsSchema> {
     : settingsSchema.parse({ fileRoots: [] });
   const cityDir = options.city?.dir ?? kept.cityDir;
   const settings = {
-    fileRoots: [...new Set([...kept.fileRoots, ...(options.fileRoots ?? []).map((root) => resolve(root))])].sort(),
+    fileRoots: [...new Set([...kept.fileRoots, ...(options.fileRoots ?? []).map(absolute)])].sort(),
     ...(cityDir !== undefined && { cityDir }),
-    ...((options.devIssuer || kept.devIssuer) && { devIssuer: true }),
+    ...((options.devIssuer ?? kept.devIssuer) && { devIssuer: true }),
   };
   mkdirSync(options.home, { recursive: true });
   writeFileSync(path, `${JSON.stringify(settings, null, 2)}\n`);

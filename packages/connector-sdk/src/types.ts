@@ -43,6 +43,8 @@ export interface ReadContext<Config> {
   primaryKey: string[];
   /** Read only rows whose cursor value lies in it, and leave the cursor where it is; a kind with `ranges` refuses when its config names none. */
   range?: SyncRange;
+  /** For which it is read: folders of other departments are closed to it. */
+  department?: string;
   /** The only way to other machines. */
   network: Network;
   /** What was sent to the connector; absent where nothing can be, as in a trial. */

@@ -12,7 +12,7 @@ import { createSftpConnector } from './sftp/index.js';
 import { createSqliteConnector } from './sqlite/index.js';
 
 export interface ConnectorKindsOptions {
-  /** Absolute folders that the kinds `file` and `sqlite` may read. */
+  /** Absolute folders that the kinds `file` and `sqlite` may read; as `department=/folder` for the connectors of one department only. */
   fileRoots: string[];
   /** Folder with the `node_modules` of drivers that the city installed; else they are found as any module of the process. */
   driverFolder?: string | undefined;

@@ -146,6 +146,27 @@ describe('paths', () => {
     for (const path of ['b.csv', 'c.csv', join(root, 'a.csv')]) expect(rowsOf(await read(path))).toEqual([['1', '2']]);
   });
 
+  test("what lies in another department's folder is not there, by name, by link, by glob, also where a folder for all is around it", async () => {
+    await put('all.csv', 'x\n1\n');
+    for (const folder of ['tax', 'health']) await mkdir(join(root, folder));
+    await put('tax/a.csv', 'x\n2\n');
+    await put('health/a.csv', 'x\n3\n');
+    await symlink(join(root, 'health/a.csv'), join(root, 'tax/link.csv'));
+    const roots = [root, `tax=${join(root, 'tax')}`, `health=${join(root, 'health')}`];
+    const shared = createFileConnector({ roots });
+    const readAs = async (department: string, path: string): Promise<string[][] | string> =>
+      readOnce(shared, { path }, { department }).then(rowsOf, (error: { code: string }) => error.code);
+    expect(await readAs('tax', 'a.csv')).toEqual([['2']]);
+    expect(await readAs('tax', 'tax/a.csv')).toEqual([['2']]);
+    expect(await readAs('tax', 'all.csv')).toEqual([['1']]);
+    expect(await readAs('tax', '*/*.csv')).toEqual([['2']]);
+    expect(await readAs('tax', 'health/a.csv')).toBe('source.missing');
+    expect(await readAs('tax', join(root, 'health/a.csv'))).toBe('source.missing');
+    expect(await readAs('tax', 'tax/link.csv')).toBe('connector.path-refused');
+    expect(await readAs('health', 'a.csv')).toEqual([['3']]);
+    expect(await readAs('culture', '*/*.csv')).toBe('source.missing');
+  });
+
   test('nothing is read without an allowed root', async () => {
     const closed = createFileConnector({ roots: [] });
     await expect(readOnce(closed, { path: 'a.csv' })).rejects.toMatchObject({ code: 'connector.path-refused' });

@@ -9,6 +9,7 @@ import { createNetwork } from '../src/index.js';
 export const LOOPBACK = createNetwork({ allowed: ['127.0.0.1', '::1'] });
 
 export interface ReadOnceOptions {
+  department?: string;
   cursor?: Cursor | undefined;
   secrets?: Record<string, string>;
   maxBytes?: number;
@@ -38,6 +39,7 @@ export async function readOnce<Config>(
     mode: options.mode ?? 'full',
     primaryKey: options.primaryKey ?? [],
     ...(options.range ? { range: options.range } : {}),
+    ...(options.department ? { department: options.department } : {}),
     network: options.network ?? LOOPBACK,
   };
   try {

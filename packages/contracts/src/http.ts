@@ -37,6 +37,28 @@ export const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+const TITLES: Record<number, string> = {
+  400: 'The request is not valid',
+  401: 'Credentials are needed',
+  403: 'Not yours to do',
+  404: 'Not found',
+  409: 'Another change came first',
+  413: 'The body is too large',
+  415: 'The body is of a type that is not understood',
+  422: 'The request cannot be carried out as it is',
+  429: 'Asked too often, try again later',
+  500: 'Internal error',
+  503: 'Not available now, try again',
+};
+
+/** The title of every problem with this status, for people; the code tells problems apart. */
+export const problemTitle = (status: number): string => TITLES[status] ?? 'The request was refused';
+
+/** How whoever asks calls a request: it stands in addresses. */
+export const requestId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$/, 'use 1 to 200 of A-Z, a-z, 0-9, hyphen, underscore and inner dots');
+
 /**
  * `POST /api/v1/syncs` (and `/api/v1/connectors/{name}:sync` for one): run now. `request` makes it idempotent: the same
  * request id claims the same slots.
@@ -53,7 +75,7 @@ export const syncRequestSchema = z.strictObject({
   range: syncRangeSchema
     .refine(({ from, to }) => from !== undefined || to !== undefined, 'say from, to or both')
     .optional(),
-  request: z.string().min(1).max(200).optional(),
+  request: requestId.optional(),
 });
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
 

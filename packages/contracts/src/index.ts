@@ -7,4 +7,5 @@ export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';
 export * from './revisions.js';
+export * from './storable.js';
 export * from './versions.js';

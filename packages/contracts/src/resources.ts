@@ -1,5 +1,6 @@
 import { COLUMN_TYPES, FREQUENCIES, type Frequency, NAME, SCHEMA_POLICIES, SYNC_MODES } from '@songhua/domain';
 import { z } from 'zod';
+import { unstorable } from './storable.js';
 
 export const resourceName = z.string().regex(NAME, 'use 1 to 100 of a-z, 0-9 and inner hyphens');
 const name = resourceName;
@@ -109,23 +110,11 @@ export type ResourceKind = keyof typeof documents;
 /** In the order in which they refer to each other. */
 export const RESOURCE_KINDS = Object.keys(documents) as [ResourceKind, ...ResourceKind[]];
 
-/** Text that the catalog can keep. */
-function storable(value: unknown, path: PropertyKey[], tell: (path: PropertyKey[], message: string) => void): void {
-  if (typeof value === 'string') {
-    // PostgreSQL keeps neither.
-    if (/\0|\p{Surrogate}/u.test(value)) tell(path, 'holds a NUL or half a character; write the text in valid UTF-8');
-  } else if (typeof value === 'object' && value !== null)
-    for (const [key, item] of Object.entries(value)) {
-      storable(key, [...path, key], tell);
-      storable(item, [...path, key], tell);
-    }
-}
-
 export const resourceSchema = z
   .discriminatedUnion('kind', [documents.Department, documents.Domain, documents.Dataset, documents.Connector])
-  .superRefine((resource, context) =>
-    storable(resource, [], (path, message) => context.addIssue({ code: 'custom', path, message })),
-  );
+  .superRefine((resource, context) => {
+    for (const { path, message } of unstorable(resource)) context.addIssue({ code: 'custom', path, message });
+  });
 export type Resource = z.infer<typeof resourceSchema>;
 export type ConnectorResource = Extract<Resource, { kind: 'Connector' }>;
 export type EstateResource = Exclude<Resource, ConnectorResource>;

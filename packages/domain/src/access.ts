@@ -73,6 +73,10 @@ export function mayAct(principal: Principal, action: Action, departments: readon
   return grant === 'own' && departments.every((department) => department === principal.department);
 }
 
+/** The only department on whose things `principal` may do `action`; undefined when it may on those of all. */
+export const ownOnly = (principal: Principal, action: Action): string | undefined =>
+  grantOf(principal, action) === 'all' ? undefined : (principal.department ?? '');
+
 /** Whether some role may do `action` for its own department only, so that a route must find out whose a thing is. */
 export function dependsOnDepartment(action: Action): boolean {
   return Object.values(ACTIONS[action] as Grants).includes('own');

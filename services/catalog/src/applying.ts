@@ -6,7 +6,7 @@ import {
   type EstateResource,
   type Resource,
 } from '@songhua/contracts';
-import { type Principal, SonghuaError } from '@songhua/domain';
+import { ownOnly, type Principal, SonghuaError } from '@songhua/domain';
 import type { Deps } from './deps.js';
 import type { UpstreamAnswer } from './upstream.js';
 
@@ -35,7 +35,10 @@ export async function applyResources(
   };
   const before = await ask(true);
   if ('status' in before) return before;
-  const here = own.length > 0 ? await catalog.catalog.apply(own, principal.id, options) : NOTHING;
+  const here =
+    own.length > 0
+      ? await catalog.catalog.apply(own, principal.id, { ...options, of: ownOnly(principal, 'resource.change') })
+      : NOTHING;
   // A failure between the two, which the first question makes unlikely, is mended by applying again.
   const there = options.dryRun ? before : await ask(false);
   if ('status' in there) return there;

@@ -21,8 +21,14 @@ export const serviceConfig = z.object({
   ...sections.files.shape,
   ...keyringSection.shape,
   ...sections.internal.shape,
-  /** Folders that the kind `file` may read, separated as in PATH. */
-  SONGHUA_FILE_ROOTS: list(delimiter).refine((roots) => roots.every(isAbsolute), 'every folder must be absolute'),
+  /**
+   * Folders that the kinds `file` and `sqlite` may read, separated as in PATH; `department=/folder` opens it to the connectors of one
+   * department only, also where it lies in a folder for all.
+   */
+  SONGHUA_FILE_ROOTS: list(delimiter).refine(
+    (roots) => roots.every((root) => isAbsolute(root.replace(/^[a-z0-9-]+=/, ''))),
+    'every folder must be absolute',
+  ),
   /**
    * Internal addresses or CIDR ranges that connectors may reach, separated by commas; `department=address` allows it to the connectors of
    * one department only.

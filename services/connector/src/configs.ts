@@ -2,16 +2,21 @@ import { type Connector, sourceError } from '@songhua/connector-sdk';
 import { canonical } from '@songhua/domain';
 import { configProblems } from './config-problems.js';
 
-// `scheme://user:password@…`: whoever may read a connector may read its config.
-const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
+// `scheme://user:password@…`, or a token alone: whoever may read a connector may read its config.
+const CREDENTIALS_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*@/i;
+// What credentials are commonly called in addresses, headers and forms.
+const CREDENTIAL =
+  /^(x-)?(amz-)?(api-?key|app-?(key|secret)|(access|auth|private|session|security)?-?token|client-?secret|secret(-?key)?|pass(word|wd)?|pwd|signature|sig)$/i;
+// Where kinds send fields as they are; elsewhere in config these names say where a secret goes.
+const SENT = /^config\.(query|headers|body\.(form|json))\./;
 
 /** The config as the kind wants it; throws `connector.config-invalid` that names each bad field. */
 export function parseConfig(kind: Connector, config: unknown): unknown {
-  const exposed = passwordsIn(config, 'config');
+  const exposed = credentialsIn(config, 'config');
   if (exposed.length > 0)
     throw sourceError(
       'connector.config-invalid',
-      `${exposed.join(', ')}: an address holds a password, and config is no place for one; give username and password as secrets`,
+      `${exposed.join(', ')}: config is no place for credentials, whoever may read the connector sees it; give them as secrets, and with kind http say in \`authentication\` where they are sent`,
     );
   const parsed = kind.configSchema.safeParse(config);
   if (parsed.success) return parsed.data;
@@ -29,9 +34,20 @@ export function fullConfig(kind: Connector, config: Record<string, unknown>): Re
   return stable ? (plain as Record<string, unknown>) : config;
 }
 
-/** Where in `value` an address holds a password. */
-function passwordsIn(value: unknown, path: string): string[] {
-  if (typeof value === 'string') return PASSWORD_IN_URL.test(value) ? [path] : [];
+/** Where in `value` credentials are written: in an address, or in a field that is sent under such a name. */
+function credentialsIn(value: unknown, path: string): string[] {
+  if (typeof value === 'string') return inAddress(value) || isSentAsCredential(path, value) ? [path] : [];
   if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, item]) => passwordsIn(item, `${path}.${key}`));
+  return Object.entries(value).flatMap(([key, item]) => credentialsIn(item, `${path}.${key}`));
 }
+
+const isCredential = (name: string): boolean => CREDENTIAL.test(name.replaceAll('_', '-'));
+
+function inAddress(text: string): boolean {
+  if (CREDENTIALS_IN_URL.test(text)) return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || !URL.canParse(text)) return false;
+  return [...new URL(text).searchParams].some(([name, value]) => value !== '' && isCredential(name));
+}
+
+const isSentAsCredential = (path: string, value: string): boolean =>
+  value !== '' && SENT.test(path) && isCredential(path.slice(path.lastIndexOf('.') + 1));

@@ -1,6 +1,6 @@
 import type { Catalog } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
-import { type Problem, syncRequestSchema } from '@songhua/contracts';
+import { type Problem, problemTitle, syncRequestSchema } from '@songhua/contracts';
 import { codeOf, reasonOf } from '@songhua/domain';
 import type { Logger, Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
@@ -92,7 +92,7 @@ function problemOf(error: unknown): Problem {
     typeof fastifyStatus === 'number' ? fastifyStatus : statusOf(reason.code, reason.actor, reason.retryable);
   return {
     type: `urn:songhua:problem:${reason.code}`,
-    title: reason.code,
+    title: problemTitle(status),
     status,
     code: typeof fastifyStatus === 'number' ? `request.${(codeOf(error) ?? 'invalid').toLowerCase()}` : reason.code,
     detail: reason.message,

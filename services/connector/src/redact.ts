@@ -4,12 +4,18 @@ import { reasonOf, SonghuaError } from '@songhua/domain';
 const SHORTEST = 4;
 // Up to here a secret may be an ordinary word, such as a user's name, and is hidden only where it stands as one.
 const LONGEST_WORD = 11;
+// From here on it is none if it mixes cases or digits, as base64 of a short password does.
+const SHORTEST_MIXTURE = 8;
+const ORDINARY = /^(\p{L}\p{Ll}*|\p{Lu}+|\p{N}+)$/u;
+
+const mayBeWord = (secret: string): boolean =>
+  secret.length < SHORTEST_MIXTURE || (secret.length <= LONGEST_WORD && ORDINARY.test(secret));
 
 function patternOf(secret: string): RegExp {
   const literal = secret.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
-  return secret.length > LONGEST_WORD
-    ? new RegExp(literal, 'gu')
-    : new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, 'gu');
+  return mayBeWord(secret)
+    ? new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])`, 'gu')
+    : new RegExp(literal, 'gu');
 }
 
 /** A copy of `value` in which no text holds a secret, whatever a source or library put there (I6). */
@@ -37,10 +43,46 @@ export function redactedError(error: unknown, secrets: readonly string[]): Songh
 /** Every form in which the values of secrets go over the wire, so that an echo of one is known for what it is. */
 export function formsOf(secrets: Record<string, string>): string[] {
   const values = Object.values(secrets);
-  const pairs = values.flatMap((user) => values.map((password) => `${user}:${password}`));
-  return [
-    ...values,
-    ...values.map(encodeURIComponent),
-    ...[...values, ...pairs].map((text) => Buffer.from(text).toString('base64')),
-  ];
+  const forms = values.flatMap((value) => [
+    value,
+    // What sources trim, and the lines of a key: a message shows one at a time.
+    value.trim(),
+    ...value.split(/\r?\n/).filter((line) => line.length >= SHORTEST_LINE),
+    ...percentForms(value),
+    JSON.stringify(value).slice(1, -1),
+    Buffer.from(value).toString('hex'),
+    ...base64Forms(value),
+  ]);
+  // The longest first, or what it holds would be hidden alone and leave the rest.
+  return [...new Set(forms)].sort((a, b) => b.length - a.length);
+}
+
+// Shorter lines of a secret are `-----BEGIN` and the like, or ordinary words.
+const SHORTEST_LINE = 16;
+
+/** As in addresses and forms, in both cases of the digits. */
+function percentForms(value: string): string[] {
+  const forms = [encodeURIComponent(value), encodeURI(value), new URLSearchParams({ v: value }).toString().slice(2)];
+  return [...forms, ...forms.map((form) => form.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()))];
+}
+
+// Shorter pieces come about by chance.
+const SHORTEST_BASE64 = 8;
+
+/**
+ * What base64 makes of a value wherever it stands in the text that is encoded, as the password does in `user:password`: by what comes
+ * before it there are three forms, each without the characters at its ends that also depend on its neighbours. In both alphabets.
+ */
+function base64Forms(value: string): string[] {
+  const bytes = Buffer.from(value);
+  const inner = [0, 1, 2].map((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString('base64')
+      .replace(/=+$/, '');
+    return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+  });
+  const whole = bytes.toString('base64');
+  return [whole, whole.replace(/=+$/, ''), ...inner.filter((form) => form.length >= SHORTEST_BASE64)].flatMap(
+    (form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')],
+  );
 }

@@ -1,7 +1,7 @@
 import type { Catalog, ConnectorRecord } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { type ConnectorLife, type ConnectorResource, lifecycleRequestSchema, resourceSchema } from '@songhua/contracts';
-import { authorOf, type LifecycleEvent, reasonOf, SonghuaError } from '@songhua/domain';
+import { authorOf, type LifecycleEvent, ownOnly, reasonOf, SonghuaError } from '@songhua/domain';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { fullConfig } from './configs.js';
@@ -43,7 +43,8 @@ export function registeringRoutes(app: FastifyInstance, deps: RegisteringDeps): 
     const author = authorOf(request.principal);
     const checked = resources.map((resource) => checkConnector(deps.kinds, resource as ConnectorResource));
     const kept = await Promise.all(checked.map((resource) => deps.vault.keep(resource, author)));
-    const applied = await connectors.apply(kept, author, options);
+    const of = ownOnly(request.principal, 'resource.change');
+    const applied = await connectors.apply(kept, author, { ...options, of });
     if (!options.dryRun) await deps.reload();
     return applied;
   });

@@ -44,6 +44,12 @@ export async function requestSyncs(
   const selected = await catalog.connectors.list(
     names ? { names: [...new Set(names)] } : department === undefined ? {} : { department },
   );
+  if (
+    department !== undefined &&
+    selected.length === 0 &&
+    !(await catalog.resources.get('Department', department, 'approved'))
+  )
+    throw invalid(`there is no Department ${department.slice(0, 100)}; see "songhua export Department"`);
   if (names) {
     const known = new Set(selected.map((connector) => connector.name));
     const unknown = names.filter((name) => !known.has(name));

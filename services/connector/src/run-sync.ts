@@ -114,6 +114,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
     mode: connector.mode,
     primaryKey: connector.primaryKey,
     ...(sync.range && { range: sync.range }),
+    department: connector.department,
     network: deps.networkOf(connector.department),
     pushed: deps.pushed(job),
   };

@@ -59,6 +59,13 @@ describe('a sync of a changed source', () => {
     expect(completed).toMatchObject({ rows: 0, batches: 0 });
   });
 
+  test('of a department that does not exist is wrong input, not a request for nothing', async () => {
+    expect(await replica.call('/syncs', { department: 'eduction' })).toMatchObject({
+      status: 400,
+      body: { code: 'sync.request-invalid', detail: expect.stringContaining('no Department eduction') },
+    });
+  });
+
   test('asked for twice with one request id runs once', async () => {
     await world.write('idempotent.csv', csv(2));
     await world.register(replica, { idempotent: {} });

@@ -1,10 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { keys, type Manifest, type Problem } from '@songhua/contracts';
+import { encodePrincipal, keys, type Manifest, PRINCIPAL_HEADER, type Problem } from '@songhua/contracts';
 import { createTables } from '@songhua/tables';
 import { createWorld, type Replica, type World } from './world.js';
 
@@ -132,7 +132,7 @@ describe('a trial', () => {
   test('of a source that cannot be read is 422 and says who can act; of a wrong config 400', async () => {
     expect(await ask<Problem>('test', { resource: resource('nowhere.csv') })).toMatchObject({
       status: 422,
-      body: { code: 'source.missing', actor: 'department' },
+      body: { code: 'source.missing', actor: 'department', title: 'The request cannot be carried out as it is' },
     });
     expect(
       await ask<Problem>('preview', { resource: { spec: { dataset: 'x', kind: 'file', config: { pfad: 'x' } } } }),
@@ -147,6 +147,26 @@ describe('a trial', () => {
       body: { code: 'schema.key-missing' },
     });
     expect((await ask('test', { resource: resource('scores.csv') })).status).toBe(200);
+  });
+
+  test("of a department reaches neither other departments' references nor their folders, whatever the file says", async () => {
+    const roots = join(world.root, 'closed');
+    await mkdir(roots);
+    await writeFile(join(roots, 'theirs.csv'), scores);
+    const closed = await world.replica({ SONGHUA_FILE_ROOTS: `${world.root}:health=${roots}` });
+    const department = { role: 'department', department: 'education', id: 'key:member', actions: null } as const;
+    const as = { [PRINCIPAL_HEADER]: encodePrincipal(department) };
+    const tried = async (tested: object): Promise<string> =>
+      (await closed.call<Problem>('/connectors:test', { resource: tested, dataset: dataset() }, 'POST', as)).body.code;
+    const http = { dataset: 'trial', kind: 'http', config: { url: 'http://127.0.0.1:1/' } };
+    process.env.SONGHUA_SECRET_HEALTH__TOKEN = 'canary';
+    expect(await tried({ spec: { ...http, secrets: { token: { env: 'SONGHUA_SECRET_HEALTH__TOKEN' } } } })).toBe(
+      'connector.secret-unresolved',
+    );
+    expect(await tried(resource('closed/theirs.csv'))).toBe('source.missing');
+    expect(await tried(resource('scores.csv'))).toBeUndefined();
+    delete process.env.SONGHUA_SECRET_HEALTH__TOKEN;
+    await closed.stop();
   });
 
   test('never answers with a secret, not even one that the source sends back', async () => {

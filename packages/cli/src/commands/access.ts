@@ -123,11 +123,12 @@ function addKeyCommands(keys: Command): void {
   keys
     .command('revoke <id>')
     .description('end a key, at once and for good / 吊销')
+    .option('--json')
     .action(
-      action(async (id: string) => {
+      action(async (id: string, o: { json?: boolean }) => {
         const { api } = await connect();
         const key = await api.delete(`/api/v1/keys/${encodeURIComponent(id)}`, keyEntrySchema);
-        console.log(`revoked ${key.id}  ${key.title}`);
+        print(o.json, key, () => `revoked ${key.id}  ${key.title}`);
       }),
     );
 

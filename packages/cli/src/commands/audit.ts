@@ -46,11 +46,12 @@ export function addAuditCommands(program: Command): void {
   audit
     .command('head')
     .description('the last row, to be noted down elsewhere and given to verify --head later / 链头')
+    .option('--json')
     .action(
-      action(async () => {
+      action(async (o: { json?: boolean }) => {
         const { api } = await connect();
         const head = await api.get('/api/v1/audit:head', auditHeadSchema);
-        console.log(`${head.sequence}:${head.hash}`);
+        print(o.json, head, () => `${head.sequence}:${head.hash}`);
       }),
     );
 

@@ -14,8 +14,13 @@ export function addStackCommands(program: Command): void {
     .command('up')
     .description('start engines and services in the background / 启动')
     .option('--object-store <name>', 'minio or seaweedfs')
-    .option('--dev-issuer', 'accept tokens of a local issuer, for development / 开发用令牌')
-    .option('--file-root <dir...>', 'folders that file connectors may read', [])
+    .option('--dev-issuer', 'accept tokens of a local issuer, for development; kept for later starts / 开发用令牌')
+    .option('--no-dev-issuer', 'accept them no more')
+    .option(
+      '--file-root <dir...>',
+      'folders that file connectors may read; DEPARTMENT=DIR for those of one department only',
+      [],
+    )
     .action(
       action(async (o: { objectStore?: string; devIssuer?: boolean; fileRoot: string[] }) => {
         const progress = createProgress();

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
 import { followRequest } from '../follow.js';
-import { count, print, printWhole, seconds, table } from '../format.js';
+import { count, print, printJson, printWhole, seconds, table } from '../format.js';
 import { createProgress } from '../progress.js';
 import { connect, queryOf } from './connection.js';
 
@@ -71,7 +71,10 @@ export function addSyncCommands(program: Command): void {
           const accepted: SyncAccepted = await api.post('/api/v1/syncs', body, syncAcceptedSchema);
           for (const { connector, message } of accepted.skipped ?? [])
             process.stderr.write(`${connector} was not started: ${message}\n`);
-          if (accepted.syncs.length === 0 && accepted.skipped) return EXIT.failed;
+          if (accepted.syncs.length === 0 && accepted.skipped) {
+            if (o.json) printJson(accepted);
+            return EXIT.failed;
+          }
           if (!o.wait) {
             print(
               o.json,

@@ -25,7 +25,7 @@ const configSchema = z.strictObject({
 });
 export type FileConfig = z.infer<typeof configSchema>;
 
-/** Reads files on this machine or a mounted share; only inside `roots` (absolute folders). */
+/** Reads files on this machine or a mounted share; only inside `roots` (absolute folders, `department=` before those of one alone). */
 export function createFileConnector(options: { roots: string[] }): Connector<FileConfig> {
   const { roots } = options;
   return {
@@ -33,12 +33,12 @@ export function createFileConnector(options: { roots: string[] }): Connector<Fil
     title: { zh: '文件', en: 'Files' },
     configSchema,
     async test(context) {
-      const files = await findFiles(context.config.path, roots);
+      const files = await findFiles(context.config.path, roots, context.department);
       const streams = await streamsOf(files.slice(0, 1), readingFor(context));
       return { message: `${files.length} file(s), ${streams[0]?.columns.length ?? 0} columns` };
     },
     async discover(context) {
-      return streamsOf(await findFiles(context.config.path, roots), readingFor(context));
+      return streamsOf(await findFiles(context.config.path, roots, context.department), readingFor(context));
     },
     read: (context) => read(context, roots),
   };
@@ -49,7 +49,7 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
   throwIfAborted(signal);
   const reading = readingOf(config);
   const known = parseCursor(context.cursor, reading);
-  const files = await findFiles(config.path, roots);
+  const files = await findFiles(config.path, roots, context.department);
   const before = await Promise.all(files.map(validatorsOf));
   if (known && isUntouched(known, files, before)) {
     yield { type: 'unchanged' };

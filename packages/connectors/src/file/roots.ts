@@ -53,6 +53,24 @@ const isInside = (root: string, path: string): boolean => {
   return below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
 };
 
+const ROOT = /^(?:([a-z0-9-]+)=)?(.+)$/s;
+
+/**
+ * Folders as the operator writes them: `/srv/inbox` for everybody, `tax-bureau=/srv/inbox/tax` for one department alone, also where it
+ * lies in a folder that is for everybody. `open` begins with the department's own.
+ */
+async function rootsOf(roots: string[], department: string | undefined): Promise<{ open: string[]; closed: string[] }> {
+  const parsed = roots.map((root) => ROOT.exec(root) ?? []).map(([, of, folder = '']) => ({ of, folder }));
+  const own = parsed.filter(({ of }) => of !== undefined && of === department);
+  const shared = parsed.filter(({ of }) => of === undefined);
+  const others = parsed.filter(({ of }) => of !== undefined && of !== department);
+  const closed = await Promise.all(others.map(({ folder }) => realpath(folder).catch(() => undefined)));
+  return {
+    open: [...own, ...shared].map(({ folder }) => folder),
+    closed: closed.filter((folder) => folder !== undefined),
+  };
+}
+
 async function realFile(root: string, path: string, name: string): Promise<FoundFile> {
   const real = await realpath(path).catch((error: unknown) => {
     throw fileError(name, error);
@@ -63,14 +81,15 @@ async function realFile(root: string, path: string, name: string): Promise<Found
 
 /**
  * The files that `pattern` names: a path or a glob, relative to the first of `roots` that has a match (with or without that folder's own
- * name), or absolute inside one of them.
+ * name), or absolute inside one of them. What lies in a root of another department than `department` is as if it were not there.
  * Links are followed when they are named and left out of globs, where they would be the same rows again. Sorted by name, so that the same files always come in the same order. Throws `source.missing` when there is none,
  * `connector.path-refused` for `..`, NUL, a path outside the roots, or a link that leads out of them.
  */
-export async function findFiles(pattern: string, roots: string[]): Promise<FoundFile[]> {
-  checkPath(pattern, roots);
+export async function findFiles(pattern: string, roots: string[], department?: string): Promise<FoundFile[]> {
+  const { open, closed } = await rootsOf(roots, department);
+  checkPath(pattern, open);
   let inside = false;
-  for (const given of roots) {
+  for (const given of open) {
     const root = await realpath(given).catch(() => undefined);
     if (root === undefined) continue;
     const within = isAbsolute(pattern) ? belowRoot(pattern, given, root) : pattern;
@@ -79,7 +98,7 @@ export async function findFiles(pattern: string, roots: string[]): Promise<Found
     // People say the folder's own name as well: `inbox/scores.csv` of the root `/srv/inbox`.
     const named = `${basename(given)}/`;
     for (const path of within.startsWith(named) ? [within, within.slice(named.length)] : [within]) {
-      const found = await findBelow(root, path);
+      const found = (await findBelow(root, path)).filter((file) => !closed.some((other) => isInside(other, file.path)));
       if (found.length > 0) return found;
     }
   }

@@ -17,7 +17,7 @@ const configSchema = z
   .refine(oneSource, { message: ONE_SOURCE, path: ['query'] });
 export type SqliteConfig = z.infer<typeof configSchema>;
 
-/** Reads an SQLite file inside `roots` (absolute folders). */
+/** Reads an SQLite file inside `roots` (absolute folders, `department=` before those of one alone). */
 export function createSqliteConnector({ roots }: { roots: string[] }): Connector<SqliteConfig> {
   return createSqlConnector({
     kind: 'sqlite',
@@ -25,7 +25,7 @@ export function createSqliteConnector({ roots }: { roots: string[] }): Connector
     configSchema,
     async open(context) {
       const { path } = context.config;
-      const [file, ...others] = await findFiles(path, roots);
+      const [file, ...others] = await findFiles(path, roots, context.department);
       if (file === undefined || others.length > 0)
         throw sourceError(
           'source.ambiguous',

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { unknown } from '../http/problems.js';
 import type { Authenticate } from './authenticate.js';
 import { type DeclaredRoute, declared } from './declare.js';
+import { owned } from './owners.js';
 import type { Refusals } from './refusals.js';
 
 export interface GuardDeps {
@@ -63,14 +64,14 @@ export function guard(app: FastifyInstance, deps: GuardDeps): readonly DeclaredR
       if (own !== null && asked !== undefined && asked !== own)
         await refuse(request, forbidden(principal, `what belongs to ${asked} is not shown to you`));
       request.department = own ?? asked;
-      return;
     }
     if (own === null) return;
-    const owners = await rule.find(request, deps.access.owners);
+    const { find, subject } = rule === 'list' ? owned.filters : rule;
+    const owners = await find(request, deps.access.owners);
     if (owners.every((owner) => owner === own)) return;
     // Whether another's thing exists is not told.
-    if (rule.subject !== undefined)
-      await refuse(request, unknown(rule.subject, `${own} has no ${rule.subject} of this name or id; list yours`));
+    if (subject !== undefined)
+      await refuse(request, unknown(subject, `${own} has no ${subject} of this name or id; list yours`));
     await refuse(request, forbidden(principal, 'the request touches what does not belong to your department'));
   });
   return routes;

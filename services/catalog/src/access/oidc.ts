@@ -25,6 +25,8 @@ const KEYS_COOLDOWN_MS = 30_000;
 
 const discoverySchema = z.looseObject({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
+const isSecure = (url: string): boolean => url.startsWith('https:');
+
 /** The issuer's fault, not the token's. */
 const unavailable = (issuer: string, cause: unknown): SonghuaError =>
   new SonghuaError(
@@ -44,6 +46,9 @@ export function createTokenVerifier(options: OidcOptions): VerifyToken {
     if (!response.ok) throw new Error(`${url} answered ${response.status}`);
     const found = discoverySchema.parse(await response.json());
     if (found.issuer !== options.issuer) throw new Error(`${url} is of another issuer, ${found.issuer}`);
+    // Whoever answers in place of the keys' server signs as anybody.
+    if (isSecure(options.issuer) && !isSecure(found.jwks_uri))
+      throw new Error(`${url} gives keys at ${found.jwks_uri}, which is not https`);
     const set = createRemoteJWKSet(new URL(found.jwks_uri), {
       timeoutDuration: TIMEOUT_MS,
       cooldownDuration: KEYS_COOLDOWN_MS,

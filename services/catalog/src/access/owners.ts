@@ -43,8 +43,7 @@ const inPath =
   (kind: OwnedKind, subject: string) =>
   (param: string): Owned => ({
     subject,
-    // A name that ends in an action, as in `scores:sync`, is one parameter.
-    find: ({ params }, owners) => ownersOf(owners, kind, [String((params as Fields)[param]).split(':')[0] ?? '']),
+    find: ({ params }, owners) => ownersOf(owners, kind, [String((params as Fields)[param])]),
   });
 
 export const owned = {
@@ -79,6 +78,21 @@ export const owned = {
   resource: {
     subject: 'resource',
     find: ({ params }, owners) => ownersOfResource(params as Named, owners),
+  },
+
+  /** What the query of a list names: to ask for another's things by name is refused, not answered with an empty list. */
+  filters: {
+    subject: 'resource',
+    async find({ query }, owners) {
+      const { connector, dataset, request, kind, name } = query as Partial<Record<string, string>>;
+      const named: [OwnedKind, string | undefined][] = [
+        ['connector', kind === 'Connector' ? name : connector],
+        ['dataset', kind === 'Dataset' ? name : dataset],
+        ['request', request],
+      ];
+      const found = named.flatMap(([of, one]) => (one === undefined ? [] : [ownersOf(owners, of, [one])]));
+      return (await Promise.all(found)).flat();
+    },
   },
 
   /** Going back to an earlier revision, in which it may have been another department's. */

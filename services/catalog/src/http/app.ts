@@ -28,6 +28,7 @@ import { syncRoutes } from '../routes/syncs.js';
 import { versionRoutes } from '../routes/versions.js';
 import { describeApi } from './openapi.js';
 import { invalid, problemOf, unknown } from './problems.js';
+import { onlyStorable } from './storable.js';
 
 export type App = ReturnType<typeof typed>;
 export type Routes = (app: App, deps: Deps) => void;
@@ -94,6 +95,7 @@ export async function createApp(deps: Deps): Promise<{ app: FastifyInstance; rou
   measure(app, deps);
   await describeApi(app);
   const routes = guard(app, { access: deps.catalog.access, authenticate: deps.authenticate, refusals: deps.refusals });
+  onlyStorable(app);
   const routed = typed(app);
   for (const add of ROUTES) add(routed, deps);
   return { app, routes };

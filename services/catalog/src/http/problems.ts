@@ -1,4 +1,4 @@
-import type { Problem } from '@songhua/contracts';
+import { type Problem, problemTitle } from '@songhua/contracts';
 import { reasonOf, SonghuaError } from '@songhua/domain';
 
 const STATUS: Record<string, number> = {
@@ -73,23 +73,10 @@ export function problemOf(error: unknown): Problem {
 
 const statusFor = (actor: string): number => (actor === 'department' ? 422 : 500);
 
-const TITLES: Record<number, string> = {
-  400: 'The request is not valid',
-  401: 'Credentials are needed',
-  403: 'Not yours to do',
-  404: 'Not found',
-  409: 'Another change came first',
-  413: 'The body is too large',
-  415: 'The body is of a type that is not understood',
-  422: 'The request cannot be carried out as it is',
-  500: 'Internal error',
-  503: 'Not available now, try again',
-};
-
 function problem(status: number, code: string, detail: string, errors?: Problem['errors']): Problem {
   return {
     type: `urn:songhua:problem:${code}`,
-    title: TITLES[status] ?? 'The request was refused',
+    title: problemTitle(status),
     status,
     code,
     detail,

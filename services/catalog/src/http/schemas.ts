@@ -12,6 +12,8 @@ import { z } from 'zod';
 /** Names in paths and queries; anything else is 400, so that no name from outside ever reaches a key or a statement. */
 export const name = z.string().refine(isName, 'use 1 to 100 of a-z, 0-9 and inner hyphens');
 export const named = z.object({ name });
+/** Ids that Songhua makes itself. */
+export const syncId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'use the id that the list of syncs shows');
 export const versionNumber = z.union([
   z.literal('latest'),
   z

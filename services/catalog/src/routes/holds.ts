@@ -5,10 +5,9 @@ import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
-import { syncEntry } from '../http/schemas.js';
+import { syncEntry, syncId } from '../http/schemas.js';
 
 const tags = ['operate'];
-const id = z.string().min(1).max(200);
 const decision = z.strictObject({
   approve: z.boolean(),
   reason: z.string().trim().min(1).max(2000).describe('理由，留在审计记录中 · why; kept in the audit log'),
@@ -33,7 +32,12 @@ export const holdRoutes: Routes = (app, { catalog, lanes }) => {
     '/api/v1/holds/:id',
     {
       config: { access: 'hold.read', department: owned.hold('id') },
-      schema: { tags, summary: 'One hold: what it waits for', params: z.object({ id }), response: { 200: syncEntry } },
+      schema: {
+        tags,
+        summary: 'One hold: what it waits for',
+        params: z.object({ id: syncId }),
+        response: { 200: syncEntry },
+      },
     },
     async ({ params }) => {
       const sync = await catalog.syncs.get(params.id);
@@ -48,7 +52,7 @@ export const holdRoutes: Routes = (app, { catalog, lanes }) => {
       schema: {
         tags,
         summary: 'Let a held refresh pass, or end it; asked again, an approval is passed on again',
-        params: z.object({ id }),
+        params: z.object({ id: syncId }),
         body: decision,
         response: { 202: decided },
       },

@@ -2,7 +2,7 @@ import { keyEntrySchema, keyMadeSchema, keyRequestSchema } from '@songhua/contra
 import { ACTION_NAMES, grantOf, newApiKey, ROLES, type SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
 import type { Routes } from '../http/app.js';
-import { unknown } from '../http/problems.js';
+import { invalid, unknown } from '../http/problems.js';
 
 const tags = ['access'];
 const keyId = z.string().regex(/^[0-9a-f]{12}$/, 'use the id that the list of keys shows');
@@ -17,7 +17,7 @@ const whoami = z.object({
 });
 const noKey = (): SonghuaError => unknown('key', 'no active key has this id; see /api/v1/keys');
 
-export const keyRoutes: Routes = (app, { catalog }) => {
+export const keyRoutes: Routes = (app, { catalog, now }) => {
   const config = { access: 'key.manage' } as const;
   app.get(
     '/api/v1/whoami',
@@ -61,6 +61,8 @@ export const keyRoutes: Routes = (app, { catalog }) => {
       },
     },
     async ({ body, principal }, reply) => {
+      if (body.expiresAt !== undefined && Date.parse(body.expiresAt) <= now().getTime())
+        throw invalid('body/expiresAt', 'has passed already; name a time to come, or leave it out');
       const made = newApiKey();
       const entry = await catalog.access.createKey(made, body, principal.id);
       return reply

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
-import { name, page, pageSize, quarantineEntry } from '../http/schemas.js';
+import { name, page, pageSize, quarantineEntry, syncId } from '../http/schemas.js';
 
 const tags = ['operate'];
 const paging = z.object({ page, pageSize: pageSize(1000, 100) });
@@ -41,7 +41,7 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
       schema: {
         tags,
         summary: 'Rejected rows of one sync, with line, field and reason',
-        params: z.object({ sync: z.string().min(1).max(200) }),
+        params: z.object({ sync: syncId }),
         querystring: paging,
         response: { 200: quarantineEntry.extend({ rows: z.array(rejectedRowSchema) }) },
       },

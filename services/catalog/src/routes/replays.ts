@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { assertReplayable, type ReplaySource } from '@songhua/catalog';
 import { keys, type ReplayForecast, type ReplayReference } from '@songhua/contracts';
-import { reasonOf, syncId } from '@songhua/domain';
+import { syncId as idOf, reasonOf } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
+import { syncId } from '../http/schemas.js';
 
 const codes = z.array(z.string().min(1).max(100)).min(1).max(100);
 const asked = z.strictObject({
@@ -33,7 +34,7 @@ export const replayRoutes: Routes = (app, { catalog, lanes }) => {
         tags: ['operate'],
         summary:
           'Read the rejected rows of a sync again by the rules that its dataset has now, and publish those that pass. With `dryRun`, tell how many would',
-        params: z.object({ sync: z.string().min(1).max(200) }),
+        params: z.object({ sync: syncId }),
         body: asked.nullish(),
         response: { 200: forecast, 202: opened },
       },
@@ -49,7 +50,7 @@ export const replayRoutes: Routes = (app, { catalog, lanes }) => {
         return reply.status(200).send({ dataset: source.dataset, ...found });
       }
       const slot = `replay:${randomUUID()}`;
-      const id = syncId(of, slot);
+      const id = idOf(of, slot);
       const source = assertReplayable(
         of,
         await catalog.replays.open({ id, of, slot, codes: body?.codes, by: principal.id, traceparent }),

@@ -1,6 +1,7 @@
 import { appliedSchema, revisionSchema, toDocument } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
+import { revisionsFor } from '../access/history.js';
 import { owned } from '../access/owners.js';
 import { applyResources } from '../applying.js';
 import type { Routes } from '../http/app.js';
@@ -23,8 +24,8 @@ export const revisionRoutes: Routes = (app, deps) => {
         response: { 200: z.object({ items: z.array(revisionSchema) }) },
       },
     },
-    async ({ params }) => {
-      const items = await resources.revisions(params.kind, params.name);
+    async ({ params, principal }) => {
+      const items = await revisionsFor(resources, principal, params);
       if (items.length === 0) throw unknown('resource', `there never was a ${params.kind}/${params.name}`);
       return { items };
     },
@@ -43,7 +44,8 @@ export const revisionRoutes: Routes = (app, deps) => {
     },
     async ({ params, body, principal }, reply) => {
       const { kind, name } = params;
-      const earlier = await resources.revision(kind, name, body.from);
+      const known = await revisionsFor(resources, principal, params);
+      const earlier = known.find(({ revision }) => revision === body.from);
       if (!earlier) throw unknown('revision', `${kind}/${name} has no revision ${body.from}`);
       if (earlier.spec === null)
         throw new SonghuaError(

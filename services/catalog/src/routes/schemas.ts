@@ -46,7 +46,9 @@ export const schemaRoutes: Routes = (app, { connectors }) => {
       schema: {
         tags,
         summary: 'One JSON Schema: `Dataset`, `Connector`, or as `Connector:postgres` with its configuration',
-        params: z.object({ kind: z.string().min(1).max(200) }),
+        params: z.object({
+          kind: z.string().regex(/^[A-Za-z]{1,40}(:[a-z0-9-]{1,40})?$/, 'use a kind such as Dataset or Connector:http'),
+        }),
         response: { 200: jsonSchema },
       },
     },

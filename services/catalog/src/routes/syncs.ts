@@ -1,19 +1,18 @@
-import { syncProgressSchema } from '@songhua/contracts';
+import { requestId, syncProgressSchema } from '@songhua/contracts';
 import { REFRESH_STATES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
-import { name, syncEntry } from '../http/schemas.js';
+import { name, syncEntry, syncId } from '../http/schemas.js';
 
 const tags = ['operate'];
-const text = z.string().min(1).max(200);
 const query = z.object({
   connector: name.optional(),
   department: name.optional(),
   state: z.enum(SYNC_STATES).optional(),
   refresh: z.enum(REFRESH_STATES).optional(),
-  request: text.optional(),
+  request: requestId.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
 });
@@ -49,7 +48,7 @@ export const syncRoutes: Routes = (app, { catalog }) => {
     '/api/v1/syncs/:id',
     {
       config: { access: 'sync.read', department: owned.sync('id') },
-      schema: { tags, summary: 'One sync', params: z.object({ id: text }), response: { 200: syncEntry } },
+      schema: { tags, summary: 'One sync', params: z.object({ id: syncId }), response: { 200: syncEntry } },
     },
     async ({ params }) => {
       const sync = await catalog.syncs.get(params.id);
@@ -64,7 +63,7 @@ export const syncRoutes: Routes = (app, { catalog }) => {
       schema: {
         tags,
         summary: 'How far the syncs of one "run now" have come',
-        params: z.object({ request: text }),
+        params: z.object({ request: requestId }),
         response: { 200: syncProgressSchema },
       },
     },

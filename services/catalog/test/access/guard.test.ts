@@ -134,4 +134,12 @@ test('a key that could never be used is refused with the field that is wrong', a
   expect(await make({ title: 'x', role: 'operator', department: 'a' })).toMatchObject({ status: 400 });
   expect(await make({ title: 'x', role: 'anonymous' })).toMatchObject({ status: 400 });
   expect(await make({ title: 'x', role: 'portal', actions: ['everything'] })).toMatchObject({ status: 400 });
+  expect(await make({ title: 'x', role: 'portal', expiresAt: '2001-01-01T00:00:00Z' })).toMatchObject({
+    status: 400,
+    errors: [{ path: 'body/expiresAt' }],
+  });
+  expect(await make({ title: 'x', role: 'department', department: 'nobody' })).toMatchObject({
+    code: 'catalog.reference',
+    detail: expect.stringContaining('there is no Department nobody'),
+  });
 });

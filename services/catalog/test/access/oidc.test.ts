@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Principal } from '@songhua/domain';
 import { exportJWK, exportSPKI, generateKeyPair } from 'jose';
 import { createTokenVerifier } from '../../src/access/oidc.js';
@@ -158,4 +158,20 @@ test('an issuer that is away is no reason to accept or refuse: try again', async
 test('a discovery document of another issuer is not believed', async () => {
   const verify = verifier({ issuer: `${issuer.url}/` });
   await expect(verify(await issuer.token())).rejects.toMatchObject({ code: 'access.issuer-unavailable' });
+});
+
+test('an issuer on https whose keys are at an address without TLS is not believed', async () => {
+  const url = 'https://issuer.example';
+  const asked = jest
+    .spyOn(globalThis, 'fetch')
+    .mockImplementation(async () => Response.json({ issuer: url, jwks_uri: `${issuer.url}/jwks` }));
+  try {
+    await expect(verifier({ issuer: url })(await issuer.token({ iss: url }))).rejects.toMatchObject({
+      code: 'access.issuer-unavailable',
+      message: expect.stringContaining('not https'),
+    });
+    expect(asked).toHaveBeenCalledTimes(1);
+  } finally {
+    asked.mockRestore();
+  }
 });

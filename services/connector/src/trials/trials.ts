@@ -15,6 +15,7 @@ import { kindOf, withTempDir } from '../run-sync.js';
 import type { ResolveSecrets } from '../secrets.js';
 import { type Discovered, discover } from './discover.js';
 import { type DryRun, dryRun } from './dry-run.js';
+import { createGate } from './gate.js';
 import { type Preview, preview } from './preview.js';
 
 const rows = z.int().min(1).max(1000).default(20);
@@ -65,6 +66,8 @@ const TRIAL_TIMEOUT_MS = 50_000;
 // A dry run reads everything, like a sync, but a person waits for this as well.
 const DRY_RUN_TIMEOUT_MS = 300_000;
 const MEMORY_MB = 256;
+// Each may hold that much, and a source that hangs keeps its place until the time is up.
+const PLACES = { atOnce: 6, each: 2, most: 60 };
 
 type Tried = Pick<Attempt, 'spec' | 'dataset'> & { connector?: ConnectorRecord };
 
@@ -88,6 +91,7 @@ export function createTrials(deps: TrialDeps): Trials {
     );
   };
 
+  const gate = createGate(PLACES);
   const attempt = async <T>(
     trial: Trial,
     by: Principal,
@@ -97,12 +101,17 @@ export function createTrials(deps: TrialDeps): Trials {
     const { spec, dataset, connector } = await tried(trial);
     const kind = kindOf(deps.kinds, spec.kind);
     const config = parseConfig(kind, spec.config);
-    const secrets = await deps.secrets(spec.secrets, async () => (connector ? deps.stored(connector) : {}));
+    const secrets = await deps.secrets(
+      spec.secrets,
+      async () => (connector ? deps.stored(connector) : {}),
+      // A trial reaches its source before anybody has approved it.
+      connector?.approved != null ? undefined : (by.department ?? undefined),
+    );
     // Whoever acts for a department reaches what that one may reach, whatever the file says.
     const department = by.department ?? dataset?.department ?? dataset?.spec.department ?? '';
     let engine: Promise<Tables> | undefined;
     try {
-      const answer = await withTempDir(deps.tempDir, async (tempDir) => {
+      const read = async (tempDir: string): Promise<T> => {
         const reading = join(tempDir, 'read');
         await mkdir(reading);
         const tables = (): Promise<Tables> => {
@@ -121,6 +130,7 @@ export function createTrials(deps: TrialDeps): Trials {
           limits: { ...deps.limits, timeoutMs },
           mode: spec.mode,
           primaryKey: dataset?.spec.primaryKey ?? [],
+          department,
           network: deps.networkOf(department),
         };
         try {
@@ -128,7 +138,8 @@ export function createTrials(deps: TrialDeps): Trials {
         } finally {
           await (await engine)?.close();
         }
-      });
+      };
+      const answer = await gate.enter(department, () => withTempDir(deps.tempDir, read));
       return redact(answer, formsOf(secrets));
     } catch (error) {
       throw redactedError(error, formsOf(secrets));
