@@ -168,7 +168,7 @@ describe('wrong usage', () => {
     [['demo', '--scale', 'big'], 2],
     [['apply', '-f', 'nowhere.yaml'], 2],
     [['bench', 'estate', '--dir', '/nowhere'], 2],
-    [['datasets', 'show', 'no-such-dataset'], 1],
+    [['datasets', 'show', 'no-such-dataset'], 2],
   ])('%j ends with %i and says what to do', (command, code) => {
     const ended = songhua(...command);
     expect(ended.code).toBe(code);

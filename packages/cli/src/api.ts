@@ -15,6 +15,8 @@ export interface Api {
   /** POSTs what streams, however large. */
   upload<T extends z.ZodType>(path: string, content: Upload, schema: T): Promise<z.infer<T>>;
   delete<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>>;
+  /** The body of a GET as it comes, however large and however long it takes. */
+  download(path: string): Promise<ReadableStream<Uint8Array>>;
 }
 
 // A dry run may read its source for five minutes; anything longer is stuck.
@@ -22,7 +24,7 @@ const TIMEOUT_MS = 330_000;
 
 /** A client of the catalog service's HTTP API with an API key or token, if any. Problem details become SonghuaErrors with the server's code. */
 export function createApi(baseUrl: string, credential?: string): Api {
-  const call = async <T extends z.ZodType>(path: string, schema: T, init: Init): Promise<z.infer<T>> => {
+  const send = async (path: string, init: Init): Promise<Response> => {
     let response: Response;
     try {
       response = await fetch(new URL(path, baseUrl), {
@@ -32,7 +34,6 @@ export function createApi(baseUrl: string, credential?: string): Api {
           ...(init.body !== undefined && { 'content-type': 'application/json' }),
           ...init.headers,
         },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (cause) {
       throw new SonghuaError(
@@ -41,9 +42,12 @@ export function createApi(baseUrl: string, credential?: string): Api {
         { cause, actor: 'operator', retryable: true },
       );
     }
-    const body: unknown = await response.json().catch(() => undefined);
-    if (!response.ok) throw problemError(response.status, path, body);
-    return schema.parse(body);
+    if (response.ok) return response;
+    throw problemError(response.status, path, await response.json().catch(() => undefined));
+  };
+  const call = async <T extends z.ZodType>(path: string, schema: T, init: Init): Promise<z.infer<T>> => {
+    const response = await send(path, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return schema.parse(await response.json().catch(() => undefined));
   };
   return {
     get: (path, schema) => call(path, schema, {}),
@@ -60,6 +64,10 @@ export function createApi(baseUrl: string, credential?: string): Api {
         duplex: 'half',
       }),
     delete: (path, schema) => call(path, schema, { method: 'DELETE' }),
+    async download(path) {
+      const { body } = await send(path, {});
+      return body ?? new ReadableStream({ start: (empty) => empty.close() });
+    },
   };
 }
 

@@ -7,9 +7,10 @@ export const EXIT = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 // Codes whose cause is what the user typed or the file the user named.
 const USAGE = /^(usage|name|config|resource|inspect|source|limit|city)\./;
 
-// To the API, only what it calls a bad request, or a document that refers to nothing, is wrong input; a source that cannot be read is a failure.
+// To the API, a bad request and what names something that is not there are wrong input; a source that cannot be read is a failure.
 const isUsage = (code: string, status: unknown): boolean =>
-  typeof status === 'number' ? status === 400 || code === 'catalog.reference' : USAGE.test(code);
+  typeof status === 'number' ? status === 400 || isNowhere(code) : USAGE.test(code);
+const isNowhere = (code: string): boolean => code === 'catalog.reference' || code.endsWith('.unknown');
 
 /** Runs a command's action: 0 unless it returns another code; an error is told on stderr with its code and what to do next. */
 export function action<A extends unknown[]>(

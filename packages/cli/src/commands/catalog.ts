@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { datasetDetailSchema, datasetEntrySchema, datasetView } from '../dataset-view.js';
@@ -130,22 +130,26 @@ export function addCatalogCommands(program: Command): void {
     .option('-o, --output <path>', 'default: <dataset>-<version>-<file>')
     .action(
       action(async (name: string, n: string | undefined, o: { file: string; output?: string }) => {
-        const { url } = await connect();
+        const { api } = await connect();
         const which = n === undefined || n === 'latest' ? 'latest' : `v${n}`;
-        const response = await fetch(
-          new URL(`/data/${encodeURIComponent(name)}/${encodeURIComponent(which)}/${encodeURIComponent(o.file)}`, url),
+        const body = await api.download(
+          `/data/${encodeURIComponent(name)}/${encodeURIComponent(which)}/${encodeURIComponent(o.file)}`,
         );
-        if (!response.ok || !response.body) {
-          const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-          throw new SonghuaError(
-            problem.code ?? 'api.failed',
-            problem.detail ?? `the catalog answered ${response.status}`,
-            { actor: 'operator' },
-          );
-        }
         const output = o.output ?? `${name}-${which}-${o.file}`;
-        await pipeline(Readable.fromWeb(response.body), createWriteStream(output));
+        await save(body, output);
         console.log(output);
       }),
     );
+}
+
+/** Writes a file that is there whole or not at all. */
+async function save(body: ReadableStream<Uint8Array>, path: string): Promise<void> {
+  const part = `${path}.part`;
+  try {
+    await pipeline(Readable.fromWeb(body), createWriteStream(part));
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
 }
