@@ -51,6 +51,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...settings.fileRoots,
         ...listed('SONGHUA_FILE_ROOTS', delimiter),
       ].join(delimiter),
+      SONGHUA_SECRETS_DIR: process.env.SONGHUA_SECRETS_DIR || secretsOf(options.home),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
       ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: [LOOPBACK, ...listed('SONGHUA_NETWORK_ALLOW', ',')].join(',') }),
       ...(settings.devIssuer && { SONGHUA_DEV_ISSUER_KEYS: ensureDevIssuer(options.home) }),
@@ -66,6 +67,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 function inboxOf(home: string): string {
   const folder = join(resolve(home), 'inbox');
   mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Where secrets of connectors may be put as files. */
+function secretsOf(home: string): string {
+  const folder = join(resolve(home), 'secrets');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
 }
 
