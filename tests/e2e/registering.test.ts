@@ -212,7 +212,7 @@ describe('resources as files', () => {
     await here.songhua('apply', '-f', file('spare.yaml', document('Domain', 'spare', { title: '备用' })));
     expect(await here.songhua('delete', 'domain/spare')).toMatchObject({ code: 0 });
     expect(await here.songhua('delete', 'Domain/spare')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('resource.unknown'),
     });
     expect(await here.songhua('delete', 'spare')).toMatchObject({ code: 2 });
