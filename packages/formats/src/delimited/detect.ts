@@ -172,7 +172,10 @@ function assess(
   const dirt = columns > 1 ? foreignShare(sample, records, dialect.delimiter, text, spec) : 0;
   const width = columns > 1 ? 1 - 1 / (2 * columns) : 0.1;
   const quoted = records.some((r) => r.quoted);
-  return { ...dialect, columns, share, quoted, irregular, score: share * (1 - odd / 2) * prior * width * (1 - dirt) };
+  // Quotes stand beside the true delimiter; a false one leaves them inside its fields.
+  const lone = columns > 1 ? records.reduce((n, r) => n + (r.loneQuote ? 1 : 0), 0) / records.length : 0;
+  const even = share * (1 - odd / 2) * (1 - lone / 2);
+  return { ...dialect, columns, share, quoted, irregular, score: even * prior * width * (1 - dirt) };
 }
 
 function commonest(records: SampleRecord[]): { columns: number; rows: number } {

@@ -1,5 +1,6 @@
-import { type CellKind, cellKind } from './cells.js';
+import { BLANK_WORD, type CellKind, cellKind } from './cells.js';
 import { readCells, readRecords, type Sample, type SampleRecord } from './sample.js';
+import { type ColumnShape, columnShapes } from './shape.js';
 import type { Spec } from './spec.js';
 
 export interface HeaderHints {
@@ -22,6 +23,8 @@ export interface Layout {
   headerBytes: Buffer | undefined;
   /** Set when the header's fields did not match the rows'. */
   mismatch: { header: number; rows: number } | undefined;
+  /** What each column holds, where enough rows tell. */
+  shapes: ColumnShape[] | undefined;
   evidence: string;
   confidence: number;
 }
@@ -34,8 +37,6 @@ const MOST_HEADER_ROWS = 6;
 const KIND_SHARE = 0.7;
 // Units stand in parentheses below the names.
 const UNIT = /^[（(【[].{1,12}[)）】\]]$/;
-// Words that stand for a blank cell, so they say nothing about a column's kind.
-const BLANK_WORD = /^(-+|—+|\/|\*+|\.+|n\/?a|nan|null|none|nil|unknown|无|空|暂无|未知|不详|—|－)$/i;
 // In two columns a row with one cell is a row.
 const FEWEST_TITLED = 3;
 // Names in two columns repeat as data too easily.
@@ -71,6 +72,7 @@ export function findLayout(sample: Sample, spec: Spec, commonColumns: number, hi
     dataLine: data?.line ?? (lastHeader ? lastHeader.line + lastHeader.lines : head.line),
     headerBytes: plain ? Buffer.from(sample.text.subarray(head.start, head.contentEnd)) : undefined,
     mismatch: joined !== undefined && joined.found !== columns ? { header: joined.found, rows: columns } : undefined,
+    shapes: columnShapes(verdict.rows === 0 ? [rowsOf(head), ...rest] : rest.slice(verdict.rows - 1), columns),
     evidence: verdict.evidence,
     confidence: verdict.confidence,
   };
@@ -85,6 +87,7 @@ const emptyLayout = (sample: Sample, columns: number): Layout => ({
   dataLine: 0,
   headerBytes: undefined,
   mismatch: undefined,
+  shapes: undefined,
   evidence: 'no record',
   confidence: 1,
 });
