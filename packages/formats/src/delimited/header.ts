@@ -50,7 +50,7 @@ export function findLayout(sample: Sample, spec: Spec, commonColumns: number, hi
   const head = records[first];
   if (head === undefined) return emptyLayout(sample, commonColumns);
   const rest = records.slice(first + 1, first + 61).map(rowsOf);
-  const kinds = columnKinds(rest, commonColumns);
+  const kinds = columnKinds(belowNames(rest), commonColumns);
   const verdict =
     hints.headerRows !== undefined
       ? { rows: hints.headerRows, evidence: 'told', confidence: 1 }
@@ -119,6 +119,13 @@ function isTitle(cells: string[], columns: number): boolean {
   return filled.every((cell) => cellKind(cell) === 'text');
 }
 
+/** The rows from the first with a value on: in a short table further rows of names and units would hide what its columns hold. */
+function belowNames(rows: string[][]): string[][] {
+  const isNames = (row: string[]): boolean => row.every((cell) => ['text', 'empty'].includes(cellKind(cell)));
+  const first = rows.findIndex((row) => !isNames(row));
+  return first > 0 && first < MOST_HEADER_ROWS ? rows.slice(first) : rows;
+}
+
 /** The kind of each column below a possible header, where it has one. */
 function columnKinds(rows: string[][], columns: number): (CellKind | undefined)[] {
   const even = rows.filter((row) => row.length === columns);
@@ -185,6 +192,9 @@ function looksLikeNames(first: string[], rest: string[][], columns: number): boo
 /** A further header row: the first again, or text over every typed column that it fills, of which there are two at least. */
 function continuesHeader(row: string[], first: string[], kinds: (CellKind | undefined)[]): boolean {
   if (row.length === first.length && row.every((cell, c) => cell === first[c])) return true;
+  // Cells of a row with too few or too many stand under other columns: any value makes it data.
+  if (row.length !== first.length && row.some((cell) => ['number', 'date', 'time'].includes(cellKind(cell))))
+    return false;
   let typed = 0;
   let text = 0;
   kinds.forEach((kind, c) => {
@@ -204,10 +214,13 @@ function fieldsOfRows(headers: string[][], rows: SampleRecord[], common: number)
   return agreeing >= rows.length * 0.3 ? width : common;
 }
 
-/** Joins header rows by column; a blank in an upper row continues the cell to its left, as merged cells are exported. */
+/**
+ * Joins header rows by column; a blank in an upper row continues the cell to its left, as merged cells are exported, up to where a
+ * cell above begins a group of its own.
+ */
 function joinHeaders(rows: string[][], columns: number): { headers: string[]; found: number } {
   const fitted = rows.map((row) => fit(row, columns));
-  const filled = fitted.map((row, r) => (r === fitted.length - 1 ? row : fillRight(row)));
+  const filled = fitted.map((row, r) => (r === fitted.length - 1 ? row : fillRight(row, fitted.slice(0, r))));
   const headers = Array.from({ length: columns }, (_, c) =>
     filled
       .map((row) => row[c] ?? '')
@@ -225,10 +238,10 @@ function fit(row: string[], columns: number): string[] {
   return row.length > columns && row.length - blanks(row) === columns ? row.filter((cell) => cell.trim() !== '') : row;
 }
 
-function fillRight(row: string[]): string[] {
+function fillRight(row: string[], above: string[][]): string[] {
   let left = '';
-  return row.map((cell) => {
-    if (cell.trim() !== '') left = cell;
+  return row.map((cell, c) => {
+    if (cell.trim() !== '' || above.some((upper) => (upper[c] ?? '').trim() !== '')) left = cell;
     return left;
   });
 }
