@@ -25,12 +25,20 @@ const withRow = (at: number, line: string): string =>
 
 test('a row with a blank field too many is read where the columns leave one way only, under a warning', async () => {
   const row = TABLE[25] as string[];
-  for (let at = 0; at <= row.length; at++) {
+  for (const at of [0, 1, 4, 5, 6]) {
     const { rows, rejected, table } = await read(withRow(25, row.toSpliced(at, 0, '').join(',')));
     expect(rejected).toEqual([]);
     expect(rows[25]).toEqual(cellsOf(row));
     expect(table.warnings.map((w) => w.code)).toEqual(['rows.fields']);
     expect(table.warnings[0]?.message).toContain('第 27 行');
+  }
+});
+
+test('a blank field before a text is not left out: the text may be the value too many', async () => {
+  const row = TABLE[25] as string[];
+  for (const at of [2, 3]) {
+    const { rows, rejected } = await read(withRow(25, row.toSpliced(at, 0, '').join(',')));
+    expect([rows.length, rejected.map(({ line }) => line)]).toEqual([39, [27]]);
   }
 });
 
@@ -82,6 +90,17 @@ test('a comma in a text that should have been quoted does not move other cells',
   expect(rejected.map(({ code }) => code)).toEqual(['row.fields']);
 });
 
+test('a value too many does not take the place of a blank that its row has by right', async () => {
+  const lines = Array.from(
+    { length: 400 },
+    (_, i) => `${i},2025-03-01,road,${i < 100 || i % 9 > 0 ? 'note' : ''},open`,
+  );
+  for (const line of ['200,2025-03-01,road,,open,surplus', '200,2025-03-01,road,surplus,,open']) {
+    const { rows, rejected } = await read(['id,day,address,note,state', ...lines.with(200, line)].join('\n'));
+    expect([rows.length, rejected.map(({ code }) => code)]).toEqual([399, ['row.fields']]);
+  }
+});
+
 test('the rows of a second table of another width are not made to fit the first', async () => {
   const first = [HEADER, ...TABLE.map((row) => row.join(','))];
   for (const second of [
@@ -106,17 +125,24 @@ test('a row that was put right is the row that was meant, whatever delimiter cam
   );
   const table = fc.array(row, { minLength: 30, maxLength: 50 });
   await fc.assert(
-    fc.asyncProperty(table, fc.nat(), fc.nat(5), fc.boolean(), async (cells, where, at, more) => {
-      const broken = where % cells.length;
-      const line = (r: string[], i: number): string => {
-        if (i !== broken) return r.join(',');
-        const k = Math.max(1, at);
-        return (more ? r.toSpliced(at, 0, '') : r.toSpliced(k - 1, 2, `${r[k - 1]}${r[k] ?? ''}`)).join(',');
-      };
-      const { rows, rejected } = await read(['号,名,标,日,注', ...cells.map(line)].join('\n').concat('\n'));
-      expect(rows.length + rejected.length).toBe(cells.length);
-      expect(rows).toEqual(rejected.length === 0 ? cells : cells.toSpliced(broken, 1));
-    }),
+    fc.asyncProperty(
+      table,
+      fc.nat(),
+      fc.nat(5),
+      fc.constantFrom('lost', '', '多余'),
+      async (cells, where, at, fault) => {
+        const broken = where % cells.length;
+        const line = (r: string[], i: number): string => {
+          if (i !== broken) return r.join(',');
+          const k = Math.max(1, at);
+          const glued = r.toSpliced(k - 1, 2, `${r[k - 1]}${r[k] ?? ''}`);
+          return (fault === 'lost' ? glued : r.toSpliced(at, 0, fault)).join(',');
+        };
+        const { rows, rejected } = await read(['号,名,标,日,注', ...cells.map(line)].join('\n').concat('\n'));
+        expect(rows.length + rejected.length).toBe(cells.length);
+        expect(rows).toEqual(rejected.length === 0 ? cells : cells.toSpliced(broken, 1));
+      },
+    ),
     { numRuns: 200 },
   );
 });

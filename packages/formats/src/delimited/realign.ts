@@ -10,9 +10,9 @@ const WIDEST = 200;
 const NARROWEST = 3;
 
 /**
- * Puts right a record with one field too many or some too few, where the columns leave one way only: a blank field that stands in
- * no column is left out, or columns that are blank in every row are blank in this one too. Says whether `fields` now has
- * one field a column.
+ * Puts right a record with one field too many or some too few, where the columns leave one way only: a blank field that its column
+ * cannot hold is left out, or columns that are blank in every row are blank in this one too. Says whether `fields` now has one field a
+ * column.
  */
 export function realign(buf: Buffer, fields: Fields, spec: Spec, shapes: ColumnShape[]): boolean {
   const columns = shapes.length;
@@ -25,9 +25,16 @@ export function realign(buf: Buffer, fields: Fields, spec: Spec, shapes: ColumnS
 function leaveOut(buf: Buffer, fields: Fields, spec: Spec, shapes: ColumnShape[]): boolean {
   const cells = cellsOf(buf, fields, spec);
   const blank = cells.map((cell) => cellKind(cell) === 'empty');
-  const surplus = cells.flatMap((_, k) =>
-    blank[k] && !blank[k - 1] && fitsShapes(cells.toSpliced(k, 1), shapes) ? [k] : [],
-  );
+  const surplus = cells.flatMap((_, k) => {
+    if (!blank[k] || blank[k - 1]) return [];
+    // At the end no value moves. Otherwise the first one that does must be of its column's kind and the column never blank: among texts it
+    // may be the one that is too many, and the blank its column's own.
+    const end = blank.indexOf(false, k);
+    const takenOver = shapes[(end < 0 ? k : end) - 1];
+    const moves = end >= 0 || k === shapes.length;
+    const certain = !moves || (takenOver?.blank === 'never' && takenOver.kind !== undefined);
+    return certain && fitsShapes(cells.toSpliced(k, 1), shapes) ? [k] : [];
+  });
   if (surplus.length !== 1) return false;
   // A delimiter inside a text that should have been quoted makes a field too many as well.
   const glue = spec.delimiter.toString();
