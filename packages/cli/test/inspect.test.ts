@@ -100,6 +100,24 @@ test('what is told is not guessed', async () => {
   expect(document.decisions.find(({ what }) => what === 'encoding')).toMatchObject({ evidence: 'told', confidence: 1 });
 });
 
+test('where records are and how wide columns are can be told', async () => {
+  const json = bench.write('told.json', '{"result":{"total":2,"records":[{"id":1},{"id":2}],"years":[{"y":2024}]}}');
+  const { cells } = await bench.document(json, '--record-path', '/result/years');
+  expect(cells).toEqual([['y'], ['2024']]);
+  const text = bench.write('fixed.txt', 'name      qty\napple       1\npear       12\n');
+  const fixed = await bench.document(text, '--fixed-width', '10,3');
+  expect([fixed.format, fixed.cells]).toEqual([
+    'fixed-width',
+    [
+      ['name', 'qty'],
+      ['apple', '1'],
+      ['pear', '12'],
+    ],
+  ]);
+  const { exit, stderr } = await bench.inspect(text, '--fixed-width', '10,0');
+  expect([exit, stderr]).toEqual([2, expect.stringContaining('e.g. 10,8,8')]);
+});
+
 test('several files are an array in their order; what cannot be read is told and does not stop the others', async () => {
   const good = bench.write('good.csv', 'a,b\n1,2\n');
   const page = bench.write('page.csv', '<!DOCTYPE html><html><body>login</body></html>');

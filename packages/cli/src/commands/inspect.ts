@@ -19,6 +19,8 @@ interface InspectFlags {
   quote?: string;
   headerRows?: number;
   preambleRows?: number;
+  recordPath?: string;
+  fixedWidth?: number[];
   limit?: string[];
   blank?: string[];
 }
@@ -44,6 +46,8 @@ export function addInspectCommand(program: Command): void {
     .option('--quote <text>', "one character, or '' for none")
     .option('--header-rows <n>', '0 when there is no header', wholeNumber)
     .option('--preamble-rows <n>', 'lines before the header', wholeNumber)
+    .option('--record-path <path>', 'where the records of JSON or XML are, e.g. /result/records')
+    .option('--fixed-width <widths>', 'text without a delimiter: characters of each column, e.g. 10,8,8', widths)
     .option('--blank <cell>', 'a cell without a value, repeatable; instead of 无, -, N/A, NULL …', repeated)
     .option(
       '--limit <name=value>',
@@ -63,6 +67,12 @@ const repeated = (text: string, told: string[] = []): string[] => [...told, text
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');
   return Number(text);
+}
+
+function widths(text: string): number[] {
+  if (!/^[1-9]\d*(,[1-9]\d*)*$/.test(text))
+    throw new InvalidArgumentError('expected whole numbers from 1, e.g. 10,8,8.');
+  return text.split(',').map(Number);
 }
 
 async function inspect(files: string[], flags: InspectFlags): Promise<number> {
@@ -123,7 +133,8 @@ async function inspect(files: string[], flags: InspectFlags): Promise<number> {
   return exit;
 }
 
-function readOptions({ encoding, delimiter, quote, headerRows, preambleRows }: InspectFlags): ReadOptions {
+function readOptions(flags: InspectFlags): ReadOptions {
+  const { encoding, delimiter, quote, headerRows, preambleRows, recordPath, fixedWidth } = flags;
   if (delimiter !== undefined && (delimiter.length < 1 || delimiter.length > 2))
     throw new SonghuaError(
       'usage.delimiter',
@@ -142,6 +153,8 @@ function readOptions({ encoding, delimiter, quote, headerRows, preambleRows }: I
     ...(quote === undefined ? {} : { quote }),
     ...(headerRows === undefined ? {} : { headerRows }),
     ...(preambleRows === undefined ? {} : { preambleRows }),
+    ...(recordPath === undefined ? {} : { recordPath }),
+    ...(fixedWidth === undefined ? {} : { fixedWidth: { widths: fixedWidth } }),
   };
 }
 

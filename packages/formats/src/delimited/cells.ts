@@ -12,6 +12,9 @@ const TIME = /^\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?$/;
 // Identifiers: letters and digits without blanks, at least one digit and two characters.
 const CODE = /^(?=.*\d)[A-Za-z0-9][A-Za-z0-9_\-./:]+$|^https?:\/\//;
 
+/** Words that stand for a blank cell, so they say nothing about a column's kind. */
+export const BLANK_WORD = /^(-+|—+|\/|\*+|\.+|n\/?a|nan|null|none|nil|unknown|无|空|暂无|未知|不详|—|－)$/i;
+
 export function cellKind(cell: string): CellKind {
   const text = cell.trim();
   if (text === '') return 'empty';

@@ -48,8 +48,8 @@ const DELIMITERS: Record<string, number> = {
 };
 // Enough records to outvote a preamble, few enough to stay below a millisecond.
 const RECORDS = 120;
-// Literal escapes that some exporters write instead of the character.
-const WRITTEN = ['\\t'];
+// A literal escape that some exporters write instead of the character, and signs that divide only when they are doubled.
+const WRITTEN = ['\\t', '$$', '%%', '++', '--', '??'];
 // Tells line endings apart without reading a large head twice.
 const LINE_ENDING_BYTES = 16 * 1024;
 const TYPED_SHARE = 0.7;
@@ -172,7 +172,10 @@ function assess(
   const dirt = columns > 1 ? foreignShare(sample, records, dialect.delimiter, text, spec) : 0;
   const width = columns > 1 ? 1 - 1 / (2 * columns) : 0.1;
   const quoted = records.some((r) => r.quoted);
-  return { ...dialect, columns, share, quoted, irregular, score: share * (1 - odd / 2) * prior * width * (1 - dirt) };
+  // Quotes stand beside the true delimiter; a false one leaves them inside its fields.
+  const lone = columns > 1 ? records.reduce((n, r) => n + (r.loneQuote ? 1 : 0), 0) / records.length : 0;
+  const even = share * (1 - odd / 2) * (1 - lone / 2);
+  return { ...dialect, columns, share, quoted, irregular, score: even * prior * width * (1 - dirt) };
 }
 
 function commonest(records: SampleRecord[]): { columns: number; rows: number } {
@@ -228,7 +231,7 @@ function delimitersIn(text: string): string[] {
     .map((c) => c.delimiter);
   const found: string[] = WRITTEN.filter((w) => lines.every((line) => line.includes(w)));
   for (const single of singles) {
-    found.push(followed(text, single) ?? single);
+    found.push(followed(text, single) ?? preceded(text, single) ?? single);
   }
   return found.length > 0 ? found : [','];
 }
@@ -236,7 +239,7 @@ function delimitersIn(text: string): string[] {
 // A pair is a delimiter only when nearly every occurrence is one: a forgotten blank happens, prose with commas does not qualify.
 const PAIR_SHARE = 0.95;
 
-/** The two-character delimiter that begins or ends with `single`, when nearly every `single` stands in it. */
+/** The two-character delimiter that begins with `single`, when nearly every `single` stands in it. */
 function followed(text: string, single: string): string | undefined {
   const after = new Map<string, number>();
   let total = 0;
@@ -252,6 +255,18 @@ function followed(text: string, single: string): string | undefined {
     if (n >= total * PAIR_SHARE && total > 1 && /^[ \t|~^;:#$%&!*+=<>§¦]$/.test(next)) return single + next;
   }
   return undefined;
+}
+
+// Signs that begin a pair; blanks before a delimiter belong to the cell.
+const FIRST_OF_PAIR = /^[|~^;:#$%&!*+=<>§¦]$/;
+
+/** The two-character delimiter that ends with `single`, when nearly every `single` stands in it. */
+function preceded(text: string, single: string): string | undefined {
+  const before = text[text.indexOf(single) - 1] ?? '';
+  if (!FIRST_OF_PAIR.test(before)) return undefined;
+  const total = text.split(single).length - 1;
+  const pairs = text.split(before + single).length - 1;
+  return total > 1 && pairs >= total * PAIR_SHARE ? before + single : undefined;
 }
 
 /** Quotes worth trying. Apostrophes only where they stand at the edge of a field. */

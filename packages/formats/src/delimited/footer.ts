@@ -24,7 +24,8 @@ const TOTAL = /^\s*(合\s*计|总\s*计|共\s*计|小\s*计|累\s*计|grand tota
 
 /**
  * Looks at the end of a source for lines that are no rows: notes (a single cell) and totals. `dataStart` is the source offset of
- * the first row. Any quote stops the search, since a quoted cell may hold lines that look like notes.
+ * the first row. A line whose quotes do not pair stops the search: a quoted cell may hold lines that look like notes, but none whose own
+ * cells are quoted, because such quotes are written twice there.
  */
 export async function findFooter(
   source: ByteSource,
@@ -71,11 +72,10 @@ function splitLines(tail: Buffer, encoding: string, lineBreak: number): { start:
 }
 
 function lineKind(line: Buffer, spec: Spec, columns: number): 'row' | 'blank' | 'note' | 'total' {
-  if (spec.quote >= 0 && line.includes(spec.quote)) return 'row';
   const guarded = Buffer.concat([line, Buffer.from('\n')]);
   const fields = createFields();
   const status = parseRecord(guarded, 0, { end: line.length, last: true }, spec, fields);
-  if (status !== 'complete') return 'row';
+  if (status !== 'complete' || (fields.loneQuote && spec.quote >= 0)) return 'row';
   return rowKind(cellsOf(guarded, fields, spec), columns);
 }
 

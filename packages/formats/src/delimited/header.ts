@@ -1,5 +1,6 @@
-import { type CellKind, cellKind } from './cells.js';
+import { BLANK_WORD, type CellKind, cellKind } from './cells.js';
 import { readCells, readRecords, type Sample, type SampleRecord } from './sample.js';
+import { type ColumnShape, columnShapes } from './shape.js';
 import type { Spec } from './spec.js';
 
 export interface HeaderHints {
@@ -22,6 +23,8 @@ export interface Layout {
   headerBytes: Buffer | undefined;
   /** Set when the header's fields did not match the rows'. */
   mismatch: { header: number; rows: number } | undefined;
+  /** What each column holds, where enough rows tell. */
+  shapes: ColumnShape[] | undefined;
   evidence: string;
   confidence: number;
 }
@@ -34,8 +37,6 @@ const MOST_HEADER_ROWS = 6;
 const KIND_SHARE = 0.7;
 // Units stand in parentheses below the names.
 const UNIT = /^[（(【[].{1,12}[)）】\]]$/;
-// Words that stand for a blank cell, so they say nothing about a column's kind.
-const BLANK_WORD = /^(-+|—+|\/|\*+|\.+|n\/?a|nan|null|none|nil|unknown|无|空|暂无|未知|不详|—|－)$/i;
 // In two columns a row with one cell is a row.
 const FEWEST_TITLED = 3;
 // Names in two columns repeat as data too easily.
@@ -49,7 +50,7 @@ export function findLayout(sample: Sample, spec: Spec, commonColumns: number, hi
   const head = records[first];
   if (head === undefined) return emptyLayout(sample, commonColumns);
   const rest = records.slice(first + 1, first + 61).map(rowsOf);
-  const kinds = columnKinds(rest, commonColumns);
+  const kinds = columnKinds(belowNames(rest), commonColumns);
   const verdict =
     hints.headerRows !== undefined
       ? { rows: hints.headerRows, evidence: 'told', confidence: 1 }
@@ -71,6 +72,7 @@ export function findLayout(sample: Sample, spec: Spec, commonColumns: number, hi
     dataLine: data?.line ?? (lastHeader ? lastHeader.line + lastHeader.lines : head.line),
     headerBytes: plain ? Buffer.from(sample.text.subarray(head.start, head.contentEnd)) : undefined,
     mismatch: joined !== undefined && joined.found !== columns ? { header: joined.found, rows: columns } : undefined,
+    shapes: columnShapes(verdict.rows === 0 ? [rowsOf(head), ...rest] : rest.slice(verdict.rows - 1), columns),
     evidence: verdict.evidence,
     confidence: verdict.confidence,
   };
@@ -85,6 +87,7 @@ const emptyLayout = (sample: Sample, columns: number): Layout => ({
   dataLine: 0,
   headerBytes: undefined,
   mismatch: undefined,
+  shapes: undefined,
   evidence: 'no record',
   confidence: 1,
 });
@@ -114,6 +117,13 @@ function isTitle(cells: string[], columns: number): boolean {
   const filled = cells.filter((cell) => cell.trim() !== '');
   if (columns < FEWEST_TITLED || filled.length > Math.max(1, columns / 4)) return false;
   return filled.every((cell) => cellKind(cell) === 'text');
+}
+
+/** The rows from the first with a value on: in a short table further rows of names and units would hide what its columns hold. */
+function belowNames(rows: string[][]): string[][] {
+  const isNames = (row: string[]): boolean => row.every((cell) => ['text', 'empty'].includes(cellKind(cell)));
+  const first = rows.findIndex((row) => !isNames(row));
+  return first > 0 && first < MOST_HEADER_ROWS ? rows.slice(first) : rows;
 }
 
 /** The kind of each column below a possible header, where it has one. */
@@ -182,6 +192,9 @@ function looksLikeNames(first: string[], rest: string[][], columns: number): boo
 /** A further header row: the first again, or text over every typed column that it fills, of which there are two at least. */
 function continuesHeader(row: string[], first: string[], kinds: (CellKind | undefined)[]): boolean {
   if (row.length === first.length && row.every((cell, c) => cell === first[c])) return true;
+  // Cells of a row with too few or too many stand under other columns: any value makes it data.
+  if (row.length !== first.length && row.some((cell) => ['number', 'date', 'time'].includes(cellKind(cell))))
+    return false;
   let typed = 0;
   let text = 0;
   kinds.forEach((kind, c) => {
@@ -201,10 +214,13 @@ function fieldsOfRows(headers: string[][], rows: SampleRecord[], common: number)
   return agreeing >= rows.length * 0.3 ? width : common;
 }
 
-/** Joins header rows by column; a blank in an upper row continues the cell to its left, as merged cells are exported. */
+/**
+ * Joins header rows by column; a blank in an upper row continues the cell to its left, as merged cells are exported, up to where a
+ * cell above begins a group of its own.
+ */
 function joinHeaders(rows: string[][], columns: number): { headers: string[]; found: number } {
   const fitted = rows.map((row) => fit(row, columns));
-  const filled = fitted.map((row, r) => (r === fitted.length - 1 ? row : fillRight(row)));
+  const filled = fitted.map((row, r) => (r === fitted.length - 1 ? row : fillRight(row, fitted.slice(0, r))));
   const headers = Array.from({ length: columns }, (_, c) =>
     filled
       .map((row) => row[c] ?? '')
@@ -222,10 +238,10 @@ function fit(row: string[], columns: number): string[] {
   return row.length > columns && row.length - blanks(row) === columns ? row.filter((cell) => cell.trim() !== '') : row;
 }
 
-function fillRight(row: string[]): string[] {
+function fillRight(row: string[], above: string[][]): string[] {
   let left = '';
-  return row.map((cell) => {
-    if (cell.trim() !== '') left = cell;
+  return row.map((cell, c) => {
+    if (cell.trim() !== '' || above.some((upper) => (upper[c] ?? '').trim() !== '')) left = cell;
     return left;
   });
 }

@@ -63,6 +63,7 @@ export async function openDelimited(input: FormatInput): Promise<TableReader[]> 
       // Offsets of decoded text are the source's own only in UTF-8.
       offsetOf: (line, offset) => (encoding === 'utf-8' ? offset : offsets?.offsetOf(line)),
       header: layout.headerBytes,
+      shapes: layout.shapes,
       sizeHint: source.size === undefined ? Number.POSITIVE_INFINITY : source.size + (source.size >> 2),
     });
   return [

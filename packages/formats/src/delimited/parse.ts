@@ -1,4 +1,4 @@
-import { BACKSLASH, CR, LF, SPACE, type Spec } from './spec.js';
+import { APOSTROPHE, BACKSLASH, CR, LF, SPACE, type Spec } from './spec.js';
 
 export const PLAIN = 0;
 /** Quoted, and nothing in it is escaped. */
@@ -18,6 +18,8 @@ export interface Fields {
   /** Line breaks in the record, its own ending not counted. */
   innerLines: number;
   nul: boolean;
+  /** Whether an unquoted field holds a quote; known for double quotes and apostrophes. */
+  loneQuote: boolean;
 }
 
 export function createFields(): Fields {
@@ -30,6 +32,7 @@ export function createFields(): Fields {
     next: 0,
     innerLines: 0,
     nul: false,
+    loneQuote: false,
   };
 }
 
@@ -39,6 +42,19 @@ export function addField(fields: Fields, start: number, end: number, kind: numbe
   fields.starts[n] = start;
   fields.ends[n] = end;
   fields.kinds[n] = kind;
+}
+
+export function removeField(fields: Fields, at: number): void {
+  for (const list of [fields.starts, fields.ends, fields.kinds]) list.copyWithin(at, at + 1, fields.count);
+  fields.count--;
+}
+
+export function insertField(fields: Fields, at: number, field: { start: number; end: number; kind: number }): void {
+  addField(fields, 0, 0, PLAIN);
+  for (const list of [fields.starts, fields.ends, fields.kinds]) list.copyWithin(at + 1, at, fields.count - 1);
+  fields.starts[at] = field.start;
+  fields.ends[at] = field.end;
+  fields.kinds[at] = field.kind;
 }
 
 function grow(fields: Fields): void {
@@ -77,6 +93,7 @@ export function parseRecord(
   fields.count = 0;
   fields.innerLines = 0;
   fields.nul = false;
+  fields.loneQuote = false;
   let i = pos;
   for (;;) {
     const start = i;
@@ -113,9 +130,13 @@ export function parseRecord(
     } else {
       for (;;) {
         if (c === d0 && (width === 1 || matches(buf, i, delimiter))) break;
-        if (c === LF) break;
-        if (c === CR && (cr || buf[i + 1] === LF)) break;
-        if (c === 0) fields.nul = true;
+        // Nearly every byte is above the line ends and the usual quotes.
+        if (c <= APOSTROPHE) {
+          if (c === LF) break;
+          if (c === CR && (cr || buf[i + 1] === LF)) break;
+          if (c === 0) fields.nul = true;
+          else if (c === quote) fields.loneQuote = true;
+        }
         c = buf[++i] as number;
       }
       addField(fields, start, i, PLAIN);

@@ -90,6 +90,15 @@ function scanWarnings({ counts, line }: Scanner, footer: Footer | undefined): Wa
       ),
     );
   }
+  if (counts.realigned > 0) {
+    warnings.push(
+      warning(
+        'rows.fields',
+        `${counts.realigned} 行多了或少了分隔符（首处在第 ${counts.firstRealigned} 行），已按唯一符合各列内容的方式读取`,
+        `${counts.realigned} row(s), the first on line ${counts.firstRealigned}, have a delimiter too many or too few; they were read in the only way in which every cell fits its column`,
+      ),
+    );
+  }
   if (footer !== undefined) warnings.push(footerWarning(line, footer.notes + footer.totals));
   return warnings;
 }

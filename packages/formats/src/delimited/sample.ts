@@ -17,6 +17,8 @@ export interface SampleRecord {
   irregular: boolean;
   /** Has a field in quotes that pair. */
   quoted: boolean;
+  /** A quote stands inside an unquoted field. */
+  loneQuote: boolean;
 }
 
 export interface Sample {
@@ -78,6 +80,7 @@ export function readRecords(
           count: fields.count,
           irregular: false,
           quoted: hasQuoted(fields),
+          loneQuote: fields.loneQuote,
         });
       }
       line += lines;
@@ -99,6 +102,7 @@ export function readRecords(
       count: fields.count,
       irregular: true,
       quoted: false,
+      loneQuote: false,
     });
     line++;
     pos = at.next;

@@ -2,11 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { type RowProblem, rowMessage } from '../errors.js';
 import type { Limits } from '../limits.js';
 import type { TableBatch } from '../types.js';
-import { createScratch, emitRecord } from './emit.js';
+import { cellsOf, createScratch, emitRecord } from './emit.js';
 import { createFields, type ParseStatus, parseRecord } from './parse.js';
 import { firstInvalid, rawText } from './raw.js';
+import { divideGlued, findGlued, realign } from './realign.js';
 import { lineAt, recoverLine } from './recover.js';
 import { tooLong, tooManyUnclosed } from './scan-errors.js';
+import { type ColumnShape, fitsShapes } from './shape.js';
 import { BatchSink } from './sink.js';
 import { COMMA, CR, isCanonical, LF, QUOTE, SPACE, type Spec, TAB } from './spec.js';
 import { repairRecord } from './split.js';
@@ -27,6 +29,8 @@ export interface ScanOptions {
   offsetOf: (line: number, offset: number) => number | undefined;
   /** The header's bytes, whose repetitions in the data are no rows. */
   header: Buffer | undefined;
+  /** What each column holds, to put rows with a field too many or too few right. */
+  shapes: ColumnShape[] | undefined;
   /** Bytes still to come, or a guess, to size the first batch. */
   sizeHint: number;
 }
@@ -35,6 +39,9 @@ export interface ScanOptions {
 export interface ScanCounts {
   repairedQuotes: number;
   repairedDelimiters: number;
+  /** Rows put right by what their columns hold, and the physical line of the first. */
+  realigned: number;
+  firstRealigned: number;
   /** Physical line of the first repaired quotes. */
   firstRepair: number;
   badEncoding: number;
@@ -60,6 +67,8 @@ const MOST_FAR_REPAIRS = 500;
 class RecordScanner implements Scanner {
   private readonly window: TextWindow;
   private farRepairs = 0;
+  /** A row of another width was rejected and none of this table's has come since: what follows may be the rows of another table. */
+  private otherTable = false;
   private readonly sink: BatchSink;
   private readonly fields = createFields();
   private readonly scratch = createScratch();
@@ -68,6 +77,8 @@ class RecordScanner implements Scanner {
   readonly counts: ScanCounts = {
     repairedQuotes: 0,
     repairedDelimiters: 0,
+    realigned: 0,
+    firstRealigned: 0,
     firstRepair: 0,
     badEncoding: 0,
     firstBadLine: 0,
@@ -174,6 +185,7 @@ class RecordScanner implements Scanner {
       else i++;
     }
     if (runStart < rec) sink.append(buf, runStart, rec);
+    if (rec > window.start) this.otherTable = false;
     window.start = rec;
     this.line = line;
   }
@@ -189,9 +201,52 @@ class RecordScanner implements Scanner {
       if (fields.contentEnd === start) return this.skipLine(fields.next);
       if (fields.count === 1 && options.columns > 1 && isBlank(work, start, fields.contentEnd))
         return this.skipLine(fields.next);
-      if (fields.count === options.columns) return this.accept(fields.contentEnd, fields.next);
+      if (fields.loneQuote) return this.scanLoneQuote(bounds);
+      if (fields.count === options.columns) return this.acceptEven(fields.contentEnd, fields.next);
     }
     return this.repair(status, bounds);
+  }
+
+  /**
+   * A record with a quote inside an unquoted field. It is text, unless it could as well open a field whose delimiter is missing:
+   * then the columns decide, and where they do not, nobody should guess.
+   */
+  private scanLoneQuote(bounds: { end: number; last: boolean }): boolean {
+    const { fields, options, window } = this;
+    const { work } = window;
+    const { columns, shapes, spec } = options;
+    const { count, contentEnd, next } = fields;
+    const even = count === columns;
+    const glued = findGlued(work, fields, spec);
+    if (glued === undefined) return even ? this.acceptEven(contentEnd, next) : this.repair('complete', bounds);
+    const asText = even && this.fitsColumns();
+    divideGlued(fields, glued);
+    const divided = fields.count === columns;
+    const asFields = divided && shapes !== undefined && this.fitsColumns();
+    if (asFields && !asText && !this.otherTable) return this.acceptRealigned(contentEnd, next);
+    if (even && divided && asText === asFields) return this.reject('row.quote', count, contentEnd, next);
+    parseRecord(work, window.start, bounds, spec, fields);
+    return even ? this.acceptRequoted(contentEnd, next) : this.repair('complete', bounds);
+  }
+
+  private fitsColumns(): boolean {
+    const { shapes, spec } = this.options;
+    return shapes === undefined || fitsShapes(cellsOf(this.window.work, this.fields, spec), shapes);
+  }
+
+  private acceptEven(contentEnd: number, next: number): boolean {
+    this.otherTable = false;
+    return this.accept(contentEnd, next);
+  }
+
+  private acceptRequoted(contentEnd: number, next: number): boolean {
+    if (this.counts.repairedQuotes++ === 0) this.counts.firstRepair = this.line;
+    return this.accept(contentEnd, next);
+  }
+
+  private acceptRealigned(contentEnd: number, next: number): boolean {
+    if (this.counts.realigned++ === 0) this.counts.firstRealigned = this.line;
+    return this.accept(contentEnd, next);
   }
 
   private skipLine(next: number): boolean {
@@ -217,16 +272,19 @@ class RecordScanner implements Scanner {
       if (status === 'unclosed') throw this.tooLong('limit.field-bytes');
       return false;
     }
-    if (recoverLine(work, start, line.contentEnd, columns, spec, fields)) {
-      if (this.counts.repairedQuotes++ === 0) this.counts.firstRepair = this.line;
-      return this.accept(line.contentEnd, line.next);
-    }
+    if (recoverLine(work, start, line.contentEnd, columns, spec, fields))
+      return this.acceptRequoted(line.contentEnd, line.next);
     if (status === 'unclosed' && !bounds.last) throw this.tooLong('limit.field-bytes');
-    if (repairRecord(work, start, line, columns, spec, fields)) {
+    if (repairRecord(work, start, line, columns, spec, fields) && this.fitsColumns()) {
       this.counts.repairedDelimiters++;
       return this.accept(line.contentEnd, line.next);
     }
     if (whole !== undefined) {
+      if (inner === 0 && options.shapes !== undefined && !this.otherTable) {
+        parseRecord(work, start, bounds, spec, fields);
+        if (realign(work, fields, spec, options.shapes)) return this.acceptRealigned(whole.end, whole.next);
+      }
+      this.otherTable = true;
       fields.innerLines = inner;
       return this.reject('row.fields', whole.count, whole.end, whole.next);
     }

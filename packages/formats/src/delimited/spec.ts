@@ -2,6 +2,7 @@ import type { Dialect } from '../types.js';
 
 export const COMMA = 0x2c;
 export const QUOTE = 0x22;
+export const APOSTROPHE = 0x27;
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const BACKSLASH = 0x5c;

@@ -1,4 +1,4 @@
-import { createFields, type Fields, parseRecord } from './parse.js';
+import { createFields, type Fields, PLAIN, parseRecord } from './parse.js';
 import { COMMA, SPACE, type Spec, TAB } from './spec.js';
 
 // Delimiters that a single stray row may use instead of the file's own.
@@ -8,7 +8,7 @@ const FEWEST = 3;
 
 /**
  * Reads one line that was written with another delimiter than the rest of the file: exactly one other delimiter must give exactly
- * `expected` fields. Puts it into `fields` and says whether it did.
+ * `expected` fields, and leave the file's own delimiter in quotes only. Puts it into `fields` and says whether it did.
  */
 export function repairRecord(
   buf: Buffer,
@@ -38,5 +38,10 @@ export function repairRecord(
 function fits(text: Buffer, byte: number, expected: number, spec: Spec, fields: Fields): boolean {
   const other = { ...spec, delimiter: Buffer.from([byte]), skipSpace: false };
   const status = parseRecord(text, 0, { end: text.length - 1, last: true }, other, fields);
-  return status === 'complete' && fields.count === expected && fields.innerLines === 0;
+  if (status !== 'complete' || fields.count !== expected || fields.innerLines > 0) return false;
+  for (let k = 0; k < expected; k++) {
+    if (fields.kinds[k] === PLAIN && text.subarray(fields.starts[k], fields.ends[k]).includes(spec.delimiter))
+      return false;
+  }
+  return true;
 }

@@ -14,15 +14,16 @@ import { OPERATION } from './source.js';
 // What the contract lets a quarantined row show.
 const MAX_RAW = 2000;
 
-const TYPE_NAMES: Record<ColumnType, string> = {
-  string: '文本 text',
-  integer: '整数 a whole number',
-  decimal: '小数 a decimal number',
-  boolean: '是/否 yes or no',
-  date: '日期 a date',
-  datetime: '日期时间 a date and time',
-  time: '时间 a time of day',
-  json: 'JSON',
+const TYPE_NAMES: Record<ColumnType | 'percent', { zh: string; en: string }> = {
+  string: { zh: '文本', en: 'text' },
+  integer: { zh: '整数', en: 'a whole number' },
+  decimal: { zh: '小数', en: 'a decimal number' },
+  boolean: { zh: '“是”或“否”', en: 'yes or no' },
+  date: { zh: '日期', en: 'a date' },
+  datetime: { zh: '日期时间', en: 'a date and time' },
+  time: { zh: '时间', en: 'a time of day' },
+  json: { zh: ' JSON', en: 'JSON' },
+  percent: { zh: '百分数', en: 'a percentage' },
 };
 
 /** Where row `row` of the sync stands, from the ascending runs. */
@@ -52,23 +53,30 @@ interface Blame {
   message: string;
 }
 
-const othersOf = (wrong: number): string =>
-  wrong > 1 ? `；另有 ${wrong - 1} 列有误 and ${wrong - 1} more columns are wrong` : '';
+/** What a clerk sees: the reason in both languages, and how many more of the row's `wrong` cells are to blame. */
+const inBoth = (zh: string, en: string, wrong = 1): string =>
+  wrong > 1 ? `${zh}；另有 ${wrong - 1} 列有误 / ${en}; ${wrong - 1} more column(s) are wrong` : `${zh} / ${en}`;
 
 /** The reason of a row of which `wrong` cells do not fit their columns, `column` the first. */
 export function wrongType({ name, type, unit }: Column, wrong: number): Required<Blame> {
-  const expected = unit === 'percent' ? '百分数 a percentage' : TYPE_NAMES[type];
+  const { zh, en } = TYPE_NAMES[unit ?? type];
   return {
     code: 'cell.type',
     field: name,
-    message: `列「${name}」应为 the column "${name}" should hold ${expected}，此单元格不是，请更正 and this cell does not; correct it${othersOf(wrong)}`,
+    message: inBoth(
+      `列「${name}」应为${zh}，此单元格不是，请更正`,
+      `the column "${name}" should hold ${en} and this cell does not; correct it`,
+      wrong,
+    ),
   };
 }
 
 const UNKNOWN_OPERATION: Blame = {
   code: 'operation.unknown',
-  message:
-    '首格应为 +、- 或 0（写入、删除、清空），此行不是 the first cell should say what the row does, + (put), - (delete) or 0 (delete all), and this one does not; correct the source',
+  message: inBoth(
+    '首格应为 +、- 或 0（写入、删除、清空），此行不是，请更正',
+    'the first cell should say what the row does, + (put), - (delete) or 0 (delete all), and this one does not; correct the source',
+  ),
 };
 
 function blame(
@@ -82,25 +90,31 @@ function blame(
     if (operations) return UNKNOWN_OPERATION;
     return {
       code: 'key.duplicate',
-      message: `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行 this row's key is already used by an earlier row with other content; keep one of them`,
+      message: inBoth(
+        `主键（${key.join(', ')}）与前面的行重复但内容不同，请保留一行`,
+        `the key (${key.join(', ')}) of this row is already used by an earlier row with other content; keep one of them`,
+      ),
     };
   }
   const { name } = first.column;
-  const others = othersOf(fields.length);
   const cell = first.cell === undefined ? null : (cells[first.cell] ?? null);
   const empty = cell === null || isBlankText(cell, blanksIn(first));
   if (empty && key.includes(name)) {
     return {
       code: 'key.missing',
       field: name,
-      message: `主键列「${name}」为空，请填写 the key column "${name}" is empty; fill it in${others}`,
+      message: inBoth(`主键列「${name}」为空，请填写`, `the key column "${name}" is empty; fill it in`, fields.length),
     };
   }
   if (empty) {
     return {
       code: 'cell.required',
       field: name,
-      message: `必填列「${name}」为空，请填写 the required column "${name}" is empty; fill it in${others}`,
+      message: inBoth(
+        `必填列「${name}」为空，请填写`,
+        `the required column "${name}" is empty; fill it in`,
+        fields.length,
+      ),
     };
   }
   return wrongType(first.column, fields.length);
