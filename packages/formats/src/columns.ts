@@ -18,10 +18,14 @@ export function nameColumns(headers: string[]): SourceColumn[] {
   const cleaned = headers.map(cleanName);
   const taken = new Set(cleaned.filter((name) => name !== ''));
   const used = new Set<string>();
+  // Where numbering goes on, so that thousands of columns of one name are not tried from 2 each.
+  const numbers = new Map<string, number>();
   return headers.map((source, index) => {
     const base = cleaned[index] || `column_${index + 1}`;
     let name = base;
-    for (let n = 2; used.has(name) || (name !== cleaned[index] && taken.has(name)); n++) name = `${base}_${n}`;
+    let n = numbers.get(base) ?? 2;
+    while (used.has(name) || (name !== cleaned[index] && taken.has(name))) name = `${base}_${n++}`;
+    numbers.set(base, n);
     used.add(name);
     return { name, source };
   });

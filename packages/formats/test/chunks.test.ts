@@ -15,6 +15,7 @@ const options = (more: Partial<ScanOptions> = {}): ScanOptions => ({
   encoding: () => 'utf-8',
   offsetOf: (_, offset) => offset,
   header: undefined,
+  shapes: undefined,
   sizeHint: 1 << 20,
   ...more,
 });

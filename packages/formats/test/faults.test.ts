@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { codeOf } from '@songhua/domain';
+import { DEFAULT_LIMITS } from '../src/index.js';
 import { createFolder, readAll } from './support.js';
 
 const folder = createFolder();
@@ -134,6 +135,13 @@ test('duplicate and missing headers are named, and keep what the source called t
     { name: 'column_3', source: '' },
     { name: '值', source: ' 值 \ufeff' },
   ]);
+});
+
+test('as many columns as a sheet can have may all be called alike', async () => {
+  const all = (cell: string): string => Array(DEFAULT_LIMITS.columns).fill(cell).join(',');
+  const { header, rows } = await read(`${all('名称')}\n${all('甲')}\n`);
+  expect([header[0], header[1], header.at(-1)]).toEqual(['名称', '名称_2', `名称_${DEFAULT_LIMITS.columns}`]);
+  expect(rows).toHaveLength(1);
 });
 
 test('a preamble, units and footnotes are not rows, and a warning says so', async () => {
