@@ -81,6 +81,11 @@ test('dirt that a sample cannot see still decides the type', async () => {
     many(5000, (i) => [i === 4999 ? '007' : `${i + 1}`]),
   );
   expect(typesOf(zeros)).toBe('string');
+  const phones = await b.refresh(
+    ['v'],
+    many(50, (i) => [`+86138123456${i + 10}`]),
+  );
+  expect(typesOf(phones)).toBe('string');
   const times = await b.refresh(
     ['v'],
     many(5000, (i) => [i === 4999 ? '2017-07-01 08:00:00' : '2017-07-01']),

@@ -6,7 +6,7 @@ import { MAX_PRECISION, PERCENT_DIGITS } from '../values/decimal.js';
 
 /**
  * What a cell that is not blank looks like; each cell has exactly one class. `identifier`: digits that are no quantity (leading
- * zeros, 15 digits or more). `compact`: eight digits that are a date. `flag`: Y or N.
+ * zeros, 15 digits or more, telephone numbers with +). `compact`: eight digits that are a date. `flag`: Y or N.
  */
 export type CellClass =
   | 'identifier'
@@ -43,6 +43,8 @@ export const noCells = (): ClassCounts => ({
 
 // Card, account and credit-code numbers start at 15 digits; a quantity that long is not seen in public registers.
 const IDENTIFIER_DIGITS = 15;
+// With the code of the country; no quantity of ten digits or more is written with a plus.
+const PHONE = /^\+[0-9]{10,}$/;
 const INTEGER = /^[+-]?(?:[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)$/;
 const DECIMAL = /^[+-]?(?:(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)\.[0-9]*|\.[0-9]+)$/;
 const PERCENT = /^[+-]?((?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+)?)(?:\.([0-9]*))? *[%％]$/;
@@ -115,7 +117,7 @@ export function addCell(counts: ClassCounts, cell: string, blanks: Blanks): void
     } else add(WORDS.has(word) ? 'boolean' : 'string', true);
   } else if (INTEGER.test(text)) {
     const digits = text.replace(/[+,-]/g, '');
-    if (digits.length >= IDENTIFIER_DIGITS || /^0[0-9]/.test(digits)) add('identifier', true);
+    if (digits.length >= IDENTIFIER_DIGITS || /^0[0-9]/.test(digits) || PHONE.test(text)) add('identifier', true);
     else {
       counts.whole = Math.max(counts.whole, digits.length);
       const usual = digits.length === text.length || (text.startsWith('-') && text !== '-0' && !text.includes(','));
