@@ -1,4 +1,6 @@
 export * from './columns.js';
+export * from './cut-rows.js';
+export * from './deletions.js';
 export * from './detection.js';
 export * from './errors.js';
 export * from './nearest.js';

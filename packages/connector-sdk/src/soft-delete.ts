@@ -12,6 +12,11 @@ export const softDeleteSchema = z.strictObject({
 });
 export type SoftDelete = z.infer<typeof softDeleteSchema>;
 
+/** Of a kind whose rows pass through `withDeletions`. */
+export const softDeleteShape = {
+  softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows; mode merge'),
+};
+
 const NOT_DELETED = new Set(['', '0', 'false', 'f', 'n', 'no']);
 
 /** Whether a value of that column means that the row is deleted. */

@@ -6,6 +6,7 @@ import { testConnector } from '@songhua/connector-sdk/conformance';
 import { createCkanConnector } from '../src/index.js';
 import { startServer, type TestServer } from './http-server.js';
 import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
+import { testSoftDelete } from './soft-delete-suite.js';
 
 const connector = createCkanConnector();
 const TOKEN = 'canary-token';
@@ -129,13 +130,13 @@ async function startPortal() {
 
 type Portal = Awaited<ReturnType<typeof startPortal>>;
 
-testConnector(async () => {
+const fixture = async () => {
   const portal = await startPortal();
   return {
     connector: connector as Connector,
     config: { portal: portal.server.url, dataset: 'scores', resource: 'source.csv' },
     network: LOOPBACK,
-    async write(csv) {
+    async write(csv: string) {
       portal.upload('source.csv', csv);
     },
     async remove() {
@@ -143,7 +144,9 @@ testConnector(async () => {
     },
     close: () => portal.server.close(),
   };
-});
+};
+testConnector(fixture);
+testSoftDelete(fixture);
 
 describe('a portal', () => {
   let portal: Portal;

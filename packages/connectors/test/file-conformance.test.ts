@@ -4,16 +4,19 @@ import { join } from 'node:path';
 import type { Connector } from '@songhua/connector-sdk';
 import { testConnector } from '@songhua/connector-sdk/conformance';
 import { createFileConnector, createNetwork } from '../src/index.js';
+import { testSoftDelete } from './soft-delete-suite.js';
 
-testConnector(async () => {
+const fixture = async () => {
   const root = await mkdtemp(join(tmpdir(), 'songhua-file-'));
   const path = join(root, 'source.csv');
   return {
     connector: createFileConnector({ roots: [root] }) as Connector,
     config: { path: 'source.csv' },
     network: createNetwork({ allowed: [] }),
-    write: (csv) => writeFile(path, csv),
+    write: (csv: string) => writeFile(path, csv),
     remove: () => rm(path),
     close: () => rm(root, { recursive: true, force: true }),
   };
-});
+};
+testConnector(fixture);
+testSoftDelete(fixture);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTcp, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Kafka, logLevel, type Message } from 'kafkajs';
+import { CompressionTypes, Kafka, logLevel, type Message } from 'kafkajs';
 import { createKafkaConnector, createNetwork } from '../src/index.js';
 import { endOf, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
 
@@ -195,6 +195,52 @@ describe('messages that are rows', () => {
     await send(shorter, { value: '{"id":1}' });
     const long = { ...cursor, reading: endOf(await read(shorter)).cursor.reading };
     await expect(read(shorter, { cursor: long })).rejects.toMatchObject({ code: 'source.gap' });
+  });
+});
+
+describe('messages that are compressed', () => {
+  const ids = Array.from({ length: 3000 }, (_, id) => id);
+  const rows = ids.map((id) => ({
+    value: json({ id, name: `道里区${id % 97}`, note: `note ${(id * 7919) % 10_007} `.repeat(8) }),
+  }));
+
+  // The broker packs them anew by the codecs of Kafka's own client.
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'])('as Kafka itself packs them are read to the byte: %s', async (codec) => {
+    const topic = await makeTopic(1, { 'compression.type': codec });
+    for (let at = 0; at < 5; at++) await send(topic, { value: json({ id: -at }) });
+    await send(topic, ...rows);
+    const found = rowsOf(await read(topic));
+    expect(found.slice(0, 5).map(([id]) => Number(id))).toEqual([0, -1, -2, -3, -4]);
+    expect(found.slice(5).map(([id, name, note]) => ({ value: json({ id: Number(id), name, note }) }))).toEqual(rows);
+  });
+
+  test('and large when unpacked come in parts, none lost and none twice', async () => {
+    const topic = await makeTopic(2);
+    // In the keys, which need no parsing.
+    const key = 'x'.repeat(10_000);
+    for (let at = 0; at < 6; at++)
+      await producer.send({
+        topic,
+        compression: CompressionTypes.GZIP,
+        messages: Array.from({ length: 1500 }, (_, id) => ({
+          key,
+          value: json({ id: at * 1500 + id }),
+          partition: at % 2,
+        })),
+      });
+    const found = rowsOf(await read(topic)).map(([id]) => Number(id));
+    expect(found.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 9000 }, (_, id) => id));
+  });
+
+  test('and come to too much end the read with an error that is not tried again', async () => {
+    const topic = await makeTopic();
+    const messages = [{ value: '{"id":1}' }, { value: Buffer.alloc(70 * 1024 * 1024, ' ') }];
+    await producer.send({ topic, compression: CompressionTypes.GZIP, messages });
+    await expect(read(topic)).rejects.toMatchObject({
+      code: 'source.too-large',
+      retryable: false,
+      message: expect.stringContaining(`topic ${topic}`),
+    });
   });
 });
 

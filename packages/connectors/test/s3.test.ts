@@ -5,6 +5,7 @@ import { testConnector } from '@songhua/connector-sdk/conformance';
 import { Client } from 'minio';
 import { createNetwork, createS3Connector } from '../src/index.js';
 import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
+import { testSoftDelete } from './soft-delete-suite.js';
 
 const endpoint = process.env.SONGHUA_TEST_S3_ENDPOINT ?? '';
 const accessKey = process.env.SONGHUA_TEST_S3_ACCESS_KEY ?? '';
@@ -25,17 +26,19 @@ const connector = createS3Connector();
 const read = (path: string, options: ReadOnceOptions = {}, more: object = {}) =>
   readOnce(connector, { endpoint, bucket, path, ...more }, { secrets, ...options });
 
-testConnector(async () => ({
+const fixture = async () => ({
   connector: connector as Connector,
   config: { endpoint, bucket, path: 'conformance/source.csv' },
   secrets,
   network: LOOPBACK,
-  write: async (csv) => {
+  write: async (csv: string) => {
     await put('conformance/source.csv', csv);
   },
   remove: () => server.removeObject(bucket, 'conformance/source.csv'),
   close: async () => undefined,
-}));
+});
+testConnector(fixture);
+testSoftDelete(fixture);
 
 describe('objects of a bucket', () => {
   test('a glob names objects across folders, and only new and changed ones are read in append mode', async () => {

@@ -6,6 +6,7 @@ import { testConnector } from '@songhua/connector-sdk/conformance';
 import { createSftpConnector } from '../src/index.js';
 import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
 import { type SshServer, startSshd } from './servers/sshd.js';
+import { testSoftDelete } from './soft-delete-suite.js';
 
 let server: SshServer;
 beforeAll(async () => {
@@ -29,15 +30,17 @@ const put = async (name: string, text: string, age = 60) => {
   await utimes(join(server.folder, name), at, at);
 };
 
-testConnector(async () => ({
+const fixture = async () => ({
   connector: connector as Connector,
   config: configFor('source.csv'),
   secrets: secrets(),
   network: LOOPBACK,
-  write: (csv) => writeFile(join(server.folder, 'source.csv'), csv),
+  write: (csv: string) => writeFile(join(server.folder, 'source.csv'), csv),
   remove: () => rm(join(server.folder, 'source.csv')),
   close: async () => undefined,
-}));
+});
+testConnector(fixture);
+testSoftDelete(fixture);
 
 describe('a folder on an SFTP server', () => {
   test('every file that matches is read in full mode, and only new and changed ones in append mode', async () => {

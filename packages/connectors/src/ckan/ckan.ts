@@ -1,4 +1,12 @@
-import { type Connector, type ReadContext, readingFor, type StreamInfo, streamsOf } from '@songhua/connector-sdk';
+import {
+  type Connector,
+  type ReadContext,
+  readingFor,
+  type SourceMessage,
+  type StreamInfo,
+  streamsOf,
+  withDeletions,
+} from '@songhua/connector-sdk';
 import { nameColumns } from '@songhua/formats';
 import { type CkanConfig, ckanConfigSchema } from './config.js';
 import { fetchPages, readDatastore } from './datastore.js';
@@ -17,17 +25,19 @@ export function createCkanConnector(): Connector<CkanConfig> {
       return { message: `${stream?.name ?? ''}: ${stream?.columns.length ?? 0} columns` };
     },
     discover,
-    async *read(context) {
-      const portal = openPortal(context);
-      try {
-        const { config } = context;
-        const resource = chooseResource(await portal.dataset(), config.resource);
-        yield* config.datastore ? readDatastore(context, portal, resource) : readFileOf(context, portal, resource);
-      } finally {
-        await portal.close();
-      }
-    },
+    read: (context) => withDeletions(context, read(context)),
   };
+}
+
+async function* read(context: ReadContext<CkanConfig>): AsyncGenerator<SourceMessage> {
+  const portal = openPortal(context);
+  try {
+    const { config } = context;
+    const resource = chooseResource(await portal.dataset(), config.resource);
+    yield* config.datastore ? readDatastore(context, portal, resource) : readFileOf(context, portal, resource);
+  } finally {
+    await portal.close();
+  }
 }
 
 async function discover(context: ReadContext<CkanConfig>): Promise<StreamInfo[]> {

@@ -1,4 +1,4 @@
-import { readingOptionsSchema } from '@songhua/connector-sdk';
+import { readingOptionsSchema, softDeleteShape } from '@songhua/connector-sdk';
 import { z } from 'zod';
 
 export const ckanConfigSchema = z.strictObject({
@@ -21,6 +21,7 @@ export const ckanConfigSchema = z.strictObject({
   tls: z
     .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
     .default({}),
+  ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });
 export type CkanConfig = z.infer<typeof ckanConfigSchema>;

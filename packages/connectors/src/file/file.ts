@@ -8,10 +8,12 @@ import {
   readingOptionsSchema,
   readTables,
   type SourceMessage,
+  softDeleteShape,
   sourceError,
   streamsOf,
   throwIfAborted,
   tooLarge,
+  withDeletions,
 } from '@songhua/connector-sdk';
 import type { LineRun, SourceFile } from '@songhua/contracts';
 import { z } from 'zod';
@@ -21,6 +23,7 @@ import { type FileCursor, parseCursor, type SeenFile, sameValidators, validators
 const configSchema = z.strictObject({
   /** A path or glob, relative to an allowed root folder or absolute inside one. Several files are one table. */
   path: z.string().min(1).max(4096),
+  ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });
 export type FileConfig = z.infer<typeof configSchema>;
@@ -40,7 +43,7 @@ export function createFileConnector(options: { roots: string[] }): Connector<Fil
     async discover(context) {
       return streamsOf(await findFiles(context.config.path, roots, context.department), readingFor(context));
     },
-    read: (context) => read(context, roots),
+    read: (context) => withDeletions(context, read(context, roots)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { readingOptionsSchema, softDeleteSchema } from '@songhua/connector-sdk';
+import { readingOptionsSchema, softDeleteShape } from '@songhua/connector-sdk';
 import { DateTime, Duration } from 'luxon';
 import { z } from 'zod';
 
@@ -157,7 +157,7 @@ export const httpConfigSchema = z
     fullEvery: duration
       .optional()
       .describe('With window or since: how often everything is read, e.g. P7D, which finds rows that were deleted'),
-    softDelete: softDeleteSchema.optional().describe('Column that marks deleted rows; mode merge'),
+    ...softDeleteShape,
     tls: z
       .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
       .default({}),

@@ -7,10 +7,10 @@ import {
   sourceError,
   streamsOf,
   throwIfAborted,
+  withDeletions,
 } from '@songhua/connector-sdk';
 import { codeOf } from '@songhua/domain';
 import { type HttpConfig, httpConfigSchema } from './config.js';
-import { withDeletions } from './deletions.js';
 import { readDocument } from './document.js';
 import { createExchange, type Exchange } from './exchange.js';
 import { assertReadable, sampleListings } from './listings.js';
@@ -58,8 +58,7 @@ export function createHttpConnector(): HttpConnector {
       assertReadable(context);
       const session = sessionOf(context);
       const messages = hasPages(context.config) ? readPages(context, session) : readDocument(context, session);
-      const { softDelete } = context.config;
-      yield* softDelete === undefined ? messages : withDeletions(messages, softDelete);
+      yield* withDeletions(context, messages);
     },
     close: async () => {
       const open = [...exchanges.values()].flatMap((byCa) => [...byCa.values()]);

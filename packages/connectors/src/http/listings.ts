@@ -28,11 +28,6 @@ const WHOLE: Listing = { name: '', parameters: [] };
 export function assertReadable({ config, mode, range }: ReadContext<HttpConfig>): void {
   if (mode === 'cdc')
     throw sourceError('connector.config-invalid', 'HTTP has no stream of changes; use mode full, append or merge');
-  if (config.softDelete && mode !== 'merge')
-    throw sourceError(
-      'connector.config-invalid',
-      `softDelete takes rows away by their key, which mode ${mode} does not; use mode merge`,
-    );
   if (range && config.window === undefined && config.since === undefined)
     throw sourceError(
       'connector.config-invalid',

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { cellsOf } from '@songhua/connector-sdk';
 import { MAX_BATCH_BYTES } from '@songhua/contracts';
 import fc from 'fast-check';
-import { cutRows } from './cut-rows.js';
 import { openRowSpool, type RowSpool } from './row-spool.js';
 
 let folder: string;
@@ -101,22 +100,4 @@ test('the digest tells rows, their order, columns and rejected rows apart, and n
   ];
   const digests = await Promise.all([...all, ...all].map((fill) => digestOf(fill)));
   expect(new Set(digests).size).toBe(all.length);
-});
-
-test('rows are cut between them, also where a cell has line breaks', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 }),
-      fc.integer({ min: 1, max: 60 }),
-      (rows, most) => {
-        const csv = written(rows);
-        const parts = cutRows(csv, most);
-        expect(Buffer.concat(parts.map((part) => part.csv))).toEqual(csv);
-        for (const part of parts) {
-          expect(cellsOf(part.csv, Number.POSITIVE_INFINITY)).toHaveLength(part.rows);
-          expect(part.csv.length <= most || part.rows === 1).toBe(true);
-        }
-      },
-    ),
-  );
 });

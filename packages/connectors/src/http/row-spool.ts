@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { remapCsv, type SourceMessage, unifyColumns } from '@songhua/connector-sdk';
+import { cutRows, remapCsv, type SourceMessage, unifyColumns } from '@songhua/connector-sdk';
 import { MAX_BATCH_BYTES, type RejectedRow, type SourceColumn } from '@songhua/contracts';
-import { cutRows } from './cut-rows.js';
 
 /** Bytes of the spool that hold whole rows of one set of columns, or rejected rows. */
 interface Segment {

@@ -6,6 +6,7 @@ import { codeOf } from '@songhua/domain';
 import { type EachBatchPayload, Kafka, type KafkaMessage, logLevel, type SASLOptions } from 'kafkajs';
 import type { KafkaConfig } from './config.js';
 import { kafkaSourceError, missingTopic } from './errors.js';
+import { readCompressed } from './unpack/index.js';
 
 /** What a partition holds: offsets from `low` up to, but without, `high`. */
 export interface Watermarks {
@@ -160,6 +161,7 @@ async function consume(kafka: Kafka, { topic, ranges, take, signal }: Consuming)
   const open = new Set(ranges.filter(({ from, to: end }) => from < end).map(({ partition }) => partition));
   const result = { next, holes, exhausted };
   if (open.size === 0) return result;
+  readCompressed();
   // Nothing is ever committed, so the brokers forget the group as soon as it is empty.
   const consumer = kafka.consumer({
     groupId: `songhua-${randomUUID()}`,

@@ -1,4 +1,4 @@
-import { sourceError } from '@songhua/connector-sdk';
+import { type SourceErrorCode, sourceError } from '@songhua/connector-sdk';
 import { codeOf, type SonghuaError } from '@songhua/domain';
 import { isTlsError } from '../network/index.js';
 
@@ -9,6 +9,9 @@ interface KafkaFailure {
   code?: string | number;
   cause?: KafkaFailure;
   originalError?: KafkaFailure;
+  message?: string;
+  /** Of a BatchError. */
+  batch?: SourceErrorCode;
 }
 
 const MISSING = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'INVALID_TOPIC_EXCEPTION']);
@@ -35,12 +38,8 @@ export function kafkaSourceError(error: unknown, where: string): unknown {
       `${where}: the brokers have no valid TLS certificate, or speak no TLS 1.2 (${tls}); put them right, or give their private CA`,
       { cause: error, details: { tls } },
     );
-  if (types.includes('KafkaJSNotImplemented'))
-    return sourceError(
-      'source.unreadable',
-      `${where}: its messages are compressed in a way that is not read here; let its producers use gzip or no compression`,
-      { cause: error },
-    );
+  const unread = chain.find(({ batch }) => batch !== undefined);
+  if (unread?.batch !== undefined) return sourceError(unread.batch, `${where}: ${unread.message}`, { cause: error });
   if (types.some((type) => /Connection|Timeout|BrokerNotFound|NOT_AVAILABLE|NumberOfRetries/i.test(type)))
     return sourceError(
       'source.unreachable',

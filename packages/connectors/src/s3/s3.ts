@@ -1,4 +1,11 @@
-import { type Connector, type ReadContext, readingOptionsSchema } from '@songhua/connector-sdk';
+import {
+  type Connector,
+  type ReadContext,
+  readingOptionsSchema,
+  type SourceMessage,
+  softDeleteShape,
+  withDeletions,
+} from '@songhua/connector-sdk';
 import { z } from 'zod';
 import { discoverRemoteFiles, readRemoteFiles } from '../remote-files/index.js';
 import { openBucket } from './bucket.js';
@@ -23,6 +30,7 @@ const configSchema = z.strictObject({
   region: z.string().max(64).default('us-east-1'),
   pathStyle: z.boolean().default(true).describe('Bucket in the path instead of the host name'),
   ca: z.string().max(100_000).optional().describe('PEM of a private certificate authority'),
+  ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });
 export type S3Config = z.infer<typeof configSchema>;
@@ -50,13 +58,15 @@ export function createS3Connector(): Connector<S3Config> {
         return { message: `${(await bucket.list()).length} object(s), ${stream?.columns.length ?? 0} columns` };
       }),
     discover: (context) => withBucket(context, (bucket) => discoverRemoteFiles(context, bucket)),
-    async *read(context) {
-      const bucket = openBucket(context);
-      try {
-        yield* readRemoteFiles(context, bucket);
-      } finally {
-        await bucket.close();
-      }
-    },
+    read: (context) => withDeletions(context, read(context)),
   };
+}
+
+async function* read(context: ReadContext<S3Config>): AsyncGenerator<SourceMessage> {
+  const bucket = openBucket(context);
+  try {
+    yield* readRemoteFiles(context, bucket);
+  } finally {
+    await bucket.close();
+  }
 }

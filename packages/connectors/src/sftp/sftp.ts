@@ -1,4 +1,11 @@
-import { type Connector, type ReadContext, readingOptionsSchema } from '@songhua/connector-sdk';
+import {
+  type Connector,
+  type ReadContext,
+  readingOptionsSchema,
+  type SourceMessage,
+  softDeleteShape,
+  withDeletions,
+} from '@songhua/connector-sdk';
 import { z } from 'zod';
 import { hostSchema } from '../network/index.js';
 import { discoverRemoteFiles, type RemoteFiles, readRemoteFiles } from '../remote-files/index.js';
@@ -16,6 +23,7 @@ const configSchema = z.strictObject({
     .string()
     .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, 'use the fingerprint as ssh-keygen -lf prints it: SHA256:…')
     .describe("Fingerprint of the server's key; `connectors test` without the right one tells what the server shows"),
+  ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });
 export type SftpConfig = z.infer<typeof configSchema>;
@@ -43,13 +51,15 @@ export function createSftpConnector(): Connector<SftpConfig> {
         return { message: `${(await session.list()).length} file(s), ${stream?.columns.length ?? 0} columns` };
       }),
     discover: (context) => withSession(context, (session) => discoverRemoteFiles(context, session)),
-    async *read(context) {
-      const session = await openSession(context);
-      try {
-        yield* readRemoteFiles(context, session);
-      } finally {
-        await session.close();
-      }
-    },
+    read: (context) => withDeletions(context, read(context)),
   };
+}
+
+async function* read(context: ReadContext<SftpConfig>): AsyncGenerator<SourceMessage> {
+  const session = await openSession(context);
+  try {
+    yield* readRemoteFiles(context, session);
+  } finally {
+    await session.close();
+  }
 }

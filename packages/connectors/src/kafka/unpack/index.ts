@@ -1,0 +1,1 @@
+export { readCompressed } from './registry.js';
