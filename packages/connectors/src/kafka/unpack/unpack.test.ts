@@ -78,10 +78,10 @@ test.each([
 
 test('a batch of more messages than kafkajs can take is an error that tells how many they are', async () => {
   const record = Buffer.from([2 * 6, 0, 0, 0, 1, 1, 0]);
-  const many = gzipSync(Buffer.alloc(100_001 * record.length, record));
+  const many = gzipSync(Buffer.alloc(50_001 * record.length, record));
   await expect(unpack(GZIP, many)).rejects.toMatchObject({
     batch: 'source.too-large',
-    message: expect.stringContaining('100001 messages'),
+    message: expect.stringContaining('50001 messages'),
   });
 });
 
