@@ -1,5 +1,6 @@
 import { readingOptionsSchema, softDeleteShape } from '@songhua/connector-sdk';
 import { z } from 'zod';
+import { caSchema } from '../network/index.js';
 
 export const ckanConfigSchema = z.strictObject({
   portal: z
@@ -18,9 +19,7 @@ export const ckanConfigSchema = z.strictObject({
   datastore: z.boolean().default(false).describe("Read the resource's rows from the DataStore instead of its file"),
   pageRows: z.int().min(1).max(32_000).default(5_000).describe('Rows of the DataStore asked for at once'),
   requestsPerSecond: z.number().min(0.01).max(1000).optional(),
-  tls: z
-    .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
-    .default({}),
+  tls: z.strictObject({ ca: caSchema.optional() }).default({}),
   ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });

@@ -1,6 +1,7 @@
 import { readingOptionsSchema, softDeleteShape } from '@songhua/connector-sdk';
 import { DateTime, Duration } from 'luxon';
 import { z } from 'zod';
+import { caSchema } from '../network/index.js';
 
 const url = z
   .url({ protocol: /^https?$/, error: 'expected an address such as https://api.example.gov.cn/data' })
@@ -158,9 +159,7 @@ export const httpConfigSchema = z
       .optional()
       .describe('With window or since: how often everything is read, e.g. P7D, which finds rows that were deleted'),
     ...softDeleteShape,
-    tls: z
-      .strictObject({ ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority') })
-      .default({}),
+    tls: z.strictObject({ ca: caSchema.optional() }).default({}),
     ...readingOptionsSchema.shape,
   })
   .refine(({ method, body }) => body === undefined || method === 'POST', {

@@ -1,5 +1,6 @@
 import { softDeleteSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
+import { tlsShape } from '../network/index.js';
 
 const OWN_RECORDS = 'songhua.records.';
 const BROKER = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/@,]+):\d{1,5}$/;
@@ -24,14 +25,7 @@ export const kafkaConfigSchema = z
       .enum(['json', 'debezium'])
       .default('json')
       .describe('json: every message is a row; debezium: every message is a change of a row'),
-    tls: z
-      .strictObject({
-        mode: z
-          .enum(['verify', 'off'])
-          .describe('verify: TLS 1.2 or newer with a valid certificate; off: only on a network that can be trusted'),
-        ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority'),
-      })
-      .default({ mode: 'verify' }),
+    tls: z.strictObject(tlsShape).default({ mode: 'verify' }),
     sasl: z
       .strictObject({ mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']) })
       .optional()

@@ -7,6 +7,7 @@ import {
   withDeletions,
 } from '@songhua/connector-sdk';
 import { z } from 'zod';
+import { caSchema } from '../network/index.js';
 import { discoverRemoteFiles, readRemoteFiles } from '../remote-files/index.js';
 import { openBucket } from './bucket.js';
 
@@ -29,7 +30,7 @@ const configSchema = z.strictObject({
     .describe('Key, or glob over keys, e.g. outbox/scores-*.csv; several objects are one table'),
   region: z.string().max(64).default('us-east-1'),
   pathStyle: z.boolean().default(true).describe('Bucket in the path instead of the host name'),
-  ca: z.string().max(100_000).optional().describe('PEM of a private certificate authority'),
+  ca: caSchema.optional(),
   ...softDeleteShape,
   ...readingOptionsSchema.shape,
 });

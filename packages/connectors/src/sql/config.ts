@@ -1,6 +1,6 @@
 import { softDeleteSchema } from '@songhua/connector-sdk';
 import { z } from 'zod';
-import { hostSchema } from '../network/index.js';
+import { hostSchema, tlsShape } from '../network/index.js';
 
 const name = z.string().min(1).max(256);
 // Calendar months have no fixed length, so they are left out.
@@ -54,10 +54,7 @@ export const sqlServerShape = (port: number) => ({
   database: name,
   tls: z
     .strictObject({
-      mode: z
-        .enum(['verify', 'off'])
-        .describe('verify: TLS 1.2 or newer with a valid certificate; off: only on a network that can be trusted'),
-      ca: z.string().max(100_000).optional().describe('Certificate (PEM) of a private authority'),
+      ...tlsShape,
       serverName: z.string().max(255).optional().describe('Name in the certificate where it is not the host'),
     })
     .default({ mode: 'verify' }),
