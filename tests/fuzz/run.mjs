@@ -8,7 +8,7 @@
  * An input must end in canonical rows or in an error of a known code (`oracle.mjs`), and within twenty seconds. What does not is written to DIR
  * (a temporary folder when left out) and told; exit code 1. `--input` runs one such file again. Seconds and inputs are the most for each target.
  */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
@@ -94,4 +94,5 @@ for (const name of names) {
     `${name}: ${runs} inputs in ${seconds.toFixed(0)} s, ${corpus} kept, ${places} places and counts reached, ${problems.size} problems`,
   );
 }
+if (!failed && values.keep === undefined) rmSync(folder, { recursive: true });
 process.exit(failed ? 1 : 0);
