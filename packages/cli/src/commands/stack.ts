@@ -1,5 +1,5 @@
 import { summarySchema } from '@songhua/contracts';
-import { doctor, down, resolveHome, status } from '@songhua/infra';
+import { doctor, down, resolveHome, type StackStatus, status } from '@songhua/infra';
 import type { Command } from 'commander';
 import { createApi } from '../api.js';
 import pc from '../colours.js';
@@ -59,7 +59,7 @@ export function addStackCommands(program: Command): void {
         if (o.json) printJson({ ...stack, summary });
         else {
           console.log(
-            `${stack.healthy ? pc.green(stack.phase) : pc.red(stack.phase)}  ${stack.home}${stack.error ? `  ${stack.error}` : ''}`,
+            `${stack.healthy ? pc.green(stack.phase) : pc.red(ailing(stack))}  ${stack.home}${stack.error ? `  ${stack.error}` : ''}`,
           );
           if (stack.processes.length > 0) {
             console.log(
@@ -124,4 +124,10 @@ export function addStackCommands(program: Command): void {
         return report.ok ? EXIT.done : EXIT.failed;
       }),
     );
+}
+
+/** What keeps a system that was started from being healthy: a process that starts again, or how far the whole is. */
+function ailing({ phase, processes }: StackStatus): string {
+  const waiting = processes.filter(({ state }) => state !== 'ready').map(({ name, state }) => `${name} ${state}`);
+  return phase === 'ready' && waiting.length > 0 ? `not ready: ${waiting.join(', ')}` : phase;
 }

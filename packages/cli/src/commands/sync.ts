@@ -135,7 +135,7 @@ export function addSyncCommands(program: Command): void {
 
 export function resultShown(result: SyncProgress): string {
   const { published, unchanged, held, failed, rows, rejected, stages, failures } = result;
-  const totals = `published ${count(published)}  unchanged ${count(unchanged)}  held ${count(held)}  failed ${count(failed)}  rows ${count(rows)}  rejected ${count(rejected)}  ${seconds(stages.announce)}`;
+  const totals = `published ${count(published)}  unchanged ${count(unchanged)}  held ${count(held)}  failed ${count(failed)}  rows ${count(rows)}  rejected ${count(rejected)}  ${seconds(Math.max(...Object.values(stages)))}`;
   if (failures.length === 0) return totals;
   const why = table(
     ['dataset', 'state', 'code', 'who acts', 'why'],
