@@ -227,3 +227,14 @@ test('nothing is left behind, whether reading succeeds or fails', async () => {
   expect(readdirSync(join(bench.path, 'left'))).toEqual([]);
   expect(existsSync(join(bench.path, 'left'))).toBe(true);
 });
+
+test('a folder for --out that cannot be made is wrong usage, told at once', async () => {
+  const file = bench.write('beside.csv', 'a,b\n1,2\n');
+  const nowhere = [file, `${file}/below`, ...(process.platform === 'linux' ? ['/proc/songhua/rows'] : [])];
+  for (const folder of nowhere) {
+    const { exit, stdout, stderr } = await bench.inspect(file, '--out', folder);
+    expect([exit, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('usage.out');
+  }
+  expect(await bench.inspect(file, '--out', 'new/below/it')).toMatchObject({ exit: 0 });
+});

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { reasonOf, SonghuaError } from '@songhua/domain';
+import { dirname, join, resolve } from 'node:path';
+import { codeOf, reasonOf, SonghuaError } from '@songhua/domain';
 import type { ReadOptions } from '@songhua/formats';
 import { type Command, InvalidArgumentError } from 'commander';
 import { action, EXIT } from '../exit.js';
@@ -160,7 +160,7 @@ function readOptions(flags: InspectFlags): ReadOptions {
 
 async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolders(resolve(path));
   } catch (error) {
     throw new SonghuaError(
       'usage.out',
@@ -171,4 +171,15 @@ async function makeFolder(path: string): Promise<void> {
       },
     );
   }
+}
+
+/** With those above it. Not Node's own recursive mkdir, which never returns where a file system takes no new names, as below /proc. */
+async function makeFolders(path: string): Promise<void> {
+  const isFolder = async (): Promise<boolean> => (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  if (await isFolder()) return;
+  if (dirname(path) !== path) await makeFolders(dirname(path));
+  await mkdir(path).catch(async (error: unknown) => {
+    // Another call for the same folder may have come first.
+    if (codeOf(error) !== 'EEXIST' || !(await isFolder())) throw error;
+  });
 }
