@@ -2,6 +2,7 @@
 module.exports = {
   globalSetup: '<rootDir>/tests/harness/global-setup.ts',
   globalTeardown: '<rootDir>/tests/harness/global-teardown.ts',
+  setupFiles: ['<rootDir>/tests/harness/property-seed.cjs'],
   // One at a time: the tests share two cores with the engines they start.
   maxWorkers: 1,
   testMatch: ['<rootDir>/{packages,services,infra,tests}/**/*.test.ts'],
