@@ -47,11 +47,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     services: [...defaultServices(), ...(settings.cityDir ? [cityService(settings.cityDir)] : [])],
     env: {
       SONGHUA_FILE_ROOTS: [
-        inboxOf(options.home),
+        // Files may always be put here for `file` connectors to read.
+        folderOf(options.home, 'inbox'),
         ...settings.fileRoots,
         ...listed('SONGHUA_FILE_ROOTS', delimiter),
       ].join(delimiter),
-      SONGHUA_SECRETS_DIR: process.env.SONGHUA_SECRETS_DIR || secretsOf(options.home),
+      SONGHUA_SECRETS_DIR: process.env.SONGHUA_SECRETS_DIR || folderOf(options.home, 'secrets', 0o700),
       // The simulated departments answer on loopback, which connectors otherwise refuse to reach.
       ...(settings.cityDir && { SONGHUA_NETWORK_ALLOW: [LOOPBACK, ...listed('SONGHUA_NETWORK_ALLOW', ',')].join(',') }),
       ...(settings.devIssuer && { SONGHUA_DEV_ISSUER_KEYS: ensureDevIssuer(options.home) }),
@@ -63,17 +64,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   return stackOf(options.home, state);
 }
 
-/** Where files may always be put for `file` connectors to read. */
-function inboxOf(home: string): string {
-  const folder = join(resolve(home), 'inbox');
-  mkdirSync(folder, { recursive: true });
-  return folder;
-}
-
-/** Where secrets of connectors may be put as files. */
-function secretsOf(home: string): string {
-  const folder = join(resolve(home), 'secrets');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+/** A folder of the state folder in which people put things, made if it is not there. */
+function folderOf(home: string, name: string, mode?: number): string {
+  const folder = join(resolve(home), name);
+  mkdirSync(folder, { recursive: true, mode });
   return folder;
 }
 

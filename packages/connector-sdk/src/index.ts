@@ -3,6 +3,7 @@ export * from './cut-rows.js';
 export * from './deletions.js';
 export * from './detection.js';
 export * from './errors.js';
+export * from './inside.js';
 export * from './nearest.js';
 export * from './read-tables.js';
 export * from './remap.js';

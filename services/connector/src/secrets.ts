@@ -1,5 +1,6 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
+import { isInside } from '@songhua/connector-sdk';
 import type { ConnectorSpec } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 
@@ -90,10 +91,4 @@ async function fileValue(folder: string | undefined, name: string, { wanted, onl
   if (!found.isFile()) throw problem(name, `${wanted} is no file`);
   if (found.size > MAX_SECRET_BYTES) throw problem(name, `file ${wanted} has more than ${MAX_SECRET_BYTES} bytes`);
   return (await readFile(path, 'utf8')).trim();
-}
-
-/** Clusters mount secrets as links into a folder `..2026_01_01`, which is inside all the same. */
-function isInside(folder: string, path: string): boolean {
-  const below = relative(folder, path);
-  return below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
 }

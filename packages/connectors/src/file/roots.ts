@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, sep } from 'node:path';
-import { sourceError } from '@songhua/connector-sdk';
+import { isInside, sourceError } from '@songhua/connector-sdk';
 import { codeOf, type SonghuaError } from '@songhua/domain';
 import { glob, isDynamicPattern } from 'tinyglobby';
 
@@ -47,11 +47,6 @@ function checkPath(path: string, roots: string[]): void {
   if (path.split(/[\\/]/).includes('..'))
     throw refused(path, 'has a `..` part; name the file from its root folder down');
 }
-
-const isInside = (root: string, path: string): boolean => {
-  const below = relative(root, path);
-  return below !== '' && below !== '..' && !below.startsWith(`..${sep}`) && !isAbsolute(below);
-};
 
 const ROOT = /^(?:([a-z0-9-]+)=)?(.+)$/s;
 
