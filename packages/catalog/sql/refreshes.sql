@@ -1,57 +1,53 @@
--- Syncs that somebody asks for beyond the usual: of a range of cursor values, or to build the dataset anew.
-ALTER TABLE sync
-  -- {from?, to?}: bounds of cursor values, both included.
-  ADD COLUMN read_range jsonb CHECK (jsonb_typeof(read_range) = 'object'),
-  -- Nothing of the version before stays.
-  ADD COLUMN reset boolean NOT NULL DEFAULT false,
-  ADD CONSTRAINT sync_range_or_everything CHECK (read_range IS NULL OR NOT (full_read OR reset)),
-  ADD CONSTRAINT sync_reset_reads_everything CHECK (full_read OR NOT reset);
+-- The steps of a refresh, each in one call and one transaction. SQLSTATE SH404: unknown sync; SH409: another outcome stands.
 
-CREATE OR REPLACE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' || jsonb_build_object(
-    'full', s.full_read, 'range', s.read_range, 'connector', c.name::text, 'dataset', d.name::text)
-  FROM connector c JOIN dataset d ON d.id = s.dataset_id WHERE c.id = s.connector_id
+CREATE OR REPLACE FUNCTION refresh_outcome(r refresh) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_strip_nulls(jsonb_build_object('dataset', d.name::text, 'sync', r.sync_id, 'state', r.state,
+    'version', r.version, 'reason', r.reason))
+  FROM dataset d WHERE d.id = r.dataset_id
 $$;
 
--- Claims slots. `slots`: [{id, connectorId, slot, full, reset?, range?, by, traceparent}], of one and the same `by`. A slot that exists is
--- left as it is and returned. What is asked beyond the usual is on the record.
-CREATE OR REPLACE FUNCTION sync_enqueue(slots jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+-- Opens (or opens again) the refresh of a sync and tells what it must know; `handled` when there is nothing left to do.
+CREATE OR REPLACE FUNCTION refresh_begin(asked text, asked_attempt integer, overridden boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-  claimed text[];
+  s sync;
+  r refresh;
+  handled jsonb;
 BEGIN
-  -- In id order, so that two replicas that claim the same slots cannot deadlock; the next statement sees what the other claimed.
-  PERFORM 1 FROM connector
-    WHERE id IN (SELECT e ->> 'connectorId' FROM jsonb_array_elements(slots) e) ORDER BY id FOR UPDATE;
-  WITH asked AS (
-    SELECT DISTINCT ON (e ->> 'connectorId', e ->> 'slot')
-      e ->> 'id' AS id, e ->> 'connectorId' AS connector_id, e ->> 'slot' AS slot,
-      (e ->> 'full')::boolean AS full_read, coalesce((e ->> 'reset')::boolean, false) AS reset,
-      nullif(e -> 'range', 'null') AS read_range, e ->> 'traceparent' AS traceparent, position
-    FROM jsonb_array_elements(slots) WITH ORDINALITY AS x (e, position)
-    ORDER BY e ->> 'connectorId', e ->> 'slot', position
-  ), fresh AS (
-    SELECT a.*, c.dataset_id, d.department,
-      c.last_number + row_number() OVER (PARTITION BY a.connector_id ORDER BY a.position) AS number
-    FROM asked a JOIN connector c ON c.id = a.connector_id AND c.deleted_at IS NULL JOIN dataset d ON d.id = c.dataset_id
-    WHERE NOT EXISTS (SELECT 1 FROM sync s WHERE s.connector_id = a.connector_id AND s.slot = a.slot)
-  ), inserted AS (
-    INSERT INTO sync (id, connector_id, dataset_id, department, slot, number, full_read, reset, read_range,
-      traceparent)
-    SELECT id, connector_id, dataset_id, department, slot, number, full_read, reset, read_range, traceparent FROM fresh ORDER BY position
-    RETURNING id, connector_id, number
-  ), counted AS (
-    UPDATE connector c SET last_number = i.number
-    FROM (SELECT connector_id, max(number) AS number FROM inserted GROUP BY connector_id) i WHERE c.id = i.connector_id
-  )
-  SELECT array_agg(id) INTO claimed FROM inserted;
-  PERFORM audit_append(coalesce(slots #>> '{0,by}', 'service:connector'), 'sync.request', 'Connector/' || c.name,
-      jsonb_strip_nulls(jsonb_build_object('sync', s.id, 'full', s.full_read, 'reset', s.reset, 'range', s.read_range)))
-    FROM sync s JOIN connector c ON c.id = s.connector_id
-    WHERE s.id = ANY (claimed) AND (s.full_read OR s.reset OR s.read_range IS NOT NULL);
-  PERFORM pg_notify('songhua_syncs', '');
-  RETURN QUERY
-    SELECT sync_json(s) FROM jsonb_array_elements(slots) WITH ORDINALITY AS x (e, position)
-    JOIN sync s ON s.connector_id = e ->> 'connectorId' AND s.slot = e ->> 'slot' ORDER BY position;
+  SELECT * INTO s FROM sync WHERE id = asked;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
+  END IF;
+  SELECT * INTO r FROM refresh WHERE sync_id = asked FOR UPDATE;
+  IF FOUND AND r.attempt > asked_attempt THEN
+    handled := refresh_outcome(r) || '{"state": "superseded"}';
+  ELSIF FOUND AND (r.state IN ('published', 'unchanged', 'superseded')
+      OR (r.attempt = asked_attempt AND (r.state = 'failed' OR (r.state = 'held' AND NOT overridden)))) THEN
+    handled := refresh_outcome(r);
+  ELSE
+    INSERT INTO refresh AS o (sync_id, dataset_id, connector_id, number, attempt, state, ended_at)
+    SELECT s.id, s.dataset_id, s.connector_id, s.number, asked_attempt, x.state,
+      CASE x.state WHEN 'superseded' THEN clock_timestamp() END
+    FROM (SELECT CASE WHEN EXISTS (SELECT 1 FROM connector_cursor c
+      WHERE c.connector_id = s.connector_id AND c.number > s.number) THEN 'superseded' ELSE 'running' END AS state) x
+    ON CONFLICT (sync_id) DO UPDATE SET attempt = excluded.attempt, state = excluded.state, reason = NULL, version = NULL,
+      started_at = excluded.started_at, ended_at = excluded.ended_at
+    RETURNING o.* INTO r;
+    IF r.state = 'superseded' THEN
+      handled := refresh_outcome(r);
+    END IF;
+  END IF;
+  RETURN (SELECT jsonb_build_object(
+      'dataset', jsonb_build_object('id', d.id, 'name', d.name::text, 'spec', d.spec),
+      'mode', c.mode,
+      'schema', v.table_schema,
+      'current', CASE WHEN v.number IS NOT NULL THEN jsonb_build_object('version', v.number, 'identity', v.identity,
+        'rows', v.rows, 'manifestKey', v.manifest_key, 'parquetKey',
+        (SELECT f ->> 'key' FROM jsonb_array_elements(v.files) f WHERE f ->> 'name' = 'data.parquet')) END,
+      'handled', handled)
+    FROM dataset d JOIN connector c ON c.id = s.connector_id
+      LEFT JOIN current_pointer p ON p.dataset_id = d.id
+      LEFT JOIN version v ON v.dataset_id = p.dataset_id AND v.number = p.number
+    WHERE d.id = s.dataset_id);
 END $$;
 
 -- A backfill says nothing of how fresh the data is, so it moves neither the clocks nor the cursor; only the order of syncs goes on.
@@ -68,30 +64,13 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- As before, but for the clocks.
-CREATE OR REPLACE FUNCTION sync_finish(holder text, results jsonb) RETURNS SETOF text LANGUAGE plpgsql AS $$
-BEGIN
-  RETURN QUERY
-  WITH result AS (
-    SELECT e ->> 'id' AS id, (e ->> 'attempt')::integer AS attempt, e ->> 'state' AS state, (e ->> 'rows')::bigint AS rows,
-      (e ->> 'rejected')::bigint AS rejected, (e ->> 'bytes')::bigint AS bytes,
-      nullif(e -> 'reason', 'null') AS reason, nullif(e -> 'validators', 'null') AS validators
-    FROM jsonb_array_elements(results) e
-  ), ended AS (
-    UPDATE sync s SET state = r.state, rows = r.rows, rejected = r.rejected, bytes = r.bytes, reason = r.reason,
-      owner = NULL, lease_until = NULL, ended_at = clock_timestamp()
-    FROM result r
-    WHERE s.id = r.id AND s.state = 'reading' AND s.owner = holder AND s.attempt = r.attempt
-    RETURNING s.id, s.connector_id, s.state, s.base_number, s.started_at, s.read_range, r.validators
-  ), checked AS (
-    UPDATE connector c SET
-      checked_at = greatest(c.checked_at, e.started_at),
-      validators = coalesce(e.validators, c.validators),
-      validators_base = CASE WHEN e.validators IS NULL THEN c.validators_base ELSE e.base_number END
-    FROM ended e WHERE c.id = e.connector_id AND e.state = 'unchanged' AND e.read_range IS NULL
-  )
-  SELECT id FROM ended;
-END $$;
+CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO rejected_summary (sync_id, dataset_id, count, by_code, groups, key)
+  SELECT s.id, s.dataset_id, (rejected ->> 'count')::bigint, rejected -> 'byCode', coalesce(rejected -> 'groups', '[]'), rejected ->> 'key'
+  WHERE (rejected ->> 'count')::bigint > 0
+  ON CONFLICT (sync_id) DO UPDATE SET count = excluded.count, by_code = excluded.by_code, groups = excluded.groups, key = excluded.key,
+    recorded_at = excluded.recorded_at
+$$;
 
 CREATE OR REPLACE FUNCTION refresh_publish(m jsonb, m_key text, rejected jsonb, event jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -188,3 +167,18 @@ BEGIN
     END IF;
   END IF;
 END $$;
+
+-- What a refresh of a sync would know, as `refresh_begin` tells it, without opening one.
+CREATE OR REPLACE FUNCTION refresh_context(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'dataset', jsonb_build_object('id', d.id, 'name', d.name::text, 'spec', d.spec),
+    'mode', c.mode,
+    'schema', v.table_schema,
+    'current', CASE WHEN v.number IS NOT NULL THEN jsonb_build_object('version', v.number, 'identity', v.identity,
+      'rows', v.rows, 'manifestKey', v.manifest_key, 'parquetKey',
+      (SELECT f ->> 'key' FROM jsonb_array_elements(v.files) f WHERE f ->> 'name' = 'data.parquet')) END)
+  FROM sync s JOIN dataset d ON d.id = s.dataset_id JOIN connector c ON c.id = s.connector_id
+    LEFT JOIN current_pointer p ON p.dataset_id = d.id
+    LEFT JOIN version v ON v.dataset_id = p.dataset_id AND v.number = p.number
+  WHERE s.id = asked
+$$;

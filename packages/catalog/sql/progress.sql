@@ -1,5 +1,5 @@
 -- How far the syncs of one "run now" have come, in one row: what a person who waits polls.
-CREATE FUNCTION sync_progress(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION sync_progress(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
   WITH step AS (
     SELECT s.id, d.name::text AS dataset, s.state, s.rows, s.rejected, s.queued_at, s.started_at, s.ended_at AS read_at,
       r.state AS refresh, r.ended_at AS refreshed_at, coalesce(s.reason, r.reason) AS reason, q.count AS refused

@@ -1,50 +1,14 @@
--- Runs of connectors: written by the connector service.
-
-CREATE TABLE sync (
-  id text PRIMARY KEY,
-  connector_id text NOT NULL REFERENCES connector (id),
-  dataset_id text NOT NULL REFERENCES dataset (id),
-  department resource_name NOT NULL,
-  -- A schedule's instant in ISO 8601, or `request:<id>`; in byte order, so that the last instant is found by index.
-  slot text COLLATE "C" NOT NULL,
-  number integer NOT NULL CHECK (number > 0),
-  attempt integer NOT NULL DEFAULT 1 CHECK (attempt > 0),
-  state text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'reading', 'delivered', 'unchanged', 'failed')),
-  full_read boolean NOT NULL DEFAULT false,
-  -- Number of the connector's cursor when this sync was taken: what its validators hold for.
-  base_number integer NOT NULL DEFAULT 0,
-  rows bigint NOT NULL DEFAULT 0 CHECK (rows >= 0),
-  rejected bigint NOT NULL DEFAULT 0 CHECK (rejected >= 0),
-  bytes bigint NOT NULL DEFAULT 0 CHECK (bytes >= 0),
-  reason jsonb,
-  owner text,
-  lease_until timestamptz(6),
-  queued_at timestamptz(6) NOT NULL DEFAULT clock_timestamp(),
-  started_at timestamptz(6),
-  ended_at timestamptz(6),
-  traceparent text NOT NULL,
-  CONSTRAINT sync_slot_once UNIQUE (connector_id, slot),
-  CONSTRAINT sync_number_once UNIQUE (connector_id, number),
-  CONSTRAINT sync_lease_while_reading CHECK ((state = 'reading') = (owner IS NOT NULL AND lease_until IS NOT NULL)),
-  CONSTRAINT sync_reason_when_failed CHECK ((state = 'failed') = (reason IS NOT NULL)),
-  CONSTRAINT sync_end_when_terminal CHECK ((state IN ('queued', 'reading')) = (ended_at IS NULL))
-);
-CREATE UNIQUE INDEX sync_one_reading ON sync (connector_id) WHERE state = 'reading';
-CREATE INDEX sync_queue ON sync (connector_id, number) WHERE state = 'queued';
-CREATE INDEX sync_leases ON sync (lease_until) WHERE state = 'reading';
-CREATE INDEX sync_of_dataset ON sync (dataset_id, queued_at DESC);
-CREATE INDEX sync_recent ON sync (queued_at DESC);
-CREATE INDEX sync_ended ON sync (ended_at) WHERE state IN ('delivered', 'failed');
-
--- What callers see of a sync: one JSON object, so that numbers and times arrive in one form.
-CREATE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(s) - 'full_read' - 'base_number' || jsonb_build_object(
-    'full', s.full_read, 'connector', c.name::text, 'dataset', d.name::text)
+CREATE OR REPLACE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' || jsonb_build_object(
+    'full', s.full_read, 'range', s.read_range, 'connector', c.name::text, 'dataset', d.name::text)
   FROM connector c JOIN dataset d ON d.id = s.dataset_id WHERE c.id = s.connector_id
 $$;
 
--- Claims slots. `slots`: [{id, connectorId, slot, full, traceparent}]. A slot that exists is left as it is and returned.
-CREATE FUNCTION sync_enqueue(slots jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+-- Claims slots. `slots`: [{id, connectorId, slot, full, reset?, range?, by, traceparent}], of one and the same `by`. A slot that exists is
+-- left as it is and returned. What is asked beyond the usual is on the record.
+CREATE OR REPLACE FUNCTION sync_enqueue(slots jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  claimed text[];
 BEGIN
   -- In id order, so that two replicas that claim the same slots cannot deadlock; the next statement sees what the other claimed.
   PERFORM 1 FROM connector
@@ -52,7 +16,8 @@ BEGIN
   WITH asked AS (
     SELECT DISTINCT ON (e ->> 'connectorId', e ->> 'slot')
       e ->> 'id' AS id, e ->> 'connectorId' AS connector_id, e ->> 'slot' AS slot,
-      (e ->> 'full')::boolean AS full_read, e ->> 'traceparent' AS traceparent, position
+      (e ->> 'full')::boolean AS full_read, coalesce((e ->> 'reset')::boolean, false) AS reset,
+      nullif(e -> 'range', 'null') AS read_range, e ->> 'traceparent' AS traceparent, position
     FROM jsonb_array_elements(slots) WITH ORDINALITY AS x (e, position)
     ORDER BY e ->> 'connectorId', e ->> 'slot', position
   ), fresh AS (
@@ -61,12 +26,19 @@ BEGIN
     FROM asked a JOIN connector c ON c.id = a.connector_id AND c.deleted_at IS NULL JOIN dataset d ON d.id = c.dataset_id
     WHERE NOT EXISTS (SELECT 1 FROM sync s WHERE s.connector_id = a.connector_id AND s.slot = a.slot)
   ), inserted AS (
-    INSERT INTO sync (id, connector_id, dataset_id, department, slot, number, full_read, traceparent)
-    SELECT id, connector_id, dataset_id, department, slot, number, full_read, traceparent FROM fresh ORDER BY position
-    RETURNING connector_id, number
+    INSERT INTO sync (id, connector_id, dataset_id, department, slot, number, full_read, reset, read_range,
+      traceparent)
+    SELECT id, connector_id, dataset_id, department, slot, number, full_read, reset, read_range, traceparent FROM fresh ORDER BY position
+    RETURNING id, connector_id, number
+  ), counted AS (
+    UPDATE connector c SET last_number = i.number
+    FROM (SELECT connector_id, max(number) AS number FROM inserted GROUP BY connector_id) i WHERE c.id = i.connector_id
   )
-  UPDATE connector c SET last_number = i.number
-    FROM (SELECT connector_id, max(number) AS number FROM inserted GROUP BY connector_id) i WHERE c.id = i.connector_id;
+  SELECT array_agg(id) INTO claimed FROM inserted;
+  PERFORM audit_append(coalesce(slots #>> '{0,by}', 'service:connector'), 'sync.request', 'Connector/' || c.name,
+      jsonb_strip_nulls(jsonb_build_object('sync', s.id, 'full', s.full_read, 'reset', s.reset, 'range', s.read_range)))
+    FROM sync s JOIN connector c ON c.id = s.connector_id
+    WHERE s.id = ANY (claimed) AND (s.full_read OR s.reset OR s.read_range IS NOT NULL);
   PERFORM pg_notify('songhua_syncs', '');
   RETURN QUERY
     SELECT sync_json(s) FROM jsonb_array_elements(slots) WITH ORDINALITY AS x (e, position)
@@ -75,7 +47,7 @@ END $$;
 
 -- Gives `taker` up to `most` queued syncs: departments with the fewest running first, then the oldest; of a connector only the
 -- lowest number, and none while another is read.
-CREATE FUNCTION sync_take(taker text, most integer, lease_seconds double precision)
+CREATE OR REPLACE FUNCTION sync_take(taker text, most integer, lease_seconds double precision)
 RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
 BEGIN
   -- Takers go one after another: fairness counts what the others run.
@@ -103,8 +75,8 @@ BEGIN
   SELECT sync_json(t.claimed) FROM taken t ORDER BY t.turn, t.oldest;
 END $$;
 
--- Ends syncs that `holder` still holds. `results`: [{id, attempt, state, rows, rejected, bytes, reason?, validators?}].
-CREATE FUNCTION sync_finish(holder text, results jsonb) RETURNS SETOF text LANGUAGE plpgsql AS $$
+-- As before, but for the clocks.
+CREATE OR REPLACE FUNCTION sync_finish(holder text, results jsonb) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
   RETURN QUERY
   WITH result AS (
@@ -117,19 +89,19 @@ BEGIN
       owner = NULL, lease_until = NULL, ended_at = clock_timestamp()
     FROM result r
     WHERE s.id = r.id AND s.state = 'reading' AND s.owner = holder AND s.attempt = r.attempt
-    RETURNING s.id, s.connector_id, s.state, s.base_number, s.started_at, r.validators
+    RETURNING s.id, s.connector_id, s.state, s.base_number, s.started_at, s.read_range, r.validators
   ), checked AS (
     UPDATE connector c SET
       checked_at = greatest(c.checked_at, e.started_at),
       validators = coalesce(e.validators, c.validators),
       validators_base = CASE WHEN e.validators IS NULL THEN c.validators_base ELSE e.base_number END
-    FROM ended e WHERE c.id = e.connector_id AND e.state = 'unchanged'
+    FROM ended e WHERE c.id = e.connector_id AND e.state = 'unchanged' AND e.read_range IS NULL
   )
   SELECT id FROM ended;
 END $$;
 
 -- Syncs whose lease ran out go back to the queue, or fail when `max_attempts` are used.
-CREATE FUNCTION sync_recover(max_attempts integer, failure jsonb)
+CREATE OR REPLACE FUNCTION sync_recover(max_attempts integer, failure jsonb)
 RETURNS TABLE (id text, state text) LANGUAGE sql AS $$
   UPDATE sync s SET
     state = CASE WHEN s.attempt >= max_attempts THEN 'failed' ELSE 'queued' END,
