@@ -10,21 +10,12 @@ END $$;
 
 CREATE OR REPLACE TRIGGER sync_of_running_connector BEFORE INSERT ON sync FOR EACH ROW EXECUTE FUNCTION sync_of_running_connector();
 
--- Ends everything of a connector that goes: queued and running syncs, and refreshes that wait, run or are still to come. An attempt
--- beyond all others makes every later step of a workflow find the refresh handled, and a running publish find it not its own.
+-- Ends everything of a connector that goes, wherever it is: every later step of it finds that it is not its turn any more.
 CREATE OR REPLACE FUNCTION connector_end(gone text, why jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM connector WHERE id = gone FOR UPDATE;
-  WITH ended AS (
-    UPDATE sync SET state = 'failed', reason = why, owner = NULL, lease_until = NULL, ended_at = clock_timestamp()
-    WHERE connector_id = gone AND state IN ('queued', 'reading')
-  )
-  INSERT INTO refresh AS r (sync_id, dataset_id, connector_id, number, attempt, state, reason, ended_at)
-  SELECT s.id, s.dataset_id, s.connector_id, s.number, 2147483647, 'failed', why, clock_timestamp()
-  FROM sync s LEFT JOIN refresh o ON o.sync_id = s.id
-  WHERE s.connector_id = gone AND (s.state = 'reading' OR (s.state = 'delivered' AND coalesce(o.state, 'running') IN ('running', 'held')))
-  ON CONFLICT (sync_id) DO UPDATE SET attempt = excluded.attempt, state = excluded.state, reason = excluded.reason,
-    version = NULL, ended_at = excluded.ended_at WHERE r.state IN ('running', 'held');
+  PERFORM sync_fail(s, why) FROM sync s
+    WHERE s.connector_id = gone AND s.state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing', 'held');
 END $$;
 
 CREATE OR REPLACE FUNCTION connector_halted() RETURNS trigger LANGUAGE plpgsql AS $$

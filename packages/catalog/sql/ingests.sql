@@ -26,10 +26,7 @@ CREATE OR REPLACE FUNCTION ingest_pending(of_sync text, after integer)
 RETURNS TABLE (number integer, sha256 text, bytes bigint, object_key text, name text) LANGUAGE sql STABLE AS $$
   SELECT s.number, i.sha256, i.bytes, i.object_key, i.name
   FROM sync own JOIN ingest i ON i.connector_id = own.connector_id JOIN sync s ON s.id = i.sync_id
-    LEFT JOIN refresh r ON r.sync_id = s.id
   WHERE own.id = of_sync AND s.number > after AND s.number <= own.number
-    AND (s.id = own.id OR NOT (
-      (s.state = 'failed' AND s.reason ->> 'actor' <> 'platform')
-      OR (r.state = 'failed' AND coalesce(r.reason ->> 'actor', 'platform') <> 'platform')))
+    AND (s.id = own.id OR NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
   ORDER BY s.number
 $$;

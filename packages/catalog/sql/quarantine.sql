@@ -4,30 +4,30 @@ CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS js
   SELECT jsonb_build_object(
     'dataset', d.name::text, 'datasetId', d.id, 'connector', c.name::text, 'connectorId', c.id, 'department', d.department::text,
     'count', q.count, 'rejected', q.key, 'cursor', coalesce(k.cursor, '{}'),
-    'attempt', r.attempt, 'number', s.number, 'rows', s.rows, 'bytes', s.bytes,
+    'number', s.number,
     'problem', CASE
       WHEN coalesce(q.count, 0) = 0 OR q.key IS NULL THEN 'missing'
-      WHEN coalesce(r.state, '') NOT IN ('published', 'unchanged') THEN 'unpublished'
-      WHEN EXISTS (SELECT 1 FROM sync o LEFT JOIN refresh p ON p.sync_id = o.id
-        WHERE o.connector_id = s.connector_id AND o.id IS DISTINCT FROM replay AND (o.state IN ('queued', 'reading')
-          OR (o.state = 'delivered' AND coalesce(p.state, 'running') = 'running'))) AND replay IS NULL THEN 'busy'
-      WHEN c.mode <> 'append' AND EXISTS (SELECT 1 FROM sync o JOIN refresh p ON p.sync_id = o.id
-        WHERE o.connector_id = s.connector_id AND o.number > s.number AND p.state = 'published'
+      WHEN s.state NOT IN ('published', 'unchanged') THEN 'unpublished'
+      WHEN replay IS NULL AND EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id
+        AND o.state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing')) THEN 'busy'
+      WHEN c.mode <> 'append' AND EXISTS (SELECT 1 FROM sync o
+        WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.state = 'published'
           AND NOT EXISTS (SELECT 1 FROM quarantine_replay x WHERE x.sync_id = o.id AND x.replay_of = asked)) THEN 'outdated'
       END)
   FROM sync s JOIN dataset d ON d.id = s.dataset_id JOIN connector c ON c.id = s.connector_id
-    LEFT JOIN refresh r ON r.sync_id = s.id LEFT JOIN rejected_summary q ON q.sync_id = s.id
+    LEFT JOIN rejected_summary q ON q.sync_id = s.id
     LEFT JOIN connector_cursor k ON k.connector_id = s.connector_id
   WHERE s.id = asked
 $$;
 
--- Opens a replay as a sync that has read already. `facts`: {id, of, slot, codes?, by, traceparent}. Answers `quarantine_source` with the
--- new sync's number. A backfill's empty range makes it move neither clocks nor cursor.
+-- Opens a replay as a sync that landed already, with what the other one read. `facts`: {id, of, slot, codes?, by, traceparent}. Answers
+-- `quarantine_source` with the new sync's number and the reference that its lane wants.
 CREATE OR REPLACE FUNCTION quarantine_replay_open(facts jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   source jsonb;
   n integer;
   origin sync;
+  reference jsonb;
 BEGIN
   SELECT * INTO origin FROM sync WHERE id = facts ->> 'of';
   PERFORM 1 FROM connector WHERE id = origin.connector_id FOR UPDATE;
@@ -36,9 +36,11 @@ BEGIN
     RETURN source;
   END IF;
   UPDATE connector SET last_number = last_number + 1 WHERE id = origin.connector_id RETURNING last_number INTO n;
-  INSERT INTO sync (id, connector_id, dataset_id, department, slot, number, state, read_range, started_at, ended_at, traceparent)
-  VALUES (facts ->> 'id', origin.connector_id, origin.dataset_id, origin.department, facts ->> 'slot', n, 'delivered', '{}',
-    clock_timestamp(), clock_timestamp(), facts ->> 'traceparent');
+  INSERT INTO sync AS s (id, connector_id, dataset_id, department, slot, number, state, purpose, rows, bytes, started_at, read_at, landed_at,
+    touched_at, landing_key, landing_attempt, traceparent)
+  VALUES (facts ->> 'id', origin.connector_id, origin.dataset_id, origin.department, facts ->> 'slot', n, 'landed', 'replay', origin.rows,
+    origin.bytes, clock_timestamp(), clock_timestamp(), clock_timestamp(), clock_timestamp(), origin.landing_key, 1, facts ->> 'traceparent')
+  RETURNING lane_reference(s) INTO reference;
   IF NOT FOUND THEN
     RETURN source || '{"problem": "retired"}';
   END IF;
@@ -46,7 +48,7 @@ BEGIN
   VALUES (facts ->> 'id', facts ->> 'of', nullif(facts -> 'codes', 'null'), facts ->> 'by');
   PERFORM audit_append(facts ->> 'by', 'quarantine.replay', 'Dataset/' || (source ->> 'dataset'),
     jsonb_strip_nulls(jsonb_build_object('sync', facts ->> 'id', 'of', facts ->> 'of', 'codes', facts -> 'codes')));
-  RETURN source || jsonb_build_object('number', n);
+  RETURN source || jsonb_build_object('number', n, 'lane', reference);
 END $$;
 
 -- After `refresh_publish` or `refresh_finish` of a replay, in their transaction: what left the quarantine, and what is still in it.

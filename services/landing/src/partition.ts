@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { LandedFacts, SyncRepository } from '@songhua/catalog';
 import {
+  claimOf,
   type Envelope,
   keys,
-  type LandedSync,
   type LandingManifest,
   type LandingPart,
+  type LaneReference,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { datasetId } from '@songhua/domain';
+import { codeOf, datasetId, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
@@ -15,10 +17,12 @@ import { Assembly, type OpenPart } from './assembly.js';
 
 export interface LandingDeps {
   store: ObjectStore;
+  syncs: Pick<SyncRepository, 'land'>;
   /** Resolves when the lane workflow has the reference. */
-  dispatch(sync: LandedSync): Promise<void>;
+  dispatch(reference: LaneReference): Promise<void>;
   logger: Logger;
-  landed(sync: LandedSync): void;
+  /** `result`: `whole`, or the code of what kept it from landing. */
+  landed(result: string, rows: number): void;
 }
 
 // A sync that fell silent this long ago has lost its connector; its retry comes as a higher attempt.
@@ -111,20 +115,8 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
   const problem = assembly.problem();
-  const reference: LandedSync = {
-    dataset,
-    datasetId: id,
-    connector,
-    sync,
-    attempt,
-    number: completed.number,
-    rows: completed.rows,
-    bytes: completed.bytes,
-    traceparent,
-  };
-  if (problem) {
-    reference.problem = problem;
-  } else {
+  const manifestKey = keys.landingManifest(id, sync, attempt);
+  if (!problem) {
     const manifest: LandingManifest = {
       schema: 'songhua.landing/1',
       dataset,
@@ -136,12 +128,37 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
       parts: assembly.parts,
       completed,
     };
-    reference.manifest = keys.landingManifest(id, sync, attempt);
-    await deps.store.put(reference.manifest, Buffer.from(JSON.stringify(manifest)), 'application/json');
+    await deps.store.put(manifestKey, Buffer.from(JSON.stringify(manifest)), 'application/json');
   }
-  await deps.dispatch(reference);
-  deps.landed(reference);
-  deps.logger.debug({ dataset, sync, trace: traceIdOf(traceparent), rows: completed.rows, problem }, 'sync landed');
+  const { rows, rejected, bytes, sha256: content } = completed;
+  const claim = claimOf(attempt);
+  const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
+  await tell(
+    deps,
+    log,
+    { sync, datasetId: id, attempt, bytes },
+    problem ? { attempt, claim, problem } : { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content },
+  );
+}
+
+/** Records what became of an attempt, and tells the lane of what is to be refreshed. */
+async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, facts: LandedFacts): Promise<void> {
+  try {
+    const { state, dispatch } = await deps.syncs.land(reference.sync, facts);
+    if (dispatch) await deps.dispatch(reference);
+    if ('problem' in facts) {
+      log.warn({ reason: facts.problem, state }, 'sync did not land');
+      deps.landed(facts.problem.code, 0);
+    } else {
+      log.info({ rows: facts.rows, bytes: facts.bytes, state }, 'sync landed');
+      deps.landed('whole', facts.rows);
+    }
+  } catch (error) {
+    // A catalog that was restored, or whose dataset was deleted, has nobody who waits for it; others of the partition do.
+    if (codeOf(error) !== 'sync.unknown') throw error;
+    log.error({ reason: reasonOf(error) }, 'a sync landed that the catalog does not know');
+    deps.landed('sync.unknown', 0);
+  }
 }
 
 const pad = (sequence: number): string => String(sequence).padStart(6, '0');
