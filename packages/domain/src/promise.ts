@@ -1,0 +1,60 @@
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/**
+ * The promise: how often a dataset is declared to change, by its name in the EU frequency vocabulary, with the period in seconds by the
+ * table below. Null: no period that could be missed.
+ */
+export const FREQUENCIES = {
+  CONT: HOUR,
+  HOURLY: HOUR,
+  DAILY: DAY,
+  WEEKLY: 7 * DAY,
+  BIWEEKLY: 14 * DAY,
+  MONTHLY: 30 * DAY,
+  BIMONTHLY: 60 * DAY,
+  QUARTERLY: 90 * DAY,
+  ANNUAL_2: 180 * DAY,
+  ANNUAL: 365 * DAY,
+  BIENNIAL: 730 * DAY,
+  IRREG: null,
+  NEVER: null,
+  UNKNOWN: null,
+} as const satisfies Record<string, number | null>;
+export type Frequency = keyof typeof FREQUENCIES;
+
+/** Ages, in seconds, from which a dataset is due, overdue and delinquent. */
+export interface Thresholds {
+  due: number;
+  overdue: number;
+  delinquent: number;
+}
+
+// The Humanitarian Data Exchange's table, in days: period (and due), overdue, delinquent.
+const TABLE: readonly (readonly [number, number, number])[] = [
+  [1, 2, 3],
+  [2, 4, 6],
+  [7, 14, 21],
+  [14, 21, 28],
+  [30, 44, 60],
+  [60, 84, 108],
+  [90, 120, 150],
+  [120, 147, 174],
+  [180, 210, 240],
+  [365, 425, 455],
+  [730, 785, 840],
+];
+
+/**
+ * When a promise is due and broken; null where there is no period. A period that the table lacks has the grace of the next shorter one
+ * there; below a day, a period more and two.
+ */
+export function thresholdsOf(frequency: Frequency): Thresholds | null {
+  const period = FREQUENCIES[frequency];
+  if (period === null) return null;
+  const row = TABLE.findLast(([days]) => days * DAY <= period);
+  if (!row) return { due: period, overdue: 2 * period, delinquent: 3 * period };
+  const [days, overdue, delinquent] = row;
+  return { due: period, overdue: period + (overdue - days) * DAY, delinquent: period + (delinquent - days) * DAY };
+}
