@@ -36,21 +36,27 @@ const rank = (state: string): number => ['fresh', 'due', 'overdue', 'delinquent'
 describe('the table of promises', () => {
   test.each([
     ['DAILY', 1, 2, 3],
+    ['WEEKLY_2', 3.5, 5.5, 7.5],
     ['WEEKLY', 7, 14, 21],
     ['BIWEEKLY', 14, 21, 28],
     ['MONTHLY', 30, 44, 60],
     ['BIMONTHLY', 60, 84, 108],
     ['QUARTERLY', 90, 120, 150],
+    ['ANNUAL_3', 120, 147, 174],
     ['ANNUAL_2', 180, 210, 240],
     ['ANNUAL', 365, 425, 455],
     ['BIENNIAL', 730, 785, 840],
-  ] as const)('%s is due after %i days, overdue after %i, delinquent after %i', (name, due, overdue, delinquent) => {
+    ['TRIENNIAL', 1095, 1150, 1205],
+  ] as const)('%s is due after %d days, overdue after %d, delinquent after %d', (name, due, overdue, delinquent) => {
     expect(thresholdsOf(name)).toEqual({ due: due * DAY, overdue: overdue * DAY, delinquent: delinquent * DAY });
   });
 
-  test.each(['CONT', 'HOURLY'] as const)('%s is due after an hour, overdue after two, delinquent after three', (name) => {
-    expect(thresholdsOf(name)).toEqual({ due: HOUR, overdue: 2 * HOUR, delinquent: 3 * HOUR });
-  });
+  test.each(['CONT', 'HOURLY'] as const)(
+    '%s is due after an hour, overdue after two, delinquent after three',
+    (name) => {
+      expect(thresholdsOf(name)).toEqual({ due: HOUR, overdue: 2 * HOUR, delinquent: 3 * HOUR });
+    },
+  );
 
   test('is in order for every promise, and a longer period is never late sooner', () => {
     const rows = (Object.keys(FREQUENCIES) as Frequency[]).flatMap((f) => thresholdsOf(f) ?? []);
@@ -147,9 +153,10 @@ describe('freshness', () => {
   test('is unknown without a version or a known promise, retired when retired, and fresh where nothing was promised', () => {
     const never = { dueAt: null, lateSince: null };
     expect(freshness(promise('DAILY'), clocks(0, null), NOW)).toEqual({ state: 'unknown', ...never });
-    expect(freshness(promise('UNKNOWN'), clocks(0, 0), NOW)).toEqual({ state: 'unknown', ...never });
+    for (const f of ['UNKNOWN', 'OTHER', 'OP_DATPRO'] as const)
+      expect(freshness(promise(f), clocks(0, 0), NOW)).toEqual({ state: 'unknown', ...never });
     expect(freshness(promise('DAILY', { retired: true }), clocks(0, 0), NOW)).toEqual({ state: 'retired', ...never });
-    for (const f of ['IRREG', 'NEVER'] as const)
+    for (const f of ['IRREG', 'AS_NEEDED', 'NEVER', 'NOT_PLANNED'] as const)
       expect(freshness(promise(f), clocks(null, 9000 * DAY), NOW)).toEqual({ state: 'fresh', ...never });
   });
 });

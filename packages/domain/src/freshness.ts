@@ -1,4 +1,4 @@
-import { type Frequency, thresholdsOf } from './promise.js';
+import { type Frequency, thresholdsOf, UNKNOWN_PROMISES } from './promise.js';
 
 /** Does the source keep its promise? */
 export const FRESHNESS_STATES = ['fresh', 'due', 'overdue', 'delinquent', 'unknown', 'retired'] as const;
@@ -40,7 +40,7 @@ export function freshness({ frequency, confirmationCounts, retired }: Promised, 
   const never = { dueAt: null, lateSince: null };
   if (retired) return { state: 'retired', ...never };
   const changed = lastChange(clocks, confirmationCounts);
-  if (changed === null || frequency === 'UNKNOWN') return { state: 'unknown', ...never };
+  if (changed === null || UNKNOWN_PROMISES.includes(frequency)) return { state: 'unknown', ...never };
   const thresholds = thresholdsOf(frequency);
   if (!thresholds) return { state: 'fresh', ...never };
   const after = (seconds: number): Date => new Date(changed + seconds * 1000);

@@ -1,5 +1,5 @@
 import type { Clocks } from './freshness.js';
-import { type Frequency, thresholdsOf } from './promise.js';
+import { type Frequency, NO_MORE_CHANGES, thresholdsOf } from './promise.js';
 
 /**
  * Is what we serve the same as the source? `confirmed`: at the last look, and that is not long ago. `differs`: the source has something
@@ -47,5 +47,5 @@ function holdsFor({ frequency, wait }: Looks): number | null {
   const promised = thresholdsOf(frequency)?.overdue ?? null;
   const scheduled = wait === null ? null : WAITS * wait;
   if (promised !== null && scheduled !== null) return Math.min(promised, scheduled);
-  return promised ?? scheduled ?? (frequency === 'NEVER' ? null : UNSAID_SECONDS);
+  return promised ?? scheduled ?? (NO_MORE_CHANGES.includes(frequency) ? null : UNSAID_SECONDS);
 }
