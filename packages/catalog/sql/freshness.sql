@@ -1,7 +1,9 @@
--- Ages in seconds from which a promise is due, overdue and delinquent: `thresholdsOf` of @songhua/domain, held to it by a test.
-CREATE OR REPLACE FUNCTION promise_thresholds(promised text, OUT due bigint, OUT overdue bigint, OUT delinquent bigint)
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT unit::bigint * a, unit::bigint * b, unit::bigint * c
+-- The rules of @songhua/domain in the database, for filters, sorting and totals; a test holds the two together. Each is one expression, so
+-- that a query over all datasets takes it in.
+
+-- Ages in seconds from which a promise is due, overdue and delinquent: `thresholdsOf`. The others have no period.
+CREATE OR REPLACE VIEW promise AS
+  SELECT frequency, unit::bigint * a AS due, unit::bigint * b AS overdue, unit::bigint * c AS delinquent
   FROM (VALUES
     ('1MIN', 60, 1, 2, 3),
     ('5MIN', 60, 5, 10, 15),
@@ -35,52 +37,57 @@ LANGUAGE sql IMMUTABLE AS $$
     ('QUINQUENNIAL', 86400, 1825, 1880, 1935),
     ('DECENNIAL', 86400, 3650, 3705, 3760),
     ('BIDECENNIAL', 86400, 7300, 7355, 7410),
-    ('TRIDECENNIAL', 86400, 10950, 11005, 11060)) promise (frequency, unit, a, b, c)
-  WHERE frequency = promised
+    ('TRIDECENNIAL', 86400, 10950, 11005, 11060)) named (frequency, unit, a, b, c);
+
+-- What the age of a dataset is measured from.
+CREATE OR REPLACE FUNCTION last_change(confirmation_counts boolean, checked_at timestamptz, source_changed_at timestamptz,
+  data_changed_at timestamptz)
+RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN data_changed_at IS NOT NULL THEN greatest(data_changed_at,
+    CASE WHEN source_changed_at IS NOT NULL THEN least(source_changed_at, coalesce(checked_at, data_changed_at)) END,
+    CASE WHEN confirmation_counts THEN checked_at END) END
 $$;
 
--- Does the source keep its promise? The rule of @songhua/domain `freshness`, for filters, sorting and totals in the database.
-CREATE OR REPLACE FUNCTION freshness(frequency text, retired boolean, confirmation_counts boolean, checked_at timestamptz,
-  source_changed_at timestamptz, data_changed_at timestamptz, moment timestamptz)
+-- Does the source keep its promise? `changed_at` by `last_change`.
+CREATE OR REPLACE FUNCTION freshness(frequency text, retired boolean, changed_at timestamptz, due bigint, overdue bigint,
+  delinquent bigint, moment timestamptz)
 RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN retired THEN 'retired'
-    WHEN data_changed_at IS NULL OR frequency IN ('UNKNOWN', 'OTHER', 'OP_DATPRO') THEN 'unknown'
-    WHEN due IS NULL OR age < due THEN 'fresh'
-    WHEN age < overdue THEN 'due'
-    WHEN age < delinquent THEN 'overdue'
+    WHEN changed_at IS NULL OR frequency IN ('UNKNOWN', 'OTHER', 'OP_DATPRO') THEN 'unknown'
+    WHEN due IS NULL OR extract(epoch FROM moment - changed_at) < due THEN 'fresh'
+    WHEN extract(epoch FROM moment - changed_at) < overdue THEN 'due'
+    WHEN extract(epoch FROM moment - changed_at) < delinquent THEN 'overdue'
     ELSE 'delinquent' END
-  FROM promise_thresholds(frequency), extract(epoch FROM moment - greatest(data_changed_at,
-    CASE WHEN source_changed_at IS NOT NULL THEN least(source_changed_at, coalesce(checked_at, data_changed_at)) END,
-    CASE WHEN confirmation_counts THEN checked_at END)) age
 $$;
 
--- Is what we serve the same as the source? The rule of @songhua/domain `inSync`.
-CREATE OR REPLACE FUNCTION in_sync(frequency text, retired boolean, last_look text, schedule_wait integer, checked_at timestamptz,
-  data_changed_at timestamptz, moment timestamptz)
+-- How many seconds a confirmation holds; NULL: for good.
+CREATE OR REPLACE FUNCTION confirmation_holds(frequency text, overdue bigint, schedule_wait integer) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(least(overdue, 2 * schedule_wait), CASE WHEN frequency NOT IN ('NEVER', 'NOT_PLANNED') THEN 30 * 86400 END)
+$$;
+
+-- Is what we serve the same as the source? `holds` by `confirmation_holds`.
+CREATE OR REPLACE FUNCTION in_sync(retired boolean, last_look text, checked_at timestamptz, data_changed_at timestamptz, holds bigint,
+  moment timestamptz)
 RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN retired OR data_changed_at IS NULL OR checked_at IS NULL THEN 'unknown'
     WHEN last_look = 'differs' THEN 'differs'
     WHEN last_look = 'failed' THEN 'failing'
-    WHEN extract(epoch FROM moment - checked_at) >= coalesce(least(overdue, 2 * schedule_wait),
-      CASE WHEN frequency NOT IN ('NEVER', 'NOT_PLANNED') THEN 30 * 86400 END) THEN 'stale'
+    WHEN extract(epoch FROM moment - checked_at) >= holds THEN 'stale'
     ELSE 'confirmed' END
-  FROM promise_thresholds(frequency)
 $$;
 
 -- The longest wait between two slots of a schedule, in seconds, from its coarsest field that is not `*`; never too short but for a day
--- that not every year has. Five fields, or six with seconds in front.
+-- that not every year has. Its last four fields are hour, day, month and weekday.
 CREATE OR REPLACE FUNCTION schedule_wait(cron text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
-    WHEN month <> '*' OR (day <> '*' AND weekday <> '*') THEN 366 * 86400
-    WHEN day <> '*' THEN 62 * 86400
-    WHEN weekday <> '*' THEN 7 * 86400
-    WHEN hour <> '*' THEN 86400
-    ELSE 3600 END
-  FROM (SELECT f[n - 3] AS hour, f[n - 2] AS day, f[n - 1] AS month, f[n] AS weekday
-    FROM regexp_split_to_array(btrim(cron), '\s+') f, array_length(f, 1) n) fields
-  WHERE cron IS NOT NULL
+    WHEN cron ~ '\s\*\s+\*\s+\*\s+\*\s*$' THEN 3600
+    WHEN cron ~ '\s\*\s+\*\s+\*\s*$' THEN 86400
+    WHEN cron ~ '\s\*\s+\*\s+\S+\s*$' THEN 7 * 86400
+    WHEN cron ~ '\s\*\s+\*\s*$' THEN 62 * 86400
+    WHEN cron IS NOT NULL THEN 366 * 86400 END
 $$;
 
 -- One row a dataset: what lists, filters and totals are made of. `checked_at` is the later of the two services' clocks; `last_look` is
@@ -89,8 +96,9 @@ CREATE OR REPLACE VIEW dataset_entry AS
   SELECT d.id, d.name::text AS name, d.title, d.department::text AS department, d.domain::text AS domain, d.frequency, d.retired,
     d.spec, d.search, d.metadata_changed_at, p.number AS version, coalesce(p.rows, 0) AS rows, coalesce(p.bytes, 0) AS bytes,
     p.source_changed_at, p.data_changed_at, greatest(p.checked_at, c.checked_at) AS checked_at,
-    coalesce((d.spec ->> 'confirmationCounts')::boolean, false) AS confirmation_counts, c.schedule_wait, c.last_look
-  FROM dataset d LEFT JOIN current_pointer p ON p.dataset_id = d.id
+    coalesce((d.spec ->> 'confirmationCounts')::boolean, false) AS confirmation_counts, c.schedule_wait, c.last_look,
+    t.due, t.overdue, t.delinquent
+  FROM dataset d LEFT JOIN promise t ON t.frequency = d.frequency LEFT JOIN current_pointer p ON p.dataset_id = d.id
     LEFT JOIN LATERAL (
       SELECT max(c.checked_at) AS checked_at, min(schedule_wait(c.spec #>> '{schedule,cron}')) AS schedule_wait,
         CASE WHEN bool_or(l.look = 'differs') THEN 'differs' WHEN bool_or(l.look = 'failed') THEN 'failed'

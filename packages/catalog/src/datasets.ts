@@ -51,8 +51,9 @@ const DETAILS = `SELECT e.*, (SELECT count(*) FROM version v WHERE v.dataset_id 
   LEFT JOIN LATERAL (SELECT id, state, reason FROM sync s WHERE s.dataset_id = e.id ORDER BY queued_at DESC LIMIT 1) l ON true
   LEFT JOIN refresh r ON r.sync_id = l.id`;
 
-const STATES = `freshness(frequency, retired, confirmation_counts, checked_at, source_changed_at, data_changed_at, $1) AS freshness,
-    in_sync(frequency, retired, last_look, schedule_wait, checked_at, data_changed_at, $1) AS in_sync`;
+const STATES = `freshness(frequency, retired,
+      last_change(confirmation_counts, checked_at, source_changed_at, data_changed_at), due, overdue, delinquent, $1) AS freshness,
+    in_sync(retired, last_look, checked_at, data_changed_at, confirmation_holds(frequency, overdue, schedule_wait), $1) AS in_sync`;
 
 const ORDER_BY: Record<DatasetQuery['sort'], string> = {
   name: 'name',

@@ -61,7 +61,7 @@ const edges = (): Case[] =>
 describe('the rules in the database are those of the domain', () => {
   test('thresholds, for every frequency', async () => {
     const { rows } = await client.query<Record<string, string | null>>(
-      'SELECT frequency, t.* FROM unnest($1::text[]) frequency, promise_thresholds(frequency) t',
+      'SELECT name AS frequency, due, overdue, delinquent FROM unnest($1::text[]) name LEFT JOIN promise ON frequency = name',
       [names],
     );
     const found = rows.map(({ frequency, due, overdue, delinquent }) => [
@@ -74,11 +74,12 @@ describe('the rules in the database are those of the domain', () => {
   test('freshness and in sync, for every promise, clock and look', async () => {
     const cases = [...fc.sample(anyCase, 3000), ...edges()];
     const { rows } = await client.query<{ freshness: string; in_sync: string }>(
-      `SELECT freshness(e ->> 'frequency', (e ->> 'retired')::boolean, (e ->> 'confirmationCounts')::boolean,
-         (e ->> 'checkedAt')::timestamptz, (e ->> 'sourceChangedAt')::timestamptz, (e ->> 'dataChangedAt')::timestamptz, $2),
-         in_sync(e ->> 'frequency', (e ->> 'retired')::boolean, e ->> 'last', (e ->> 'wait')::integer,
-         (e ->> 'checkedAt')::timestamptz, (e ->> 'dataChangedAt')::timestamptz, $2)
-       FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS x (e, position) ORDER BY position`,
+      `SELECT freshness(frequency, retired, last_change("confirmationCounts", "checkedAt", "sourceChangedAt", "dataChangedAt"), due,
+           overdue, delinquent, $2),
+         in_sync(retired, last, "checkedAt", "dataChangedAt", confirmation_holds(frequency, overdue, wait), $2)
+       FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (frequency text, "confirmationCounts" boolean, retired boolean, last text,
+           wait integer, "checkedAt" timestamptz, "sourceChangedAt" timestamptz, "dataChangedAt" timestamptz)) WITH ORDINALITY one
+         LEFT JOIN promise USING (frequency) ORDER BY ordinality`,
       [JSON.stringify(cases), NOW],
     );
     const wrong = cases.flatMap((one, i) => {
