@@ -100,7 +100,7 @@ CREATE OR REPLACE VIEW dataset_entry AS
     t.due, t.overdue, t.delinquent
   FROM dataset d LEFT JOIN promise t ON t.frequency = d.frequency LEFT JOIN current_pointer p ON p.dataset_id = d.id
     LEFT JOIN LATERAL (
-      SELECT max(c.checked_at) AS checked_at, min(schedule_wait(c.spec #>> '{schedule,cron}')) AS schedule_wait,
+      SELECT max(c.checked_at) AS checked_at, min(schedule_wait(c.spec #>> '{schedule,cron}')) FILTER (WHERE c.deleted_at IS NULL) AS schedule_wait,
         CASE WHEN bool_or(l.look = 'differs') THEN 'differs' WHEN bool_or(l.look = 'failed') THEN 'failed'
           WHEN bool_or(l.look = 'same') THEN 'same' END AS last_look
       FROM connector c LEFT JOIN LATERAL (

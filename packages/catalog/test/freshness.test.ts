@@ -12,7 +12,7 @@ import {
 import fc from 'fast-check';
 import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
-import { createWorld, deliver, enqueue, landed, publish, result, TRACEPARENT } from './estate.js';
+import { createWorld, deliver, enqueue, landed, OPERATOR, publish, result, TRACEPARENT } from './estate.js';
 
 const world = createWorld(4);
 let catalog: Catalog;
@@ -186,6 +186,30 @@ test('a source that nobody looks at any more is stale when its confirmation has 
   if (!inSyncUntil) throw new Error('a daily dataset is to be looked at again');
   expect((await entry(new Date(inSyncUntil.getTime() - 1))).inSync).toBe('confirmed');
   expect((await entry(new Date(inSyncUntil.getTime() + 1))).inSync).toBe('stale');
+});
+
+test('a confirmation holds for two waits of a schedule that is shorter than the promise, until its connector is deleted', async () => {
+  await declare({ frequency: 'ANNUAL' });
+  const schedule = { cron: '0 3 * * *', timezone: 'Asia/Shanghai' };
+  await catalog.connectors.apply(
+    [
+      {
+        apiVersion: 'songhua/v1',
+        kind: 'Connector',
+        metadata: { name: connector.name },
+        spec: { ...connector.spec, schedule },
+      },
+    ],
+    OPERATOR,
+  );
+  await publish(catalog, connector, 'first', 1, 'a');
+  const holds = async (): Promise<number> => {
+    const { inSyncUntil, clocks } = await entry();
+    return (Number(inSyncUntil) - Number(clocks.checkedAt)) / 1000;
+  };
+  expect(await holds()).toBe(2 * DAY);
+  await catalog.connectors.delete(connector.name, 'kim');
+  expect(await holds()).toBe(425 * DAY);
 });
 
 test('what is held differs from the source, and what a person refused too', async () => {
