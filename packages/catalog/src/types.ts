@@ -19,6 +19,7 @@ import type {
   Clocks,
   ConnectorState,
   Freshness,
+  InSync,
   Lifecycle,
   LifecycleEvent,
   Reason,
@@ -327,6 +328,13 @@ export interface DatasetEntry {
   versions: number;
   clocks: Clocks;
   freshness: Freshness;
+  /** When the next change is due; null where no promise can be missed. */
+  dueAt: Date | null;
+  /** Since when it is overdue; null while it is not. */
+  lateSince: Date | null;
+  inSync: InSync;
+  /** How long the last confirmation holds, or held. */
+  inSyncUntil: Date | null;
   lastSync: { id: string; state: SyncState; refresh: RefreshState | null; reason: Reason | null } | null;
 }
 
@@ -423,6 +431,7 @@ export interface DatasetQuery {
   department?: string | undefined;
   domain?: string | undefined;
   freshness?: Freshness | undefined;
+  inSync?: InSync | undefined;
   sort: 'name' | 'rows' | 'changed' | 'freshness';
   page: number;
   pageSize: number;

@@ -5,6 +5,7 @@ import { createApi } from '../api.js';
 import pc from '../colours.js';
 import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, table } from '../format.js';
+import { countsLine } from '../freshness-view.js';
 import { createProgress } from '../progress.js';
 import { startStack } from '../stack.js';
 
@@ -78,7 +79,6 @@ export function addStackCommands(program: Command): void {
             );
           }
           if (summary) {
-            const fresh = Object.entries(summary.freshness).filter(([, n]) => n > 0);
             console.log(
               table(
                 ['', ''],
@@ -88,7 +88,8 @@ export function addStackCommands(program: Command): void {
                     `${count(summary.published)} published of ${count(summary.datasets)}, ${count(summary.versions)} versions`,
                   ],
                   ['records', `${count(summary.records)} in ${bytes(summary.bytes)}`],
-                  ['freshness', fresh.map(([state, n]) => `${state} ${count(n)}`).join(', ')],
+                  ['freshness', countsLine(summary.freshness)],
+                  ['in sync', countsLine(summary.inSync)],
                   [
                     'syncs',
                     `${count(summary.syncs.running)} running, ${count(summary.syncs.failed24h)} failed in 24 h`,
