@@ -22,6 +22,7 @@ export interface LandedSync {
   connector: string;
   sync: string;
   attempt: number;
+  /** Order of the connector's syncs; 0 when `problem` is that the closing event, which says it, did not come. */
   number: number;
   rows: number;
   /** Canonical CSV bytes before gzip: what decides whether it is refreshed alone or in a group. */

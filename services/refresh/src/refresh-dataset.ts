@@ -12,7 +12,6 @@ import {
   type Cursor,
   keys,
   type LandedSync,
-  type LandingManifest,
   type Manifest,
   type RefreshOutcome,
   type ReplayReference,
@@ -67,14 +66,15 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
 
   if (sync.replay) return replay(deps, { ...sync, replay: sync.replay }, context, folder);
   const landing = await fetchLanding(deps.store, sync.manifest, folder);
+  const { details } = landing;
   const { completed } = landing.manifest;
   let result: NormalizeResult;
   try {
     const landed = {
       parts: landing.rows,
-      columns: completed.columns,
-      files: completed.files,
-      lines: completed.lines,
+      columns: details.columns,
+      files: details.files,
+      lines: landing.lines,
       rows: completed.rows,
       readerRejected: completed.rejected,
       mode: completed.mode,
@@ -89,7 +89,7 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
     throw error;
   }
   const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
-  const changedAt = sourceChangedAt(landing.manifest);
+  const changedAt = sourceChangedAt(landing);
 
   if (context.current?.identity === result.identity) {
     const outcome: RefreshOutcome = {
@@ -98,11 +98,11 @@ async function refreshIn(deps: RefreshDeps, sync: LandedSync, folder: string): P
       state: 'unchanged',
       version: context.current.version,
     };
-    await deps.refreshes.finish(sync, outcome, { cursor: completed.cursor, rejected, sourceChangedAt: changedAt });
+    await deps.refreshes.finish(sync, outcome, { cursor: details.cursor, rejected, sourceChangedAt: changedAt });
     return outcome;
   }
 
-  return publish(deps, sync, context, { landing: landing.manifest, cursor: completed.cursor, result, rejected });
+  return publish(deps, sync, context, { landing, cursor: details.cursor, result, rejected });
 }
 
 /** Rejected rows of an earlier sync, read again by the rules of today: onto what is served, without moving cursor or clocks. */
@@ -151,7 +151,7 @@ async function publish(
   sync: LandedSync,
   context: RefreshContext,
   made: {
-    landing: LandingManifest;
+    landing: LocalLanding;
     cursor: Cursor;
     result: NormalizeResult;
     rejected: RejectedSummary;
@@ -159,7 +159,7 @@ async function publish(
   },
 ): Promise<RefreshOutcome> {
   const { landing, cursor, result, rejected, replayed } = made;
-  const { completed } = landing;
+  const { files: sourceFiles, warnings } = landing.details;
   const attempt = `${sync.attempt}-${randomBytes(6).toString('hex')}`;
   for (let version = (context.current?.version ?? 0) + 1; ; version++) {
     const number = version;
@@ -185,9 +185,9 @@ async function publish(
         connector: sync.connector,
         sync: sync.sync,
         number: sync.number,
-        files: completed.files,
+        files: sourceFiles,
         changedAt: sourceChangedAt(landing),
-        ...(completed.warnings && { warnings: completed.warnings }),
+        ...(warnings && { warnings }),
       },
       cursor,
       createdAt: new Date().toISOString(),
@@ -206,8 +206,8 @@ async function publish(
 }
 
 /** The latest change that the source's files state, when any does. */
-function sourceChangedAt(manifest: LandingManifest): string | null {
-  const times = manifest.completed.files.flatMap((file) => file.modifiedAt ?? []).sort();
+function sourceChangedAt({ details }: LocalLanding): string | null {
+  const times = details.files.flatMap((file) => file.modifiedAt ?? []).sort();
   return times.at(-1) ?? null;
 }
 

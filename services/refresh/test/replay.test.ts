@@ -9,10 +9,12 @@ import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing'
 import {
   type ConnectorSpec,
   type DatasetSpec,
+  type Detail,
   keys,
   type LandedSync,
   type LandingManifest,
   manifestSchema,
+  packRuns,
   type ReplayReference,
 } from '@songhua/contracts';
 import { type SyncMode, syncId } from '@songhua/domain';
@@ -106,7 +108,7 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
     const ended = { id: sync.id, attempt: 1, state: 'delivered' as const, rows: rows.length, bytes: text.length };
     await catalog.syncs.finish('test', [{ ...ended, rejected: readerRejected.length }]);
     const parts: LandingManifest['parts'] = [];
-    const land = async (kind: 'rows' | 'rejected', content: string, count: number): Promise<void> => {
+    const land = async (kind: 'rows' | 'rejected' | 'details', content: string, count: number): Promise<void> => {
       const bytes = gzipSync(content);
       const key = keys.landingPart(sync.datasetId, sync.id, 1, kind);
       await store.put(key, bytes, 'application/gzip');
@@ -126,8 +128,15 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
     const refused = readerRejected.map((row) => ({ file: 0, code: 'row.fields', message: '字段数', ...row }));
     if (refused.length > 0)
       await land('rejected', refused.map((row) => `${JSON.stringify(row)}\n`).join(''), refused.length);
+    const details: Detail[] = [
+      { type: 'columns', columns: ['id', 'score'].map((column) => ({ name: column, source: column })) },
+      { type: 'files', files: [{ name: 'a.csv', bytes: 1, sha256: 'x' }] },
+      ...packRuns([{ row: 0, line: 2, file: 0 }]),
+      { type: 'cursor', text: JSON.stringify({ read: reads }) },
+    ];
+    await land('details', details.map((detail) => `${JSON.stringify(detail)}\n`).join(''), details.length);
     const manifest: LandingManifest = {
-      schema: 'songhua.landing/1',
+      schema: 'songhua.landing/2',
       dataset: name,
       datasetId: sync.datasetId,
       connector: name,
@@ -141,15 +150,12 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
         operations: false,
         reset: false,
         number: sync.number,
-        columns: ['id', 'score'].map((column) => ({ name: column, source: column })),
-        files: [{ name: 'a.csv', bytes: 1, sha256: 'x' }],
-        lines: [{ row: 0, line: 2, file: 0 }],
-        batches: 1,
+        batches: parts.length,
+        details: 1,
         rows: rows.length,
         rejected: readerRejected.length,
         bytes: text.length,
         sha256: 'x',
-        cursor: { read: reads },
         startedAt: new Date().toISOString(),
         completedAt: new Date().toISOString(),
       },
