@@ -71,7 +71,7 @@ export const runDetails = (runs: readonly LineRun[]): Detail[] => packRuns(runs)
 
 /** Everything else as details; throws `source.too-many` beyond `DETAIL_LIMITS`. */
 export function* syncDetails({ columns, files, cursor, warnings }: SyncDetails): Generator<Detail> {
-  if (files.length > DETAIL_LIMITS.files) throw tooMany(`${files.length} files`, `${DETAIL_LIMITS.files} files`);
+  if (files.length > DETAIL_LIMITS.files) throw tooMany(`${files.length} files, at most ${DETAIL_LIMITS.files}`);
   yield* lists(columns, { what: 'columns and their headers', most: DETAIL_LIMITS.columnBytes }, (part) => ({
     type: 'columns',
     columns: part,
@@ -87,7 +87,7 @@ export function* syncDetails({ columns, files, cursor, warnings }: SyncDetails):
   const text = JSON.stringify(cursor);
   const bytes = Buffer.byteLength(text);
   if (bytes > DETAIL_LIMITS.cursorBytes)
-    throw tooMany(`what is to be remembered of it takes ${mib(bytes)}`, mib(DETAIL_LIMITS.cursorBytes));
+    throw tooMany(`what is to be remembered of it takes ${mib(bytes)}, at most ${mib(DETAIL_LIMITS.cursorBytes)}`);
   for (let at = 0; at < text.length; at += DETAIL_BYTES)
     yield { type: 'cursor', text: text.slice(at, at + DETAIL_BYTES) };
 }
@@ -119,7 +119,7 @@ function* lists<T>(
   for (const item of items) {
     const size = Buffer.byteLength(JSON.stringify(item));
     total += size;
-    if (total > most) throw tooMany(`its ${what} take more than ${mib(most)}`, mib(most));
+    if (total > most) throw tooMany(`its ${what} take more than ${mib(most)}`);
     if (bytes + size > DETAIL_BYTES && part.length > 0) {
       yield detail(part);
       part = [];
@@ -133,8 +133,8 @@ function* lists<T>(
 
 const mib = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MiB`;
 
-const tooMany = (found: string, most: string): Error =>
+const tooMany = (found: string): Error =>
   sourceError(
     'source.too-many',
-    `the source is more than one sync can carry: ${found}, at most ${most}; let the connector match fewer files, or split it into several connectors. 源文件过多，请缩小范围或拆分连接器`,
+    `the source is more than one sync can carry: ${found}; let the connector match fewer files, or split it into several connectors. 源文件过多，请缩小范围或拆分连接器`,
   );
