@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Connector, ReadContext, SourceMessage } from '@songhua/connector-sdk';
 import { createNetwork } from '@songhua/connectors';
-import type { Cursor } from '@songhua/contracts';
-import type { NormalizeInput, Tables } from '@songhua/tables';
+import type { Cursor, LineRun } from '@songhua/contracts';
+import { linesOf, type NormalizeInput, type Tables } from '@songhua/tables';
 
 export interface PipelineOptions {
   tables: Tables;
@@ -38,7 +38,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let cursor: Cursor | undefined;
   let previous: NormalizeInput['previous'];
 
-  const refresh = async (out: string, start: Start, end: End, read: { csv: Buffer; rows: number }) => {
+  const refresh = async (out: string, start: Start, end: End, read: { csv: Buffer; rows: number; runs: LineRun[] }) => {
     const part = join(out, 'part.csv.gz');
     await writeFile(part, gzipSync(read.csv, { level: 1 }));
     await mkdir(join(out, 'out'));
@@ -46,7 +46,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       parts: read.rows > 0 ? [part] : [],
       columns: start.columns,
       files: end.files,
-      lines: end.lines,
+      lines: linesOf(read.runs),
       rows: read.rows,
       readerRejected: 0,
       mode,
@@ -80,6 +80,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       };
       let start: Start | undefined;
       const chunks: Buffer[] = [];
+      const runs: LineRun[] = [];
       let rows = 0;
       for await (const message of connector.read(context)) {
         if (message.type === 'unchanged' && crash === 'none') cursor = { ...cursor, ...message.validators };
@@ -89,9 +90,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
           chunks.push(message.csv);
           rows += message.rows;
         }
+        if (message.type === 'lines') runs.push(...message.runs);
         if (crash === 'reading') return;
         if (message.type !== 'end' || !start) continue;
-        const result = await refresh(folder, start, message, { csv: Buffer.concat(chunks), rows });
+        const result = await refresh(folder, start, message, { csv: Buffer.concat(chunks), rows, runs });
         if (crash === 'refreshing') return;
         // Cursor and version go on together, or neither does (I5).
         cursor = message.cursor;

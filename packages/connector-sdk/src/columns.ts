@@ -28,6 +28,6 @@ export function unifyColumns(tables: SourceColumn[][]): UnifiedColumns {
 }
 
 /** Moves runs of one table to where its rows stand in the whole sync. */
-export function shiftRuns(runs: { row: number; line: number }[], firstRow: number, file: number): LineRun[] {
-  return runs.map((run) => ({ row: run.row + firstRow, line: run.line, file }));
+export function shiftRuns(runs: readonly LineRun[], firstRow: number, file: number): LineRun[] {
+  return runs.map((run) => ({ ...run, row: run.row + firstRow, file }));
 }

@@ -14,6 +14,7 @@ export const SOURCE_ERRORS = {
   'source.endless': { actor: 'department', retryable: false },
   'source.refused': { actor: 'department', retryable: false },
   'source.gap': { actor: 'department', retryable: false },
+  'source.too-many': { actor: 'department', retryable: false },
   'source.too-large': { actor: 'operator', retryable: false },
   'source.unreadable': { actor: 'operator', retryable: false },
   'source.ambiguous': { actor: 'department', retryable: false },

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import type { LineRun, SourceColumn } from '@songhua/contracts';
+import { MAX_BATCH_BYTES, type SourceColumn } from '@songhua/contracts';
 import { type Decision, encodingName, type Limits, openTables, type TableReader } from '@songhua/formats';
 import { z } from 'zod';
 import { shiftRuns, unifyColumns } from './columns.js';
+import { cutRows } from './cut-rows.js';
 import { type DetectionMemory, detectionOf, headOf, holds, rememberedHints } from './detection.js';
 import { sourceError, throwIfAborted } from './errors.js';
 import { readingLimits, readingLimitsSchema } from './reading-limits.js';
@@ -76,11 +77,8 @@ export function readingOf(config: unknown): string {
     .slice(0, 16);
 }
 
-/**
- * Reads the tables of `files`, in order, as one table whose columns are matched by name: yields `start`, then `rows` and `rejected`,
- * and returns the line runs for `end`.
- */
-export async function* readTables(files: LocalFile[], reading: Reading): AsyncGenerator<SourceMessage, LineRun[]> {
+/** Reads the tables of `files`, in order, as one table whose columns are matched by name: yields `start`, then `rows`, `rejected` and `lines`. */
+export async function* readTables(files: LocalFile[], reading: Reading): AsyncGenerator<SourceMessage, void> {
   const { signal } = reading;
   throwIfAborted(signal);
   const opened: OpenedFile[] = [];
@@ -88,7 +86,6 @@ export async function* readTables(files: LocalFile[], reading: Reading): AsyncGe
   const { columns, mappings } = unifyColumns(opened.map(({ table }) => sourceColumns(table)));
   yield { type: 'start', columns, decisions: decisionsOf(files, opened) };
 
-  const lines: LineRun[] = [];
   let rows = 0;
   for (const [index, { file, table, head }] of opened.entries()) {
     const mapping = mappings[index];
@@ -99,15 +96,15 @@ export async function* readTables(files: LocalFile[], reading: Reading): AsyncGe
         yield { type: 'rejected', rows: batch.rows.map((row) => ({ ...row, file })) };
         continue;
       }
-      lines.push(...shiftRuns(batch.lines, firstRow, file));
+      if (batch.lines.length > 0) yield { type: 'lines', runs: shiftRuns(batch.lines, firstRow, file) };
       rows += batch.rows;
-      yield { type: 'rows', csv: mapping ? remapCsv(batch.csv, mapping) : batch.csv, rows: batch.rows };
+      if (mapping === undefined) yield { type: 'rows', csv: batch.csv, rows: batch.rows };
+      else for (const part of cutRows(remapCsv(batch.csv, mapping), MAX_BATCH_BYTES)) yield { type: 'rows', ...part };
     }
     const name = files[file]?.name ?? table.name;
     if (head !== undefined) reading.memory?.keep(detectionOf(name, head, table), table.decisions);
   }
   throwIfAborted(signal);
-  return lines;
 }
 
 /** The streams of `files`: one, with the columns of all of them. */

@@ -14,7 +14,7 @@ import type { ColumnType, SyncMode } from '@songhua/domain';
 import type { Decision } from '@songhua/formats';
 import type { z } from 'zod';
 
-/** What a connector yields while it reads, in this order: `unchanged` alone; or `start`, any `rows`/`rejected`, then `end`. */
+/** What a connector yields while it reads, in this order: `unchanged` alone; or `start`, any `rows`/`rejected`/`lines`, then `end`. */
 export type SourceMessage =
   | { type: 'unchanged'; validators?: Cursor }
   /**
@@ -26,7 +26,9 @@ export type SourceMessage =
   /** Canonical CSV (see contracts/records.ts) of whole rows, at most MAX_BATCH_BYTES. */
   | { type: 'rows'; csv: Buffer; rows: number }
   | { type: 'rejected'; rows: RejectedRow[] }
-  | { type: 'end'; files: SourceFile[]; lines: LineRun[]; cursor: Cursor; warnings?: SyncWarning[] };
+  /** Where rows stand, ascending by row over the whole read; a run may come before or after its rows. */
+  | { type: 'lines'; runs: LineRun[] }
+  | { type: 'end'; files: SourceFile[]; cursor: Cursor; warnings?: SyncWarning[] };
 
 export interface ReadContext<Config> {
   config: Config;

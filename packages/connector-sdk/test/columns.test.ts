@@ -73,14 +73,14 @@ test('runs of a later file start after the rows of the earlier ones', () => {
   expect(
     shiftRuns(
       [
-        { row: 0, line: 2 },
-        { row: 5, line: 9 },
+        { row: 0, line: 2, file: 0 },
+        { row: 5, line: 9, file: 0, step: 3 },
       ],
       100,
       3,
     ),
   ).toEqual([
     { row: 100, line: 2, file: 3 },
-    { row: 105, line: 9, file: 3 },
+    { row: 105, line: 9, file: 3, step: 3 },
   ]);
 });

@@ -6,7 +6,7 @@ import type { Connector, SourceMessage } from '@songhua/connector-sdk';
 import type { Cursor } from '@songhua/contracts';
 import fc from 'fast-check';
 import { createFileConnector, type FileConfig } from '../src/index.js';
-import { endOf, readOnce, rowsOf } from './reading.js';
+import { endOf, readOnce, rowsOf, runsOf } from './reading.js';
 
 let root: string;
 let connector: Connector<FileConfig>;
@@ -33,7 +33,7 @@ async function change(before: string | Buffer, after: string | Buffer): Promise<
   const fresh = await read();
   expect(rowsOf(remembered)).toEqual(rowsOf(fresh));
   expect(remembered[0]).toMatchObject({ columns: (fresh[0] as { columns?: unknown }).columns });
-  expect(endOf(remembered).lines).toEqual(endOf(fresh).lines);
+  expect(runsOf(remembered)).toEqual(runsOf(fresh));
   return remembered;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Connector } from '@songhua/connector-sdk';
 import { createFileConnector, type FileConfig } from '../src/index.js';
-import { endOf, LOOPBACK, readOnce, rowsOf, typesOf } from './reading.js';
+import { endOf, LOOPBACK, readOnce, rowsOf, runsOf, typesOf } from './reading.js';
 
 let base: string;
 let root: string;
@@ -32,9 +32,9 @@ describe('a glob', () => {
       ['二中', '520', 'x'],
       ['三中', '530', 'a\nb'],
     ]);
-    const { files, lines } = endOf(messages);
+    const { files } = endOf(messages);
     expect(files.map((file) => file.name)).toEqual(['inbox/scores-2016.csv', 'inbox/scores-2017.csv']);
-    expect(lines).toEqual([
+    expect(runsOf(messages)).toEqual([
       { row: 0, line: 2, file: 0 },
       { row: 1, line: 2, file: 1 },
     ]);

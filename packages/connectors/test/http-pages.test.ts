@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHttpConnector, type HttpConnector } from '../src/index.js';
 import { type Answer, type Asked, rowsFrom, startApi, type TestApi } from './http-api.js';
-import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
+import { endOf, LOOPBACK, type ReadOnceOptions, readOnce, rowsOf, runsOf, typesOf } from './reading.js';
 
 const ALL = rowsFrom(1, 25);
 const IDS = ALL.map(({ id }) => String(id));
@@ -165,7 +165,7 @@ describe('every format of a page is read, and pages are one table', () => {
     api.answer = (asked) => ({ body: bodies[number(asked, 'page', 1) - 1] });
     const messages = await read({ pagination });
     expect(endOf(messages).files.map(({ name }) => name)).toEqual(['page 1', 'page 2', 'page 3']);
-    expect(endOf(messages).lines.map(({ row, file }) => [row, file])).toEqual([
+    expect(runsOf(messages).map(({ row, file }) => [row, file])).toEqual([
       [0, 0],
       [2, 1],
     ]);

@@ -4,7 +4,7 @@ import { connect as connectTcp, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CompressionTypes, Kafka, logLevel, type Message } from 'kafkajs';
 import { createKafkaConnector, createNetwork } from '../src/index.js';
-import { endOf, type ReadOnceOptions, readOnce, rowsOf, typesOf } from './reading.js';
+import { endOf, type ReadOnceOptions, readOnce, rowsOf, runsOf, typesOf } from './reading.js';
 
 const brokers = (process.env.SONGHUA_TEST_KAFKA_BROKERS ?? '').split(',');
 const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING });
@@ -55,8 +55,8 @@ describe('messages that are rows', () => {
       ['9007199254740993', '道里区', '', ''],
       ['2', '', '1.10', '["a",{"n":1e400}]'],
     ]);
-    const { cursor, lines } = endOf(first);
-    expect(lines).toEqual([{ row: 0, line: 1, file: 0 }]);
+    const { cursor } = endOf(first);
+    expect(runsOf(first)).toEqual([{ row: 0, line: 1, file: 0 }]);
     const before = (await admin.listGroups()).groups.length;
     expect(typesOf(await read(topic, { cursor }))).toEqual(['unchanged']);
     expect((await admin.listGroups()).groups.length).toBeLessThanOrEqual(before);

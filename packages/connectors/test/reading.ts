@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connector, cellsOf, type Network, type ReadContext, type SourceMessage } from '@songhua/connector-sdk';
-import type { Cursor, SyncRange } from '@songhua/contracts';
+import type { Cursor, LineRun, SyncRange } from '@songhua/contracts';
 import type { SyncMode } from '@songhua/domain';
 import { createNetwork } from '../src/index.js';
 
@@ -59,5 +59,8 @@ export function endOf(messages: SourceMessage[]): Extract<SourceMessage, { type:
   if (end?.type !== 'end') throw new Error(`no end among ${messages.map((message) => message.type).join(', ')}`);
   return end;
 }
+
+export const runsOf = (messages: SourceMessage[]): LineRun[] =>
+  messages.flatMap((message) => (message.type === 'lines' ? message.runs : []));
 
 export const typesOf = (messages: SourceMessage[]): string[] => messages.map((message) => message.type);

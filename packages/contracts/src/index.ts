@@ -1,4 +1,5 @@
 export * from './access.js';
+export * from './details.js';
 export * from './http.js';
 export * from './ingest.js';
 export * from './landing.js';

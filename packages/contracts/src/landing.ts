@@ -30,7 +30,7 @@ export const DEFAULT_BUCKET = 'songhua';
 
 const partSchema = z.object({
   key: z.string(),
-  kind: z.enum(['rows', 'rejected']),
+  kind: z.enum(['rows', 'rejected', 'details']),
   firstSequence: z.int().nonnegative(),
   lastSequence: z.int().nonnegative(),
   rows: z.int().nonnegative(),
@@ -40,14 +40,14 @@ const partSchema = z.object({
 
 /** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
 export const landingManifestSchema = z.object({
-  schema: z.literal('songhua.landing/1'),
+  schema: z.literal('songhua.landing/2'),
   dataset: z.string(),
   datasetId: z.string(),
   connector: z.string(),
   sync: z.string(),
   attempt: z.int().positive(),
   traceparent: z.string(),
-  /** Ordered by sequence; concatenating the `rows` parts gives one gzip file of canonical CSV. */
+  /** Of each kind in sequence; concatenating the parts of one kind gives one gzip file of canonical CSV or NDJSON. */
   parts: z.array(partSchema),
   completed: syncCompletedSchema,
 });

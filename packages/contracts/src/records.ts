@@ -8,23 +8,15 @@ import { z } from 'zod';
 export const RECORDS_TOPIC = 'songhua.records.v1';
 export const DEAD_RECORDS_TOPIC = 'songhua.records.dead.v1';
 
-/** Uncompressed source text in one batch, at most; see decisions on batch size. */
+/** Uncompressed text in one batch of any kind, at most; see decisions on batch size. */
 export const MAX_BATCH_BYTES = 512 * 1024;
+/** A closing event, at most: it has nothing in it that grows with the source. */
+export const MAX_CLOSING_BYTES = 4 * 1024;
 
 export const RECORD_BATCH = 'record-batch/1';
 export const REJECTED_BATCH = 'rejected-batch/1';
-export const SYNC_COMPLETED = 'sync-completed/1';
-
-/**
- * Where rows stand in the source, as runs: row `row` (0-based, within the whole sync) and the rows after it, until the next run,
- * stand on consecutive physical lines from `line` (1-based) of file number `file` (index into `SyncCompleted.files`).
- */
-export const lineRunSchema = z.object({
-  row: z.int().nonnegative(),
-  line: z.int().positive(),
-  file: z.int().nonnegative(),
-});
-export type LineRun = z.infer<typeof lineRunSchema>;
+export const DETAIL_BATCH = 'detail-batch/1';
+export const SYNC_COMPLETED = 'sync-completed/2';
 
 // A department's server that is restarting is back within seconds; what lasts longer is for the next slot.
 export const TRIES_OF_A_CLAIM = 3;
@@ -37,7 +29,7 @@ export const claimOf = (attempt: number): number => Math.ceil(attempt / TRIES_OF
 
 /** The headers of every message, after decoding. All header values are UTF-8 text on the wire. */
 export const envelopeSchema = z.object({
-  schema: z.enum([RECORD_BATCH, REJECTED_BATCH, SYNC_COMPLETED]),
+  schema: z.enum([RECORD_BATCH, REJECTED_BATCH, DETAIL_BATCH, SYNC_COMPLETED]),
   dataset: z.string(),
   connector: z.string(),
   sync: z.string(),
@@ -45,7 +37,7 @@ export const envelopeSchema = z.object({
   attempt: z.coerce.number().int().positive(),
   /** Position in this attempt, from 0, without gaps; `sync-completed` has the last one. */
   sequence: z.coerce.number().int().nonnegative(),
-  /** Rows (or rejected rows) in the value; 0 for `sync-completed`. */
+  /** Rows, rejected rows or details in the value; 0 for `sync-completed`. */
   rows: z.coerce.number().int().nonnegative(),
   /** SHA-256 of the value as sent, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -59,7 +51,8 @@ export type Envelope = z.infer<typeof envelopeSchema>;
  * - record-batch/1: one gzip member of canonical CSV: UTF-8, comma, `"` quotes where needed, LF, no header,
  *   exactly the sync's columns in order, cells as the source wrote them. Members concatenate to a valid gzip file.
  * - rejected-batch/1: one gzip member of NDJSON, a RejectedRow a line.
- * - sync-completed/1: JSON, below.
+ * - detail-batch/1: one gzip member of NDJSON, a Detail (see details.ts) a line.
+ * - sync-completed/2: JSON, below.
  */
 export const rejectedRowSchema = z.object({
   file: z.int().nonnegative(),
@@ -120,11 +113,10 @@ export const syncCompletedSchema = z.object({
   reset: z.boolean().default(false),
   /** Order of syncs of one connector, from 1: a refresh never goes back in it. */
   number: z.int().positive(),
-  columns: z.array(sourceColumnSchema),
-  files: z.array(sourceFileSchema),
-  /** Ascending by row; usually one run a file. */
-  lines: z.array(lineRunSchema),
+  /** Of all kinds. */
   batches: z.int().nonnegative(),
+  /** Detail batches among them: columns, files, line runs, warnings and the cursor. */
+  details: z.int().nonnegative(),
   /** Rows in record batches. Rows read from the source are `rows + rejected`. */
   rows: z.int().nonnegative(),
   rejected: z.int().nonnegative(),
@@ -132,8 +124,6 @@ export const syncCompletedSchema = z.object({
   bytes: z.int().nonnegative(),
   /** SHA-256 over the canonical CSV of all record batches in order. */
   sha256: z.string(),
-  cursor: cursorSchema,
-  warnings: z.array(syncWarningSchema).optional(),
   startedAt: z.string(),
   completedAt: z.string(),
 });

@@ -54,11 +54,15 @@ export interface SourceColumn {
   source: string;
 }
 
-/** Rows from `row` (0-based, in this table) on stand on consecutive physical lines from `line` (1-based), until the next run. */
+/**
+ * Row `row` (0-based, in this table) stands on physical line `line` (1-based), each row after it, until the next run, `step` lines
+ * further; 1 when absent.
+ */
 export interface LineRun {
   row: number;
   line: number;
   file: number;
+  step?: number;
 }
 
 export interface RejectedRow {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf } from '@songhua/domain';
-import { openTables, type ReadOptions, type RejectedRow, type TableReader } from '../src/index.js';
+import { type LineRun, openTables, type ReadOptions, type RejectedRow, type TableReader } from '../src/index.js';
 
 /** A folder of one test file's own. */
 export function createFolder(): {
@@ -77,7 +77,7 @@ export async function readEvery(path: string, options: ReadOptions = {}): Promis
 async function readTable(table: TableReader): Promise<ReadResult> {
   const rows: string[][] = [];
   const rejected: RejectedRow[] = [];
-  const runs: { row: number; line: number }[] = [];
+  const runs: LineRun[] = [];
   let largestBatch = 0;
   for await (const batch of table.batches()) {
     if (batch.type === 'rejected') {
@@ -93,8 +93,8 @@ async function readTable(table: TableReader): Promise<ReadResult> {
   let at = 0;
   const lines = rows.map((_, row) => {
     while ((runs[at + 1]?.row ?? Number.POSITIVE_INFINITY) <= row) at++;
-    const run = runs[at] as { row: number; line: number };
-    return run.line + row - run.row;
+    const { line, row: first, step = 1 } = runs[at] as LineRun;
+    return line + (row - first) * step;
   });
   return { table, header: table.columns.map((c) => c.name), rows, rejected, lines, largestBatch };
 }

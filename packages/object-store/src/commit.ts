@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { keys, type Manifest, type ManifestFile, manifestSchema } from '@songhua/contracts';
+import { keys, MAX_MANIFEST_BYTES, type Manifest, type ManifestFile, manifestSchema } from '@songhua/contracts';
 import { codeOf } from '@songhua/domain';
 import { objectError } from './errors.js';
 import { canonicalJson, readJson } from './json.js';
 import type { ObjectStore, Transferred } from './types.js';
-
-// Far beyond a table of 10,000 columns; a manifest is held in memory whole.
-const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
 export interface UploadOptions {
   /** Unique to the attempt, so that nobody overwrites what a manifest may name (I1). */

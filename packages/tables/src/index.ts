@@ -1,3 +1,4 @@
+export * from './lines.js';
 export { wrongType } from './normalize/rejects.js';
 export { rulesOf } from './rules.js';
 export * from './tables.js';

@@ -1,4 +1,4 @@
-import type { Changes, LineRun, SourceColumn, SourceFile, SyncScope } from '@songhua/contracts';
+import type { Changes, LineRuns, SourceColumn, SourceFile, SyncScope } from '@songhua/contracts';
 import type { Column, ColumnType, RowCounts, SchemaPolicy, SyncMode, TableSchema } from '@songhua/domain';
 
 export interface DeclaredColumn {
@@ -15,7 +15,8 @@ export interface NormalizeInput {
   parts: string[];
   columns: SourceColumn[];
   files: SourceFile[];
-  lines: LineRun[];
+  /** Where the rows stand; read once, when some are rejected. */
+  lines: LineRuns;
   /** Rows in `parts`. */
   rows: number;
   /** Rows that the reader already rejected; they count as read and rejected. */

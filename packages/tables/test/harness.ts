@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { RejectedRow } from '@songhua/contracts';
-import { createTables, type NormalizeInput, type NormalizeResult, type Tables } from '../src/index.js';
+import { createTables, linesOf, type NormalizeInput, type NormalizeResult, type Tables } from '../src/index.js';
 
 export interface Bench {
   tables: Tables;
@@ -45,7 +45,7 @@ export function bench(threads = 2): Bench {
         parts,
         columns: header.map((name) => ({ name, source: name })),
         files: [],
-        lines: rows.length > 0 ? [{ row: 0, line: 2, file: 0 }] : [],
+        lines: linesOf(rows.length > 0 ? [{ row: 0, line: 2, file: 0 }] : []),
         rows: rows.length,
         readerRejected: 0,
         mode: 'full',

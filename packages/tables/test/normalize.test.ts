@@ -2,6 +2,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { linesOf } from '../src/lines.js';
 import { type Bench, bench, rejectedRows, typesOf } from './harness.js';
 
 let b: Bench;
@@ -333,7 +334,7 @@ test('damaged landing files are refused, never read in part', async () => {
   const path = join(b.root, 'damaged.csv.gz');
   const landed = (bytes: Buffer, rows: number) => {
     writeFileSync(path, bytes);
-    return b.refresh(['a', 'b'], [], { parts: [path], rows, lines: [{ row: 0, line: 1, file: 0 }] });
+    return b.refresh(['a', 'b'], [], { parts: [path], rows, lines: linesOf([{ row: 0, line: 1, file: 0 }]) });
   };
   const good = gzipSync('1,2\n'.repeat(1000));
   await expect(landed(good, 999)).rejects.toEqual(code('landing.corrupt'));

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { unaccounted, versionIdentity } from '@songhua/domain';
 import fc from 'fast-check';
 import { createEngine, type Engine } from '../src/engine.js';
+import { createLineFinder } from '../src/lines.js';
 import { sourceRows } from '../src/normalize/normalize.js';
-import { placeOf } from '../src/normalize/rejects.js';
 import { RULES } from '../src/values/rules.js';
 import type { Shape } from '../src/values/types.js';
 import { type Bench, bench, rejectedRows } from './harness.js';
@@ -260,20 +260,30 @@ test('every row read is accounted for, whatever the dirt, and every rejected one
     { numRuns: 40 },
   ));
 
-test('a row is placed by the run it belongs to', () => {
+test('a row is placed by the run it belongs to, however its runs come in pieces', async () => {
   const runs = [
     { row: 0, line: 2, file: 0 },
-    { row: 10, line: 20, file: 0 },
-    { row: 12, line: 1, file: 1 },
+    { row: 10, line: 20, file: 0, step: 3 },
+    { row: 12, line: 1, file: 1, step: 0 },
   ];
-  expect([0, 9, 10, 11, 12, 40].map((row) => placeOf(runs, row))).toEqual([
-    { file: 0, line: 2 },
-    { file: 0, line: 11 },
-    { file: 0, line: 20 },
-    { file: 0, line: 21 },
-    { file: 1, line: 1 },
-    { file: 1, line: 29 },
-  ]);
+  for (const pieces of [[runs], runs.map((run) => [run]), [[], runs.slice(0, 2), [], runs.slice(2)]]) {
+    const finder = createLineFinder(async function* () {
+      yield* pieces;
+    });
+    const places: unknown[] = [];
+    for (const row of [0, 9, 10, 11, 12, 40]) places.push(await finder.placeOf(row));
+    expect(places).toEqual([
+      { file: 0, line: 2 },
+      { file: 0, line: 11 },
+      { file: 0, line: 20 },
+      { file: 0, line: 23 },
+      { file: 1, line: 1 },
+      { file: 1, line: 1 },
+    ]);
+  }
+});
+
+test('positions among the rows that are left are positions in the source', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.nat({ max: 60 })), (missing) => {
       const gone = missing.toSorted((x, y) => x - y);

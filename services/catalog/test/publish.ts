@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { RejectedSummary, VersionDetail } from '@songhua/catalog';
 import { keys, type Manifest, type Resource } from '@songhua/contracts';
 import { commitManifest, uploadVerified } from '@songhua/object-store';
-import { createTables } from '@songhua/tables';
+import { createTables, linesOf } from '@songhua/tables';
 import type { Harness } from './harness.js';
 
 const apiVersion = 'songhua/v1';
@@ -97,7 +97,7 @@ export async function publishRows(
       parts: [part],
       columns: ['id', 'name'].map((column) => ({ name: column, source: column })),
       files: [],
-      lines: [],
+      lines: linesOf([]),
       rows: rows.length,
       readerRejected: 0,
       mode: 'full',

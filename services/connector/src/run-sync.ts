@@ -16,6 +16,7 @@ import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
 import { parseConfig } from './configs.js';
+import { bounded } from './details.js';
 import type { NetworkOf } from './networks.js';
 import { formsOf, redact, redactedError } from './redact.js';
 import type { ResolveSecrets } from './secrets.js';
@@ -143,28 +144,31 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
       if (message.type === 'start') start = message;
       else if (message.type === 'rows') await sender.rows(message.csv, message.rows);
       else if (message.type === 'rejected') await sender.rejected(message.rows);
+      else if (message.type === 'lines') await sender.lines(message.runs);
       else {
-        const { lines, cursor } = message;
-        const { files, warnings = [] } = redact({ files: message.files, warnings: message.warnings }, hidden);
+        const { files, warnings } = redact({ files: message.files, warnings: bounded(message.warnings ?? []) }, hidden);
         throwIfAborted(job.signal);
         if (warnings.length > 0)
           deps.logger.warn({ sync: sync.id, dataset: sync.dataset, warnings }, 'read with warnings');
         const { rows, rejected, bytes } = await sender.complete(
-          (totals) => ({
-            ...totals,
-            mode: connector.mode,
-            number: sync.number,
-            columns: start.columns,
-            scope: scopeOf(job, start.scope),
-            operations: start.operations ?? false,
-            reset: sync.reset,
-            files,
-            lines,
-            cursor: sync.range ? (job.cursor ?? {}) : cursor,
-            ...(warnings.length > 0 ? { warnings } : {}),
-            startedAt,
-            completedAt: new Date().toISOString(),
-          }),
+          {
+            details: {
+              columns: start.columns,
+              files,
+              cursor: sync.range ? (job.cursor ?? {}) : message.cursor,
+              ...(warnings.length > 0 ? { warnings } : {}),
+            },
+            event: (totals) => ({
+              ...totals,
+              mode: connector.mode,
+              number: sync.number,
+              scope: scopeOf(job, start.scope),
+              operations: start.operations ?? false,
+              reset: sync.reset,
+              startedAt,
+              completedAt: new Date().toISOString(),
+            }),
+          },
           () => assertHeld(job),
         );
         return { ...result, state: 'delivered', rows, rejected, bytes };

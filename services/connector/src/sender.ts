@@ -1,39 +1,55 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip as gzipWithCallback } from 'node:zlib';
+import { cutRows } from '@songhua/connector-sdk';
 import {
+  DETAIL_BATCH,
+  type Detail,
   type Envelope,
+  type LineRun,
+  MAX_BATCH_BYTES,
   RECORD_BATCH,
   REJECTED_BATCH,
   type RejectedRow,
   SYNC_COMPLETED,
   type SyncCompleted,
+  type SyncDetails,
 } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
 import { encodeEnvelope, type OutgoingMessage, type Producer } from '@songhua/messaging';
+import { type Batch, createGatherer, rejectedBatches, runDetails, syncDetails } from './details.js';
 
 const gzip = promisify<Buffer, { level: number; chunkSize: number }, Buffer>(gzipWithCallback);
 // Level 6 costs three times the CPU for a fifth less; one chunk of 128 KiB holds a typical compressed batch without joining.
 const GZIP = { level: 1, chunkSize: 128 * 1024 };
 
 export type EnvelopeBase = Pick<Envelope, 'dataset' | 'connector' | 'sync' | 'attempt' | 'traceparent'>;
-export type Totals = Pick<SyncCompleted, 'batches' | 'rows' | 'rejected' | 'bytes' | 'sha256'>;
+export type Totals = Pick<SyncCompleted, 'batches' | 'details' | 'rows' | 'rejected' | 'bytes' | 'sha256'>;
 
 export interface SyncSender {
   /** Resolves when there is room for more, not when the batch is sent. Throws what an earlier send threw. */
   rows(csv: Buffer, rows: number): Promise<void>;
-  rejected(rows: RejectedRow[]): Promise<void>;
+  rejected(rows: readonly RejectedRow[]): Promise<void>;
+  /** Where rows stand; sent as they come, a batch at a time. */
+  lines(runs: readonly LineRun[]): Promise<void>;
   /**
-   * Sends the last batch and the closing event, once everything before them is acknowledged and `check` did not throw; resolves when
-   * they are acknowledged too.
+   * Sends the details, the last batches and the closing event, once everything before them is acknowledged and `check` did not throw;
+   * resolves when they are acknowledged too. Throws `source.too-many` for details beyond what a sync can carry.
    */
-  complete(close: (totals: Totals) => SyncCompleted, check: () => void): Promise<Totals>;
+  complete(closing: Closing, check: () => void): Promise<Totals>;
   /** Resolves when nothing of this sender is on its way any more. Never throws. */
   settled(): Promise<void>;
 }
 
+export interface Closing {
+  details: SyncDetails;
+  event(totals: Totals): SyncCompleted;
+}
+
 /**
  * Sends one attempt of a sync: batches are compressed on zlib's threads, several at once, and handed to the producer strictly in
- * order, with at most `maxBytes` of them in memory. The last batch waits for the closing event, so a small sync is one request.
+ * order, with at most `maxBytes` of them in memory. The last rows wait, with the details after them, for the closing event, so a small
+ * sync is one request. No message grows with the source: batches are at most MAX_BATCH_BYTES, the closing event has counts only.
  */
 export function createSender(
   target: { producer: Producer; topic: string },
@@ -41,12 +57,13 @@ export function createSender(
   maxBytes: number,
 ): SyncSender {
   const content = createHash('sha256');
-  const totals = { batches: 0, rows: 0, rejected: 0, bytes: 0 };
+  const totals = { batches: 0, details: 0, rows: 0, rejected: 0, bytes: 0 };
+  const details = createGatherer();
   const underway = new Set<Promise<void>>();
   let sequence = 0;
   let inMemory = 0;
   const failures: unknown[] = [];
-  let held: Promise<OutgoingMessage> | undefined;
+  let held: Promise<OutgoingMessage>[] = [];
   let heldBytes = 0;
   let handedOver: Promise<void> = Promise.resolve();
   let roomMade: (() => void) | undefined;
@@ -106,9 +123,15 @@ export function createSender(
       compressed.then(() => undefined),
       0,
     );
-    if (held) track(hand([held]), heldBytes);
-    held = compressed;
-    heldBytes = text.length;
+    // Within one batch's bytes, so that what is held goes in one request.
+    const joins = schema === DETAIL_BATCH && heldBytes + text.length <= MAX_BATCH_BYTES;
+    if (held.length > 0 && !joins) {
+      track(hand(held), heldBytes);
+      held = [];
+      heldBytes = 0;
+    }
+    held.push(compressed);
+    heldBytes += text.length;
     while (inMemory > maxBytes && failures.length === 0 && underway.size > 0) {
       await new Promise<void>((resolve) => {
         roomMade = resolve;
@@ -117,25 +140,42 @@ export function createSender(
     assertSound();
   };
 
+  const submitAll = async (schema: Envelope['schema'], batches: readonly Batch[]): Promise<void> => {
+    for (const { text, rows } of batches) await submit(schema, text, rows);
+  };
+  const submitDetails = async (batches: readonly Batch[]): Promise<void> => {
+    totals.details += batches.length;
+    await submitAll(DETAIL_BATCH, batches);
+  };
+  const tell = async (told: Iterable<Detail>): Promise<void> => {
+    for (const detail of told) await submitDetails(details.add(detail));
+  };
+
   return {
-    rows(csv, rows) {
-      content.update(csv);
-      totals.rows += rows;
-      totals.bytes += csv.length;
-      return submit(RECORD_BATCH, csv, rows);
+    async rows(csv, rows) {
+      for (const part of csv.length > MAX_BATCH_BYTES ? cutRows(csv, MAX_BATCH_BYTES) : [{ csv, rows }]) {
+        if (part.csv.length > MAX_BATCH_BYTES) throw tooLong(part.csv.length);
+        content.update(part.csv);
+        totals.rows += part.rows;
+        totals.bytes += part.csv.length;
+        await submit(RECORD_BATCH, part.csv, part.rows);
+      }
     },
-    rejected(rows) {
+    async rejected(rows) {
       totals.rejected += rows.length;
-      return submit(REJECTED_BATCH, Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')), rows.length);
+      await submitAll(REJECTED_BATCH, rejectedBatches(rows));
     },
-    async complete(close, check) {
+    lines: (runs) => tell(runDetails(runs)),
+    async complete(closing, check) {
+      await tell(syncDetails(closing.details));
+      await submitDetails(details.take());
       // The closing event promises everything before it, so it goes only after all of that is acknowledged.
       await this.settled();
       assertSound();
       check();
       const told = { ...totals, sha256: content.digest('hex') };
-      const last = message(SYNC_COMPLETED, Buffer.from(JSON.stringify(close(told))), sequence++, 0);
-      const final = hand(held ? [held, last] : [last]);
+      const last = message(SYNC_COMPLETED, Buffer.from(JSON.stringify(closing.event(told))), sequence++, 0);
+      const final = hand([...held, last]);
       track(final, heldBytes);
       await final;
       return told;
@@ -145,3 +185,10 @@ export function createSender(
     },
   };
 }
+
+const tooLong = (bytes: number): SonghuaError =>
+  new SonghuaError(
+    'limit.row-bytes',
+    `a row takes ${bytes} bytes in the columns of all files, more than ${MAX_BATCH_BYTES}; give files of other columns a dataset of their own. 行过长`,
+    { actor: 'department' },
+  );

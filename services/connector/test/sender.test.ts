@@ -3,10 +3,13 @@ import { gunzipSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
 import { type Envelope, SYNC_COMPLETED, type SyncCompleted } from '@songhua/contracts';
 import { decodeEnvelope, type OutgoingMessage } from '@songhua/messaging';
-import { createSender } from '../src/sender.js';
+import { type Closing, createSender } from '../src/sender.js';
 
 const base = { dataset: 'd', connector: 'c', sync: 's', attempt: 1, traceparent: 't' };
-const closing = (totals: object): SyncCompleted => totals as SyncCompleted;
+const closing: Closing = {
+  details: { columns: [{ name: 'a', source: 'A' }], files: [], cursor: { at: 1 } },
+  event: (totals) => totals as SyncCompleted,
+};
 
 interface Sent {
   messages: OutgoingMessage[];
@@ -46,12 +49,13 @@ test('batches of any size are handed over in their order, and the closing event 
   expect(producer.sent).toHaveLength(4);
   producer.sent[0]?.acknowledge();
   await until(() => producer.sent.length === 5);
-  expect(producer.sent[4]?.messages).toHaveLength(2);
+  expect(producer.sent[4]?.messages).toHaveLength(3);
   producer.sent[4]?.acknowledge();
 
   const totals = await completing;
   expect(totals).toEqual({
-    batches: 5,
+    batches: 6,
+    details: 1,
     rows: 5,
     rejected: 0,
     bytes: Buffer.concat(texts).length,
@@ -71,7 +75,8 @@ test('a small sync is one request', async () => {
   await completing;
   expect(producer.envelopes().map(({ sequence, schema }) => [sequence, schema])).toEqual([
     [0, 'record-batch/1'],
-    [1, SYNC_COMPLETED],
+    [1, 'detail-batch/1'],
+    [2, SYNC_COMPLETED],
   ]);
 });
 

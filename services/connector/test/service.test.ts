@@ -23,7 +23,7 @@ describe('a sync of a changed source', () => {
     await world.write('whole.csv', `${csv(60_000)}7,too,many\n`);
     await world.register(replica, { whole: {} });
     const [sync = ''] = await replica.syncNow('whole');
-    const { messages, text, completed } = await completedOf(world, sync);
+    const { messages, text, completed, details, lines } = await completedOf(world, sync);
 
     expect(messages.map(({ envelope }) => envelope.sequence)).toEqual(messages.map((_, index) => index));
     expect(messages.length).toBeGreaterThan(3);
@@ -38,14 +38,14 @@ describe('a sync of a changed source', () => {
     expect(completed).toMatchObject({
       mode: 'full',
       number: 1,
-      columns: [{ name: 'id' }, { name: 'name' }],
       batches: messages.length - 1,
       rows: 60_000,
       rejected: 1,
       bytes: Buffer.byteLength(text),
       sha256: createHash('sha256').update(text).digest('hex'),
-      lines: [{ row: 0, line: 2, file: 0 }],
     });
+    expect(details).toMatchObject({ columns: [{ name: 'id' }, { name: 'name' }], files: [{ name: 'whole.csv' }] });
+    expect(lines).toEqual([{ row: 0, line: 2, file: 0 }]);
     const ended = await world.ended(sync);
     expect(ended).toMatchObject({ state: 'delivered', rows: 60_000, rejected: 1, attempt: 1, reason: null });
   });
@@ -55,8 +55,8 @@ describe('a sync of a changed source', () => {
     await world.register(replica, { 'header-only': {} });
     const [sync = ''] = await replica.syncNow('header-only');
     const { messages, completed } = await completedOf(world, sync);
-    expect(messages).toHaveLength(1);
-    expect(completed).toMatchObject({ rows: 0, batches: 0 });
+    expect(messages).toHaveLength(2);
+    expect(completed).toMatchObject({ rows: 0, batches: 1, details: 1 });
   });
 
   test('of a department that does not exist is wrong input, not a request for nothing', async () => {
@@ -81,8 +81,8 @@ describe('a sync of an unchanged source', () => {
     await world.write('steady.csv', csv(10));
     await world.register(replica, { steady: {} });
     const [first = ''] = await replica.syncNow('steady');
-    const { completed } = await completedOf(world, first);
-    await publish(first, completed.cursor);
+    const { details } = await completedOf(world, first);
+    await publish(first, details.cursor);
 
     const [second = ''] = await replica.syncNow('steady');
     expect(await world.ended(second)).toMatchObject({ state: 'unchanged', rows: 0 });

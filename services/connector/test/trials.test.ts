@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { encodePrincipal, keys, type Manifest, PRINCIPAL_HEADER, type Problem } from '@songhua/contracts';
-import { createTables } from '@songhua/tables';
+import { createTables, linesOf } from '@songhua/tables';
 import { createWorld, type Replica, type World } from './world.js';
 
 let world: World;
@@ -199,7 +199,7 @@ async function publish(name: string, lines: string[]): Promise<void> {
     parts: [join(folder, 'part.gz')],
     columns: ['id', 'name'].map((column) => ({ name: column, source: column })),
     files: [],
-    lines: [],
+    lines: linesOf([]),
     rows: lines.length,
     readerRejected: 0,
     mode: 'full',

@@ -6,14 +6,19 @@ import { type Catalog, createCatalog, type SyncWithRefresh } from '@songhua/cata
 import { createTestDatabase } from '@songhua/catalog/testing';
 import {
   type ConnectorSpec,
+  DETAIL_BATCH,
+  detailSchema,
   type Envelope,
   encodePrincipal,
+  type LineRun,
   PRINCIPAL_HEADER,
   RECORD_BATCH,
   SYNC_COMPLETED,
   type SyncAccepted,
   type SyncCompleted,
+  type SyncDetails,
   syncCompletedSchema,
+  unpackRuns,
 } from '@songhua/contracts';
 import { type Principal, SonghuaError } from '@songhua/domain';
 import { type Consumer, createKafkaMessaging, type Producer, parseEnvelope } from '@songhua/messaging';
@@ -229,17 +234,36 @@ export async function waitFor<T>(probe: () => Promise<T | undefined> | T | undef
 export async function completedOf(
   world: World,
   sync: string,
-): Promise<{ messages: Received[]; text: string; completed: SyncCompleted }> {
+): Promise<{ messages: Received[]; text: string; completed: SyncCompleted; details: SyncDetails; lines: LineRun[] }> {
   const last = await waitFor(() =>
     world.received.find(({ envelope }) => envelope.sync === sync && envelope.schema === SYNC_COMPLETED),
   );
   const messages = world.received.filter(
     ({ envelope }) => envelope.sync === sync && envelope.attempt === last.envelope.attempt,
   );
-  const members = messages.filter(({ envelope }) => envelope.schema === RECORD_BATCH).map(({ value }) => value);
+  const textOf = (schema: Envelope['schema']): string => {
+    const members = messages.filter(({ envelope }) => envelope.schema === schema).map(({ value }) => value);
+    return members.length === 0 ? '' : gunzipSync(Buffer.concat(members)).toString();
+  };
   return {
     messages,
-    text: members.length === 0 ? '' : gunzipSync(Buffer.concat(members)).toString(),
+    text: textOf(RECORD_BATCH),
+    ...parseDetails(textOf(DETAIL_BATCH)),
     completed: syncCompletedSchema.parse(JSON.parse(last.value.toString())),
   };
+}
+
+function parseDetails(text: string): { details: SyncDetails; lines: LineRun[] } {
+  const details: SyncDetails = { columns: [], files: [], cursor: {} };
+  const lines: LineRun[] = [];
+  let cursor = '';
+  for (const line of text.split('\n').filter(Boolean)) {
+    const detail = detailSchema.parse(JSON.parse(line));
+    if (detail.type === 'columns') details.columns.push(...detail.columns);
+    else if (detail.type === 'files') details.files.push(...detail.files);
+    else if (detail.type === 'warnings') details.warnings = [...(details.warnings ?? []), ...detail.warnings];
+    else if (detail.type === 'cursor') cursor += detail.text;
+    else lines.push(...unpackRuns(detail));
+  }
+  return { details: { ...details, cursor: JSON.parse(cursor) }, lines };
 }

@@ -1,58 +1,54 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { type Envelope, RECORD_BATCH, REJECTED_BATCH, SYNC_COMPLETED, type SyncCompleted } from '@songhua/contracts';
+import {
+  DETAIL_BATCH,
+  type Envelope,
+  type LandingPart,
+  RECORD_BATCH,
+  REJECTED_BATCH,
+  SYNC_COMPLETED,
+  type SyncCompleted,
+} from '@songhua/contracts';
 import fc from 'fast-check';
 import { Assembly } from './assembly.js';
 
+type Kind = LandingPart['kind'];
 interface Sent {
   envelope: Envelope;
   value: Buffer;
 }
+interface Batch {
+  kind: Kind;
+  rows: number;
+  text: string;
+}
 
+const KINDS: Kind[] = ['rows', 'rejected', 'details'];
+const SCHEMAS = { rows: RECORD_BATCH, rejected: REJECTED_BATCH, details: DETAIL_BATCH } as const;
 const sha256 = (value: Buffer): string => createHash('sha256').update(value).digest('hex');
 
 function sent(schema: Envelope['schema'], sequence: number, rows: number, value: Buffer): Sent {
-  return {
-    envelope: {
-      schema,
-      dataset: 'd',
-      connector: 'c',
-      sync: 'sy_1',
-      attempt: 1,
-      sequence,
-      rows,
-      sha256: sha256(value),
-      traceparent: 't',
-    },
-    value,
-  };
+  const ids = { dataset: 'd', connector: 'c', sync: 'sy_1', attempt: 1, traceparent: 't' };
+  return { envelope: { ...ids, schema, sequence, rows, sha256: sha256(value) }, value };
 }
 
 /** The messages of one sync, as the connector service sends them. */
-function syncOf(
-  batches: { rejected: boolean; rows: number; text: string }[],
-  lie: Partial<SyncCompleted> = {},
-): Sent[] {
-  const messages = batches.map((b, i) =>
-    sent(b.rejected ? REJECTED_BATCH : RECORD_BATCH, i, b.rows, Buffer.from(b.text)),
-  );
-  const sum = (rejected: boolean): number =>
-    batches.filter((b) => b.rejected === rejected).reduce((n, b) => n + b.rows, 0);
+function syncOf(batches: Batch[], lie: Partial<SyncCompleted> = {}): Sent[] {
+  const messages = batches.map((b, i) => sent(SCHEMAS[b.kind], i, b.rows, Buffer.from(b.text)));
+  const of = (kind: Kind): Batch[] => batches.filter((b) => b.kind === kind);
+  const sum = (kind: Kind): number => of(kind).reduce((n, b) => n + b.rows, 0);
   const completed: SyncCompleted = {
     mode: 'full',
     scope: 'all',
     operations: false,
     reset: false,
     number: 1,
-    columns: [],
-    files: [],
-    lines: [],
     batches: batches.length,
-    rows: sum(false),
-    rejected: sum(true),
+    details: of('details').length,
+    rows: sum('rows'),
+    rejected: sum('rejected'),
     bytes: 0,
     sha256: '',
-    cursor: {},
     startedAt: '',
     completedAt: '',
     ...lie,
@@ -61,11 +57,11 @@ function syncOf(
 }
 
 /** Feeds messages and stores parts as the partition handler does; returns the bytes of each kind. */
-function assemble(messages: Sent[]): { rows: string; rejected: string; assembly: Assembly } {
+function assemble(messages: Sent[]): { text: Record<Kind, string>; assembly: Assembly } {
   const first = messages[0];
   if (!first) throw new Error('a sync has at least its closing message');
   const assembly = new Assembly(first.envelope, 0n, 0);
-  const text = { rows: '', rejected: '' };
+  const text = { rows: '', rejected: '', details: '' };
   for (const { envelope, value } of messages) {
     assembly.add(envelope, value, 0);
     for (const part of assembly.ready()) {
@@ -74,72 +70,95 @@ function assemble(messages: Sent[]): { rows: string; rejected: string; assembly:
       assembly.stored(part, { key: '', kind, firstSequence, lastSequence, rows, bytes, sha256: '' });
     }
   }
-  return { ...text, assembly };
+  return { text, assembly };
 }
 
-const batches = fc.array(fc.record({ rejected: fc.boolean(), rows: fc.nat({ max: 100 }), text: fc.string() }), {
-  maxLength: 20,
-});
+const batches = fc.array(
+  fc.record({ kind: fc.constantFrom(...KINDS), rows: fc.nat({ max: 100 }), text: fc.string() }),
+  { maxLength: 20 },
+);
 
 describe('a sync in landing', () => {
-  test('comes out whole and in sequence, however its messages are repeated and shuffled', () => {
-    const shuffled = batches.chain((b) => {
-      const messages = syncOf(b);
-      const thrice = [...messages, ...messages, ...messages];
-      return fc.tuple(
-        fc.constant(b),
-        fc.shuffledSubarray(thrice, { minLength: thrice.length, maxLength: thrice.length }),
-      );
-    });
+  test('comes out whole and in sequence, wherever its delivery stops and however often it begins again', () => {
     fc.assert(
-      fc.property(shuffled, ([b, messages]) => {
-        const { rows, rejected, assembly } = assemble(messages);
-        expect(assembly.ended()).toBeDefined();
+      fc.property(batches, fc.array(fc.nat(), { maxLength: 5 }), (b, rewinds) => {
+        const messages = syncOf(b);
+        // Delivery stops anywhere and begins again from the first message.
+        const delivered = [...rewinds.flatMap((stop) => messages.slice(0, stop % messages.length)), ...messages];
+        const { text, assembly } = assemble(delivered);
+        expect(assembly.ended()).toBe(true);
         expect(assembly.problem()).toBeUndefined();
-        expect(rows).toBe(
-          b
-            .filter((x) => !x.rejected)
-            .map((x) => x.text)
-            .join(''),
-        );
-        expect(rejected).toBe(
-          b
-            .filter((x) => x.rejected)
-            .map((x) => x.text)
-            .join(''),
-        );
+        for (const kind of KINDS)
+          expect(text[kind]).toBe(
+            b
+              .filter((one) => one.kind === kind)
+              .map((one) => one.text)
+              .join(''),
+          );
       }),
     );
   });
 
-  test('does not end while any message is missing', () => {
+  test('whichever message is missing, ends with its closing event and not before, as a gap that names it', () => {
     fc.assert(
       fc.property(batches, fc.nat(), (b, pick) => {
         const messages = syncOf(b);
-        const without = messages.filter((_, i) => i !== pick % messages.length);
-        fc.pre(without.length > 0);
-        expect(assemble(without).assembly.ended()).toBeUndefined();
+        const missing = pick % messages.length;
+        fc.pre(messages.length > 1);
+        const { assembly } = assemble(messages.filter((_, i) => i !== missing));
+        const closed = missing !== messages.length - 1;
+        expect(assembly.ended()).toBe(closed);
+        if (!closed) return;
+        expect(assembly.problem()).toMatchObject({
+          code: 'landing.gap',
+          message: expect.stringContaining(`message ${missing} `),
+        });
+        expect([assembly.parts, assembly.opened()]).toEqual([[], []]);
       }),
     );
   });
 
-  test('says what is missing when the counts of its closing event are not met', () => {
-    const { assembly } = assemble(syncOf([{ rejected: false, rows: 3, text: 'a' }], { rows: 4 }));
-    expect(assembly.problem()).toMatchObject({
-      code: 'landing.incomplete',
-      message: expect.stringContaining('4 rows'),
-    });
+  test('that is given up ends as a gap with the reason, and keeps nothing', () => {
+    const [batch] = syncOf([{ kind: 'rows', rows: 1, text: 'a' }]) as [Sent];
+    const { assembly } = assemble([batch]);
+    assembly.abandon('nobody waits for it');
+    expect(assembly.ended()).toBe(true);
+    expect(assembly.problem()).toMatchObject({ code: 'landing.gap', message: expect.stringContaining('nobody waits') });
+    expect(assembly.opened()).toEqual([]);
   });
 
+  test.each([{ rows: 4 }, { rejected: 1 }, { batches: 2 }, { details: 1 }])(
+    'says what is missing when the counts of its closing event are not met: %j',
+    (lie) => {
+      const { assembly } = assemble(syncOf([{ kind: 'rows', rows: 3, text: 'a' }], lie));
+      expect(assembly.problem()).toMatchObject({ code: 'landing.incomplete' });
+    },
+  );
+
   test('is refused when a batch is not what was sent, and ends with that reason', () => {
-    const messages = syncOf([{ rejected: false, rows: 1, text: 'abc' }]);
-    const [batch, completed] = messages as [Sent, Sent];
+    const [batch, completed] = syncOf([{ kind: 'rows', rows: 1, text: 'abc' }]) as [Sent, Sent];
     const assembly = new Assembly(batch.envelope, 0n, 0);
     expect(() => assembly.add(batch.envelope, Buffer.from('abd'), 0)).toThrow(
       expect.objectContaining({ code: 'batch.corrupt' }),
     );
     assembly.add(completed.envelope, completed.value, 0);
-    expect(assembly.ended()).toBeDefined();
+    expect(assembly.ended()).toBe(true);
+    expect(assembly.problem()).toMatchObject({ code: 'batch.corrupt' });
+  });
+
+  test.each([
+    ['is not what was sent', (completed: Sent) => ({ ...completed, value: Buffer.from('{}') })],
+    ['is of a form that is not known', ({ envelope }: Sent) => sent(envelope.schema, 1, 0, Buffer.from('{"rows":1}'))],
+    ['is no JSON', ({ envelope }: Sent) => sent(envelope.schema, 1, 0, Buffer.from('{'))],
+  ])('ends with the reason when its closing event %s', (_, spoil) => {
+    const [batch, completed] = syncOf([{ kind: 'rows', rows: 1, text: 'abc' }]) as [Sent, Sent];
+    const { assembly } = assemble([batch]);
+    const spoilt = spoil(completed);
+    for (let turn = 0; turn < 2; turn++)
+      expect(() => assembly.add(spoilt.envelope, spoilt.value, 0)).toThrow(
+        expect.objectContaining({ code: 'batch.corrupt' }),
+      );
+    expect(assembly.ended()).toBe(true);
     expect(assembly.problem()).toMatchObject({ code: 'batch.corrupt' });
   });
 });

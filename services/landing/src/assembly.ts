@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  DETAIL_BATCH,
   type Envelope,
   type LandingPart,
   RECORD_BATCH,
@@ -13,12 +14,12 @@ import { type Reason, SonghuaError } from '@songhua/domain';
 const PART_BYTES = 4 * 1024 * 1024;
 // A slice of this size is a good part of the response that it keeps in memory.
 const SLICE_BYTES = 64 * 1024;
-// Messages that wait for an earlier one. Kafka keeps their order, so this fills only after a replay that mixes partitions.
-const REORDER_BYTES = 64 * 1024 * 1024;
+
+type Kind = LandingPart['kind'];
 
 /** Bytes that are ready to become one landed object. */
 export interface OpenPart {
-  kind: LandingPart['kind'];
+  kind: Kind;
   firstSequence: number;
   lastSequence: number;
   rows: number;
@@ -26,74 +27,71 @@ export interface OpenPart {
   bytes: number;
 }
 
-interface Waiting {
-  envelope: Envelope;
-  value: Buffer;
-}
+/** A reason that nobody but the platform can act on, and that a new read of the source mends. */
+const platform = (code: string, message: string): Reason => ({ code, message, actor: 'platform', retryable: false });
 
 /**
- * One attempt of one sync as its messages arrive: any order, any number of times. Puts them into sequence, joins batches into
- * parts and knows when the sync is whole. Holds at most one open part of each kind and the messages that came early.
+ * One attempt of one sync as its messages arrive: in sequence, as Kafka keeps it, any of them any number of times. Joins batches into parts
+ * and knows when the sync is whole, or that it never will be: then it holds nothing but the reason. Holds at most one open part of each kind.
  */
 export class Assembly {
-  readonly firstOffset: bigint;
-  readonly parts: LandingPart[] = [];
+  parts: LandingPart[] = [];
   touchedAt: number;
   private next = 0;
-  private readonly early = new Map<number, Waiting>();
-  private earlyBytes = 0;
-  private readonly open = new Map<LandingPart['kind'], OpenPart>();
+  private closed = false;
+  private readonly open = new Map<Kind, OpenPart>();
   private completedEvent: SyncCompleted | undefined;
   private broken: Reason | undefined;
-  private readonly totals = { batches: 0, rows: 0, rejected: 0 };
+  private readonly totals = { batches: 0, details: 0, rows: 0, rejected: 0 };
 
   constructor(
     readonly envelope: Envelope,
-    offset: bigint,
+    readonly firstOffset: bigint,
     now: number,
   ) {
-    this.firstOffset = offset;
     this.touchedAt = now;
   }
 
-  /** Takes a message; duplicates are ignored. Throws `batch.corrupt` when the value is not what was sent. */
+  /** Takes a message; duplicates are ignored. Throws `batch.corrupt` when the value is not what was sent, each time it comes. */
   add(envelope: Envelope, value: Buffer, now: number): void {
     this.touchedAt = now;
-    if (envelope.sequence < this.next || this.early.has(envelope.sequence)) return;
-    const hash = createHash('sha256').update(value).digest('hex');
-    if (hash !== envelope.sha256) {
-      const message = `batch ${envelope.sequence} of sync ${envelope.sync} has SHA-256 ${hash}, expected ${envelope.sha256}; run the sync again`;
-      this.broken ??= { code: 'batch.corrupt', message, actor: 'platform', retryable: false };
-      throw new SonghuaError('batch.corrupt', message);
+    if (envelope.sequence < this.next) return;
+    const closing = envelope.schema === SYNC_COMPLETED;
+    const corruption = findCorruption(envelope, value);
+    if (corruption) {
+      this.break(corruption);
+      this.closed ||= closing;
+      throw new SonghuaError('batch.corrupt', corruption.message);
     }
-    if (envelope.schema === SYNC_COMPLETED)
+    // The order of a partition is that of the sender, so what is missing now does not come.
+    if (envelope.sequence > this.next)
+      this.break(
+        platform(
+          'landing.gap',
+          `message ${this.next} of the sync is missing: the first one after it is ${envelope.sequence}; run the sync again, and see that the topic keeps its messages longer than landing is away`,
+        ),
+      );
+    this.next = envelope.sequence + 1;
+    if (closing) {
       this.completedEvent = syncCompletedSchema.parse(JSON.parse(value.toString('utf8')));
-    // The value is a slice of a whole fetch response, which a small batch that waits would keep alive.
-    const kept = value.length < SLICE_BYTES ? Buffer.from(value) : value;
-    this.early.set(envelope.sequence, { envelope, value: kept });
-    this.earlyBytes += value.length;
-    for (let waiting = this.early.get(this.next); waiting; waiting = this.early.get(this.next)) {
-      this.early.delete(this.next);
-      this.earlyBytes -= waiting.value.length;
-      this.append(waiting);
-      this.next++;
-    }
-    if (this.earlyBytes > REORDER_BYTES) {
-      this.broken ??= {
-        code: 'landing.gap',
-        message: `message ${this.next} of the sync is missing; run the sync again`,
-        actor: 'platform',
-        retryable: false,
-      };
-      this.early.clear();
-      this.earlyBytes = 0;
-    }
+      this.closed = true;
+    } else if (!this.broken) this.append(envelope, value);
   }
 
-  /** Parts to be stored now: full ones, and all of them once the sync is complete. A part stays until `stored` is called for it. */
+  /** Gives up what has not ended: it ends as `landing.gap` for the reason given. */
+  abandon(why: string): void {
+    this.break(platform('landing.gap', `${why}; run the sync again`));
+    this.closed = true;
+  }
+
+  /** Parts to be stored now: full ones, and all of them once the sync has ended. A part stays until `stored` is called for it. */
   ready(): OpenPart[] {
-    const all = [...this.open.values()];
-    return this.complete() ? all : all.filter((part) => part.bytes >= PART_BYTES);
+    return this.closed ? this.opened() : this.opened().filter((part) => part.bytes >= PART_BYTES);
+  }
+
+  /** Every part that is not stored. */
+  opened(): OpenPart[] {
+    return [...this.open.values()];
   }
 
   stored(part: OpenPart, landed: LandingPart): void {
@@ -101,36 +99,41 @@ export class Assembly {
     this.open.delete(part.kind);
   }
 
-  /** Every message up to `sync-completed` has been taken. */
-  complete(): boolean {
-    return this.completedEvent !== undefined && this.early.size === 0 && this.next > this.totals.batches;
+  /** Nothing more is expected: the closing event has come, or the sync was given up. */
+  ended(): boolean {
+    return this.closed;
   }
 
-  /** The closing event once it has come and nothing more can be expected: the sync is whole, or broken for good. */
-  ended(): SyncCompleted | undefined {
-    return this.completedEvent && (this.complete() || this.broken) ? this.completedEvent : undefined;
+  /** The closing event, once it has come in one piece. */
+  completed(): SyncCompleted | undefined {
+    return this.completedEvent;
   }
 
-  /** Why the sync cannot be landed; undefined when it is whole. Call after `ended`. */
+  /** Why the sync cannot be landed; undefined when it is whole. Call when it has ended. */
   problem(): Reason | undefined {
     if (this.broken) return this.broken;
     const told = this.completedEvent;
     if (!told) return undefined;
-    const { batches, rows, rejected } = this.totals;
-    if (told.batches === batches && told.rows === rows && told.rejected === rejected) return undefined;
-    return {
-      code: 'landing.incomplete',
-      message: `the source sent ${told.batches} batches, ${told.rows} rows and ${told.rejected} rejected rows, but ${batches}, ${rows} and ${rejected} arrived; run the sync again`,
-      actor: 'platform',
-      retryable: false,
-    };
+    const { batches, details, rows, rejected } = this.totals;
+    if (told.batches === batches && told.details === details && told.rows === rows && told.rejected === rejected)
+      return undefined;
+    return platform(
+      'landing.incomplete',
+      `the source sent ${told.batches} batches, ${told.rows} rows and ${told.rejected} rejected rows, but ${batches}, ${rows} and ${rejected} arrived; run the sync again`,
+    );
   }
 
-  private append({ envelope, value }: Waiting): void {
-    if (envelope.schema === SYNC_COMPLETED) return;
-    const kind = envelope.schema === RECORD_BATCH ? 'rows' : 'rejected';
+  private break(reason: Reason): void {
+    this.broken ??= reason;
+    this.open.clear();
+    this.parts = [];
+  }
+
+  private append(envelope: Envelope, value: Buffer): void {
+    const kind = kindOf(envelope.schema);
     this.totals.batches++;
-    this.totals[kind] += envelope.rows;
+    if (kind === 'details') this.totals.details++;
+    else this.totals[kind] += envelope.rows;
     let part = this.open.get(kind);
     if (!part) {
       part = { kind, firstSequence: envelope.sequence, lastSequence: envelope.sequence, rows: 0, chunks: [], bytes: 0 };
@@ -138,7 +141,33 @@ export class Assembly {
     }
     part.lastSequence = envelope.sequence;
     part.rows += envelope.rows;
-    part.chunks.push(value);
+    // The value is a slice of a whole fetch response, which a small batch that waits would keep alive.
+    part.chunks.push(value.length < SLICE_BYTES ? Buffer.from(value) : value);
     part.bytes += value.length;
+  }
+}
+
+const kindOf = (schema: Envelope['schema']): Kind =>
+  schema === RECORD_BATCH ? 'rows' : schema === DETAIL_BATCH ? 'details' : 'rejected';
+
+function findCorruption({ schema, sequence, sync, sha256 }: Envelope, value: Buffer): Reason | undefined {
+  const hash = createHash('sha256').update(value).digest('hex');
+  if (hash !== sha256)
+    return platform(
+      'batch.corrupt',
+      `batch ${sequence} of sync ${sync} has SHA-256 ${hash}, expected ${sha256}; run the sync again`,
+    );
+  if (schema !== SYNC_COMPLETED || isClosingEvent(value)) return undefined;
+  return platform(
+    'batch.corrupt',
+    `the closing event of sync ${sync} is not one that this landing knows; deploy one version of all services, then run the sync again`,
+  );
+}
+
+function isClosingEvent(value: Buffer): boolean {
+  try {
+    return syncCompletedSchema.safeParse(JSON.parse(value.toString('utf8'))).success;
+  } catch {
+    return false;
   }
 }

@@ -9,7 +9,7 @@ import {
   type LaneReference,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { codeOf, datasetId, reasonOf } from '@songhua/domain';
+import { codeOf, datasetId, type Reason, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
@@ -25,60 +25,102 @@ export interface LandingDeps {
   landed(result: string, rows: number): void;
 }
 
-// A sync that fell silent this long ago has lost its connector; its retry comes as a higher attempt.
-const SILENT_MS = 15 * 60_000;
+// Parts that one partition keeps in memory: four full ones. Beyond it the largest goes to the store early, so an idle sync costs little.
+const OPEN_BYTES = 16 * 1024 * 1024;
+// Syncs that one partition keeps open, of about a kilobyte each: several times the connectors of a large city in one partition.
+const MOST_OPEN = 2_000;
+// Six times the longest read that a source is allowed by default: what is silent for longer lost its connector, and nothing replaced it.
+const SILENT_MS = 6 * 60 * 60_000;
 // Ends that are remembered to drop what is delivered again after them: a few times the syncs that can be open at once.
-const REMEMBERED = 1_000;
+const REMEMBERED = 10_000;
 
 /**
  * Lands the syncs of one partition. The offset to resume from stays at the first message of the oldest sync that is not yet
- * dispatched, so a crash repeats whole syncs into the same keys and never skips one (I5).
+ * dispatched, so a crash repeats whole syncs and never skips one (I5). Every attempt ends: dispatched whole, dispatched with the problem
+ * that kept it from landing, or replaced by a higher one.
  */
 export function landPartition(deps: LandingDeps, now: () => number = Date.now): PartitionHandler {
   const open = new Map<string, Assembly>();
-  const ended = new Set<string>();
+  /** The last attempt that ended, by sync. */
+  const ended = new Map<string, number>();
   let handled: bigint | undefined;
 
-  const dropOlderThan = (envelope: Envelope, offset: bigint): void => {
-    for (const [sync, other] of open) {
-      const sameConnector =
-        other.envelope.connector === envelope.connector && sync !== envelope.sync && other.firstOffset < offset;
-      if (sameConnector || now() - other.touchedAt > SILENT_MS) open.delete(sync);
-    }
+  const remember = ({ sync, attempt }: Envelope): void => {
+    ended.delete(sync);
+    ended.set(sync, attempt);
+    const [oldest] = ended.keys();
+    if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
   };
 
-  const remember = (attempt: string): void => {
-    ended.add(attempt);
-    const [oldest] = ended;
-    if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
+  const store = async (assembly: Assembly, part: OpenPart): Promise<void> =>
+    assembly.stored(part, await storePart(deps.store, assembly.envelope, part));
+
+  const conclude = async (assembly: Assembly): Promise<void> => {
+    for (const part of assembly.ready()) await store(assembly, part);
+    await dispatch(deps, assembly, assembly.completed());
+    if (open.get(assembly.envelope.sync) === assembly) open.delete(assembly.envelope.sync);
+    remember(assembly.envelope);
+  };
+
+  /** Gives up what can no longer become whole. A connector reads one sync at a time, so a later one that ended has overtaken the others. */
+  const abandonOvertaken = (by: Assembly): void => {
+    for (const other of open.values()) {
+      const { connector, sync } = other.envelope;
+      if (connector === by.envelope.connector && other.firstOffset < by.firstOffset)
+        other.abandon(`sync ${by.envelope.sync} of the same connector ended, and ${sync} was never closed`);
+    }
+  };
+  const abandonExcess = (): void => {
+    const waiting = [...open.values()].filter((assembly) => !assembly.ended());
+    for (const assembly of waiting)
+      if (now() - assembly.touchedAt > SILENT_MS)
+        assembly.abandon(`nothing came of the sync for ${SILENT_MS / 3_600_000} hours`);
+    if (waiting.length <= MOST_OPEN) return;
+    const byAge = waiting.sort((a, b) => a.touchedAt - b.touchedAt);
+    for (const assembly of byAge.slice(0, waiting.length - MOST_OPEN))
+      assembly.abandon(`more than ${MOST_OPEN} syncs are open in its partition, and this one was silent longest`);
+  };
+
+  /** Tells of what was given up, and keeps what is open within its bytes. */
+  const settle = async (): Promise<void> => {
+    abandonExcess();
+    for (const assembly of [...open.values()]) if (assembly.ended()) await conclude(assembly);
+    for (;;) {
+      const parts = [...open.values()].flatMap((assembly) => assembly.opened().map((part) => ({ assembly, part })));
+      if (parts.reduce((sum, { part }) => sum + part.bytes, 0) <= OPEN_BYTES) return;
+      const largest = parts.reduce((a, b) => (b.part.bytes > a.part.bytes ? b : a));
+      await store(largest.assembly, largest.part);
+    }
   };
 
   return {
     async handle(message: IncomingMessage) {
       const envelope = parseEnvelope(message);
       const offset = BigInt(message.offset);
-      const attempt = `${envelope.sync}/${envelope.attempt}`;
       let assembly = open.get(envelope.sync);
-      if (ended.has(attempt) || (assembly && assembly.envelope.attempt > envelope.attempt)) {
+      const over = Math.max(ended.get(envelope.sync) ?? 0, (assembly?.envelope.attempt ?? 1) - 1);
+      if (envelope.attempt <= over) {
         handled = offset;
-        return;
+        return settle();
       }
       if (!assembly || assembly.envelope.attempt < envelope.attempt) {
         assembly = new Assembly(envelope, offset, now());
         open.set(envelope.sync, assembly);
       }
+      let refusal: unknown;
       try {
         assembly.add(envelope, message.value, now());
-      } finally {
-        handled = offset;
+      } catch (error) {
+        refusal = error;
       }
-      for (const part of assembly.ready()) assembly.stored(part, await storePart(deps.store, envelope, part));
-      const completed = assembly.ended();
-      if (!completed) return;
-      await dispatch(deps, assembly, completed);
-      open.delete(envelope.sync);
-      remember(attempt);
-      dropOlderThan(envelope, assembly.firstOffset);
+      handled = offset;
+      for (const part of assembly.ready()) await store(assembly, part);
+      if (assembly.ended()) {
+        await conclude(assembly);
+        abandonOvertaken(assembly);
+      }
+      await settle();
+      if (refusal) throw refusal;
     },
 
     resumeOffset() {
@@ -111,14 +153,17 @@ async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart)
   };
 }
 
-async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted): Promise<void> {
+async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
   const problem = assembly.problem();
   const manifestKey = keys.landingManifest(id, sync, attempt);
-  if (!problem) {
+  // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
+  const landedBefore =
+    problem !== undefined && completed !== undefined && (await deps.store.stat(manifestKey)) !== undefined;
+  if (!problem && completed) {
     const manifest: LandingManifest = {
-      schema: 'songhua.landing/1',
+      schema: 'songhua.landing/2',
       dataset,
       datasetId: id,
       connector,
@@ -130,15 +175,21 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
     };
     await deps.store.put(manifestKey, Buffer.from(JSON.stringify(manifest)), 'application/json');
   }
-  const { rows, rejected, bytes, sha256: content } = completed;
   const claim = claimOf(attempt);
   const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
-  await tell(
-    deps,
-    log,
-    { sync, datasetId: id, attempt, bytes },
-    problem ? { attempt, claim, problem } : { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content },
-  );
+  const facts: LandedFacts =
+    completed && (!problem || landedBefore)
+      ? {
+          attempt,
+          claim,
+          manifest: manifestKey,
+          rows: completed.rows,
+          rejected: completed.rejected,
+          bytes: completed.bytes,
+          content: completed.sha256,
+        }
+      : { attempt, claim, problem: problem ?? unclosed(sync) };
+  await tell(deps, log, { sync, datasetId: id, attempt, bytes: completed?.bytes ?? 0 }, facts);
 }
 
 /** Records what became of an attempt, and tells the lane of what is to be refreshed. */
@@ -160,5 +211,12 @@ async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, fa
     deps.landed('sync.unknown', 0);
   }
 }
+
+const unclosed = (sync: string): Reason => ({
+  code: 'landing.gap',
+  message: `sync ${sync} was never closed; it is read again`,
+  actor: 'platform',
+  retryable: false,
+});
 
 const pad = (sequence: number): string => String(sequence).padStart(6, '0');

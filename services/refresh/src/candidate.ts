@@ -1,5 +1,5 @@
 import type { RefreshContext, RejectedSummary, ReplayedRows } from '@songhua/catalog';
-import type { Cursor, LandingManifest, LaneReference } from '@songhua/contracts';
+import type { Cursor, LaneReference, SyncDetails } from '@songhua/contracts';
 import type { NormalizeResult } from '@songhua/tables';
 
 /** A refresh whose turn it is: what the catalog told, and a folder of its own on local disk. */
@@ -11,7 +11,8 @@ export interface Turn {
 
 /** What would be the next version of a dataset: made by the steps of a refresh, one after the other, and published by the last. */
 export interface Candidate {
-  landing: LandingManifest;
+  /** What the connector told of its source. */
+  details: SyncDetails;
   result: NormalizeResult;
   rejected: RejectedSummary;
   /** Where the next read of the connector goes on. */

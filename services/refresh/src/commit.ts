@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RefreshRepository } from '@songhua/catalog';
-import { keys, type LandingManifest, type Manifest, type RefreshOutcome } from '@songhua/contracts';
+import { keys, type Manifest, type RefreshOutcome, type SyncDetails } from '@songhua/contracts';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { Candidate, StepClock, Turn } from './candidate.js';
 
@@ -20,13 +20,13 @@ export async function commit(
   const { current } = context;
   if (!current || current.identity !== candidate.result.identity)
     return { sync: reference.sync, state: 'published', version: await publish(deps, turn, candidate, clock) };
-  const { rejected, cursor, replayed, landing } = candidate;
+  const { rejected, cursor, replayed, details } = candidate;
   const { version } = current;
   const outcome: RefreshOutcome = { sync: reference.sync, state: 'unchanged', version };
   await deps.refreshes.finish(reference, outcome, {
     rejected,
     stages: clock.seconds(),
-    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: sourceChangedAt(landing) }),
+    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: sourceChangedAt(details) }),
   });
   return outcome;
 }
@@ -64,10 +64,9 @@ async function publish(deps: CommitDeps, turn: Turn, candidate: Candidate, clock
 
 function manifestOf(
   { context }: Turn,
-  { landing, cursor, result }: Candidate,
+  { details, cursor, result }: Candidate,
   made: Pick<Manifest, 'version' | 'files'> & { stages: Record<string, number> },
 ): Manifest {
-  const { completed } = landing;
   const { sync, current } = context;
   return {
     schema: 'songhua.manifest/1',
@@ -86,9 +85,9 @@ function manifestOf(
       connector: sync.connector,
       sync: sync.id,
       number: sync.number,
-      files: completed.files,
-      changedAt: sourceChangedAt(landing),
-      ...(completed.warnings && { warnings: completed.warnings }),
+      files: details.files,
+      changedAt: sourceChangedAt(details),
+      ...(details.warnings && { warnings: details.warnings }),
     },
     cursor,
     stages: made.stages,
@@ -98,7 +97,7 @@ function manifestOf(
 }
 
 /** The latest change that the source's files state, when any does. */
-function sourceChangedAt(manifest: LandingManifest): string | null {
-  const times = manifest.completed.files.flatMap((file) => file.modifiedAt ?? []).sort();
+function sourceChangedAt({ files }: SyncDetails): string | null {
+  const times = files.flatMap((file) => file.modifiedAt ?? []).sort();
   return times.at(-1) ?? null;
 }

@@ -1,10 +1,14 @@
 import { join } from 'node:path';
-import { type LandingManifest, landingManifestSchema } from '@songhua/contracts';
+import {
+  type LandingManifest,
+  type LineRuns,
+  landingManifestSchema,
+  MAX_MANIFEST_BYTES,
+  type SyncDetails,
+} from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
-
-// A manifest lists its parts and line runs; a million runs are about 60 MB, more than any source that is not damaged has.
-const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+import { readDetails, readLines } from './details.js';
 
 export interface LocalLanding {
   manifest: LandingManifest;
@@ -12,13 +16,17 @@ export interface LocalLanding {
   rows: string[];
   /** Local gzip files of NDJSON, in order. */
   rejected: string[];
+  /** Columns, files, cursor and warnings, as the connector gave them. */
+  details: SyncDetails;
+  /** Where the rows stand, read from disk each time. */
+  lines: LineRuns;
 }
 
 /** Downloads a landed sync into `folder` and checks every part against the manifest; throws `landing.corrupt`. */
 export async function fetchLanding(store: ObjectStore, manifestKey: string, folder: string): Promise<LocalLanding> {
   const body = await store.readAll(manifestKey, MAX_MANIFEST_BYTES);
   const manifest = landingManifestSchema.parse(JSON.parse(body.toString('utf8')));
-  const local: LocalLanding = { manifest, rows: [], rejected: [] };
+  const parts: Record<LandingManifest['parts'][number]['kind'], string[]> = { rows: [], rejected: [], details: [] };
   for (const [index, part] of manifest.parts.entries()) {
     const path = join(folder, `part-${String(index).padStart(6, '0')}.gz`);
     const arrived = await store.download(part.key, path);
@@ -29,7 +37,14 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
         { actor: 'operator' },
       );
     }
-    local[part.kind].push(path);
+    parts[part.kind].push(path);
   }
-  return local;
+  const { rows, rejected } = parts;
+  return {
+    manifest,
+    rows,
+    rejected,
+    details: await readDetails(parts.details),
+    lines: () => readLines(parts.details),
+  };
 }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from '@jest/globals';
+import type { LineRun } from '@songhua/contracts';
+import { linesOf } from '@songhua/tables';
 import fc from 'fast-check';
 import { pickLines, pickRows } from './pick-rows.js';
 
@@ -35,16 +37,23 @@ test('exactly the asked rows are copied byte for byte, whatever their cells and 
   }
 });
 
-test('picked rows stand where they stood', () => {
+const picked = async (lines: LineRun[], positions: number[]): Promise<LineRun[]> => {
+  const runs: LineRun[] = [];
+  for await (const piece of pickLines(linesOf(lines), positions)()) runs.push(...piece);
+  return runs;
+};
+
+test('picked rows stand where they stood', async () => {
   const lines = [
     { row: 0, line: 2, file: 0 },
-    { row: 5, line: 9, file: 0 },
+    { row: 5, line: 9, file: 0, step: 4 },
     { row: 8, line: 2, file: 1 },
   ];
-  expect(pickLines(lines, [0, 1, 5, 6, 8, 9])).toEqual([
+  expect(await picked(lines, [0, 1, 5, 6, 8, 9])).toEqual([
     { row: 0, line: 2, file: 0 },
     { row: 2, line: 9, file: 0 },
+    { row: 3, line: 13, file: 0 },
     { row: 4, line: 2, file: 1 },
   ]);
-  expect(pickLines([], [3])).toEqual([{ row: 0, line: 4, file: 0 }]);
+  expect(await picked([], [3])).toEqual([{ row: 0, line: 4, file: 0 }]);
 });

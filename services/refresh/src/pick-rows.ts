@@ -2,7 +2,8 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { LineRun } from '@songhua/contracts';
+import type { LineRun, LineRuns } from '@songhua/contracts';
+import { createLineFinder } from '@songhua/tables';
 
 const QUOTE = 0x22;
 const LF = 0x0a;
@@ -38,17 +39,27 @@ export async function pickRows(parts: readonly string[], positions: readonly num
   await pipeline(Readable.from(picked()), createGzip({ level: 1 }), createWriteStream(out));
 }
 
+// What a reader has in memory of picked runs at a time.
+const RUNS_TOGETHER = 4_096;
+
 /** Where the rows at `positions` stand, given where all rows stand; both ascending. */
-export function pickLines(lines: readonly LineRun[], positions: readonly number[]): LineRun[] {
-  const picked: LineRun[] = [];
-  let at = 0;
-  for (const [row, position] of positions.entries()) {
-    while (at + 1 < lines.length && (lines[at + 1]?.row ?? Number.POSITIVE_INFINITY) <= position) at++;
-    const run = lines[at] ?? { row: 0, line: 1, file: 0 };
-    const line = run.line + position - run.row;
-    const last = picked.at(-1);
-    if (last && last.file === run.file && last.line + (row - last.row) === line) continue;
-    picked.push({ row, line, file: run.file });
-  }
-  return picked;
-}
+export const pickLines = (lines: LineRuns, positions: readonly number[]): LineRuns =>
+  async function* () {
+    const finder = createLineFinder(lines);
+    try {
+      let picked: LineRun[] = [];
+      let last: LineRun | undefined;
+      for (const [row, position] of positions.entries()) {
+        const { file, line } = await finder.placeOf(position);
+        if (last?.file === file && last.line + (row - last.row) === line) continue;
+        last = { row, line, file };
+        picked.push(last);
+        if (picked.length < RUNS_TOGETHER) continue;
+        yield picked;
+        picked = [];
+      }
+      yield picked;
+    } finally {
+      await finder.close();
+    }
+  };

@@ -58,9 +58,9 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
     return await clock.step('normalize', async () => {
       const landed = {
         parts: landing.rows,
-        columns: completed.columns,
-        files: completed.files,
-        lines: completed.lines,
+        columns: landing.details.columns,
+        files: landing.details.files,
+        lines: landing.lines,
         rows: completed.rows,
         readerRejected: completed.rejected,
         mode: completed.mode,
@@ -71,7 +71,7 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
       };
       const result = await normalizeLanded(deps, context, landed, folder);
       const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
-      return { landing: landing.manifest, result, rejected, cursor: completed.cursor };
+      return { details: landing.details, result, rejected, cursor: landing.details.cursor };
     });
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, turn, landing, error as SonghuaError, clock);
@@ -90,7 +90,8 @@ async function replayedCandidate(
     const opened = { folder, opened: reference.sync };
     const { landing, source, result, store } = await computeReplay(deps, replay, context, opened);
     const replayed = await store(reference.sync);
-    return { landing, result, rejected: { count: 0, byCode: {} }, cursor: source.cursor, replayed };
+    const { details } = landing;
+    return { details, result, rejected: { count: 0, byCode: {} }, cursor: source.cursor, replayed };
   });
 }
 

@@ -10,17 +10,11 @@ import {
   type ReplayRepository,
   type ReplaySource,
 } from '@songhua/catalog';
-import {
-  keys,
-  type LandingManifest,
-  type RejectedRow,
-  type ReplayForecast,
-  type ReplayReference,
-} from '@songhua/contracts';
+import { keys, type RejectedRow, type ReplayForecast, type ReplayReference } from '@songhua/contracts';
 import type { ObjectStore } from '@songhua/object-store';
 import type { NormalizeResult, Tables } from '@songhua/tables';
 import { createTally } from './groups.js';
-import { fetchLanding } from './landing.js';
+import { fetchLanding, type LocalLanding } from './landing.js';
 import { readRejected } from './ndjson.js';
 import { normalizeLanded } from './normalize-landed.js';
 import { pickLines, pickRows } from './pick-rows.js';
@@ -33,7 +27,7 @@ export interface ReplayDeps {
 
 /** A replay that has been computed, and of which nothing was told yet. */
 export interface Replay {
-  landing: LandingManifest;
+  landing: LocalLanding;
   source: ReplaySource;
   result: NormalizeResult;
   forecast: ReplayForecast;
@@ -67,9 +61,9 @@ export async function computeReplay(
     context,
     {
       parts: [part],
-      columns: completed.columns,
-      files: completed.files,
-      lines: pickLines(completed.lines, positions),
+      columns: landing.details.columns,
+      files: landing.details.files,
+      lines: pickLines(landing.lines, positions),
       rows: positions.length,
       readerRejected: 0,
       mode: lastWins ? completed.mode : 'append',
@@ -83,7 +77,7 @@ export async function computeReplay(
   );
   const failing = await stillFailing(result, positions, new Set(asked.positions));
   return {
-    landing: landing.manifest,
+    landing,
     source,
     result,
     forecast: {

@@ -9,10 +9,12 @@ import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing'
 import {
   type ConnectorSpec,
   type DatasetSpec,
+  type Detail,
   keys,
   type LandingManifest,
   type LaneReference,
   manifestSchema,
+  packRuns,
 } from '@songhua/contracts';
 import { type SyncMode, syncId } from '@songhua/domain';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
@@ -107,7 +109,7 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
     const ended = { id: sync.id, attempt: 1, state: 'delivered' as const, rows: rows.length, bytes: text.length };
     await catalog.syncs.finish('test', [{ ...ended, rejected: readerRejected.length }]);
     const parts: LandingManifest['parts'] = [];
-    const land = async (kind: 'rows' | 'rejected', content: string, count: number): Promise<void> => {
+    const land = async (kind: 'rows' | 'rejected' | 'details', content: string, count: number): Promise<void> => {
       const bytes = gzipSync(content);
       const key = keys.landingPart(sync.datasetId, sync.id, 1, kind);
       await store.put(key, bytes, 'application/gzip');
@@ -127,8 +129,15 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
     const refused = readerRejected.map((row) => ({ file: 0, code: 'row.fields', message: '字段数', ...row }));
     if (refused.length > 0)
       await land('rejected', refused.map((row) => `${JSON.stringify(row)}\n`).join(''), refused.length);
+    const details: Detail[] = [
+      { type: 'columns', columns: ['id', 'score'].map((column) => ({ name: column, source: column })) },
+      { type: 'files', files: [{ name: 'a.csv', bytes: 1, sha256: 'x' }] },
+      ...packRuns([{ row: 0, line: 2, file: 0 }]),
+      { type: 'cursor', text: JSON.stringify({ read: reads }) },
+    ];
+    await land('details', details.map((detail) => `${JSON.stringify(detail)}\n`).join(''), details.length);
     const manifest: LandingManifest = {
-      schema: 'songhua.landing/1',
+      schema: 'songhua.landing/2',
       dataset: name,
       datasetId: sync.datasetId,
       connector: name,
@@ -142,15 +151,12 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
         operations: false,
         reset: false,
         number: sync.number,
-        columns: ['id', 'score'].map((column) => ({ name: column, source: column })),
-        files: [{ name: 'a.csv', bytes: 1, sha256: 'x' }],
-        lines: [{ row: 0, line: 2, file: 0 }],
-        batches: 1,
+        batches: parts.length,
+        details: 1,
         rows: rows.length,
         rejected: readerRejected.length,
         bytes: text.length,
         sha256: 'x',
-        cursor: { read: reads },
         startedAt: new Date().toISOString(),
         completedAt: new Date().toISOString(),
       },

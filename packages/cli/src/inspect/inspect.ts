@@ -4,11 +4,11 @@ import { basename, join } from 'node:path';
 import type { RejectedRow } from '@songhua/contracts';
 import { type Column, codeOf } from '@songhua/domain';
 import { openTables, type ReadOptions, type TableReader, type Warning } from '@songhua/formats';
-import { type Profile, type Tables, wrongType } from '@songhua/tables';
+import { createLineFinder, type Profile, type Tables, wrongType } from '@songhua/tables';
 import { siftRecords } from './canonical.js';
 import { createCursor } from './cursor.js';
 import { checkFile, createFileSink, sha256Of } from './files.js';
-import { createLineFinder } from './lines.js';
+import { readRuns } from './lines.js';
 import { type Misfit, readMisfits } from './misfits.js';
 import { documentName } from './names.js';
 import { mergeRejections, type Rejections } from './rejections.js';
@@ -110,11 +110,18 @@ async function sift(
   try {
     if (keptSink) {
       const chunks = createReadStream(rowsPath, { highWaterMark: CHUNK_BYTES });
-      const lineOf = await createLineFinder(linesPath);
-      await siftRecords(chunks, await createCursor(readMisfits(join(work, MISFITS))), {
-        keep: (piece) => keptSink.write(piece),
-        drop: async (misfit, record) => rejections.add(rejectedRow(columns, misfit, await lineOf(misfit.row), record)),
-      });
+      const finder = createLineFinder(() => readRuns(linesPath));
+      try {
+        await siftRecords(chunks, await createCursor(readMisfits(join(work, MISFITS))), {
+          keep: (piece) => keptSink.write(piece),
+          drop: async (misfit, record) => {
+            const { line } = await finder.placeOf(misfit.row);
+            await rejections.add(rejectedRow(columns, misfit, line, record));
+          },
+        });
+      } finally {
+        await finder.close();
+      }
     } else await rename(rowsPath, join(work, KEPT));
     await rejections.finish();
   } finally {

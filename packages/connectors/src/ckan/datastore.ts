@@ -56,10 +56,10 @@ export async function* readDatastore(
       yield message;
     }
   const sha256 = again.digest('hex');
+  if (rows > 0) yield { type: 'lines', runs: [{ row: 0, line: 1, file: 0 }] };
   yield {
     type: 'end',
     files: [{ name: resource.name || resource.id, bytes, sha256 }],
-    lines: rows > 0 ? [{ row: 0, line: 1, file: 0 }] : [],
     cursor: { version: 1, reading, sha256 },
   };
 }
@@ -80,6 +80,8 @@ async function* inColumns(
       const sources = message.columns.map(({ source }) => source);
       mapping = columns.map(({ source }) => sources.indexOf(source));
     }
+    // Where its rows stand in the pages says nothing of where they stand in the resource.
+    if (message.type === 'lines') continue;
     if (message.type === 'rejected') yield { ...message, rows: message.rows.map((row) => ({ ...row, file: 0 })) };
     else yield message.type === 'rows' ? { ...message, csv: remapCsv(message.csv, mapping) } : message;
   }

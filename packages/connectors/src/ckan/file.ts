@@ -46,12 +46,11 @@ export async function* readFileOf(
   if (known?.sha256 === sha256)
     return yield { type: 'unchanged', validators: { ...cursor, detections: known.detections } };
   const memory = createDetectionMemory(known?.detections);
-  const lines = yield* readTables([{ name, path }], { ...readingFor(context), memory });
+  yield* readTables([{ name, path }], { ...readingFor(context), memory });
   const time = Date.parse(lastModified ?? resource.last_modified ?? '');
   yield {
     type: 'end',
     files: [{ name, bytes, sha256, ...(Number.isNaN(time) ? {} : { modifiedAt: new Date(time).toISOString() }) }],
-    lines,
     cursor: { ...cursor, detections: memory.kept },
     warnings: memory.warnings,
   };

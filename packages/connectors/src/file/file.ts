@@ -15,7 +15,7 @@ import {
   tooLarge,
   withDeletions,
 } from '@songhua/connector-sdk';
-import type { LineRun, SourceFile } from '@songhua/contracts';
+import type { SourceFile } from '@songhua/contracts';
 import { z } from 'zod';
 import { type FoundFile, fileError, findFiles } from './roots.js';
 import { type FileCursor, parseCursor, type SeenFile, sameValidators, validatorsOf } from './validators.js';
@@ -79,9 +79,8 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
     sha256: file.sha256,
     modifiedAt: at(before, index).modifiedAt,
   }));
-  let lines: LineRun[];
   try {
-    lines = yield* readTables(files, { ...readingFor(context), memory });
+    yield* readTables(files, { ...readingFor(context), memory });
   } catch (error) {
     // A file that is being rewritten looks broken; say what is really the matter.
     if (!signal.aborted) await assertUnchanged(files, seen, signal);
@@ -91,7 +90,6 @@ async function* read(context: ReadContext<FileConfig>, roots: string[]): AsyncGe
   yield {
     type: 'end',
     files: sources,
-    lines,
     cursor: { ...cursor, detections: memory.kept },
     warnings: memory.warnings,
   };

@@ -39,11 +39,10 @@ export async function* readDocument(context: ReadContext<HttpConfig>, session: S
     ...modifiedAt(download.lastModified),
   };
   const memory = createDetectionMemory(known?.detections);
-  const lines = yield* readTables([{ name: file.name, path }], { ...readingFor(context), memory });
+  yield* readTables([{ name: file.name, path }], { ...readingFor(context), memory });
   yield {
     type: 'end',
     files: [file],
-    lines,
     cursor: { ...cursor, detections: memory.kept },
     warnings: memory.warnings,
   };

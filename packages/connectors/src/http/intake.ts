@@ -36,7 +36,7 @@ export interface Intake {
   readonly empty: unknown;
 }
 
-// What the closing event of a sync bears; pages after these are told as one file.
+// More than anybody looks through in a manifest; pages after these are told as one file.
 const MAX_FILES = 1000;
 
 /** Reads pages one after the other the way the first one is read, so that an error page is never taken for rows. */
@@ -63,9 +63,8 @@ export function createIntake(
     const firstRow = rows;
     let pageRows = 0;
     let columns: Extract<SourceMessage, { type: 'start' }>['columns'] = [];
-    let step = await tables.next();
-    for (; !step.done; step = await tables.next()) {
-      const message = step.value;
+    const runs: LineRun[] = [];
+    for await (const message of tables) {
       if (message.type === 'start') {
         const shape = await shapeOf(file.path, message);
         if (first !== undefined && !isAlike(first, shape)) throw otherShape(file.name, first, shape);
@@ -82,10 +81,10 @@ export function createIntake(
         digest.update(JSON.stringify(message.rows));
         await spool.rejected(message.rows.map((row) => ({ ...row, file: fileNumber })));
         pageRows += message.rows.length;
-      }
+      } else if (message.type === 'lines') runs.push(...message.runs.slice(0, 2 - runs.length));
     }
     if (first !== undefined && first.hints === undefined) first.hints = hintsOf(memory.kept[0]);
-    if (files.length < MAX_FILES) lines.push(...linesOf(step.value, firstRow, fileNumber));
+    if (files.length < MAX_FILES) lines.push(...linesOf(runs, firstRow, fileNumber));
     return { rows: pageRows, digest: digest.digest('hex') };
   };
 
@@ -126,11 +125,11 @@ function note(files: SourceFile[], { bytes, sha256 }: Download, name: string): v
   }
 }
 
-/** Where a page's rows stand; where they do not stand one a line, the line is the record's place in its page. */
+/** Where a page's rows stand, given the first two of its runs; where one run does not say it, the line is the record's place in its page. */
 function linesOf(runs: LineRun[], firstRow: number, file: number): LineRun[] {
   const [run] = runs;
   if (run === undefined) return [];
-  return [{ row: firstRow, line: runs.length === 1 ? run.line : 1, file }];
+  return runs.length === 1 ? [{ ...run, row: firstRow, file }] : [{ row: firstRow, line: 1, file }];
 }
 
 interface Shape {

@@ -140,12 +140,12 @@ async function* handOn(
     yield message;
   }
   throwIfAborted(signal);
+  if (intake.lines.length > 0) yield { type: 'lines', runs: intake.lines };
   const detections = intake.detections.length > 0 ? intake.detections : known?.detections;
   const cursor = { version: 2, reading, digest, columns, position, fullAt, detections } satisfies PagesCursor;
   yield {
     type: 'end',
     files: intake.files,
-    lines: intake.lines,
     cursor: range === undefined ? cursor : (given ?? {}),
     warnings: intake.warnings,
   };

@@ -1,6 +1,6 @@
 import type { SourceMessage } from '@songhua/connector-sdk';
 import { shiftRuns, throwIfAborted } from '@songhua/connector-sdk';
-import { type LineRun, OPERATIONS, type SourceColumn } from '@songhua/contracts';
+import { OPERATIONS, type SourceColumn } from '@songhua/contracts';
 import { DEFAULT_LIMITS, nameColumns, RowWriter, type TableBatch } from '@songhua/formats';
 import { type Place, reached } from './rounds.js';
 import type { Kept, Spool } from './spool.js';
@@ -20,15 +20,11 @@ export interface EmitOptions {
 }
 
 export interface Emitted {
-  lines: LineRun[];
   /** By partition: where what was held back begins. */
   stoppedAt: Map<number, bigint>;
   /** By partition: whether its last change delivered was of a snapshot. */
   snapshot: Map<number, boolean>;
 }
-
-// Runs travel in one message; beyond this, rows are counted instead.
-const MOST_RUNS = 5_000;
 
 export const columnsOf = (spool: Spool): SourceColumn[] => nameColumns(spool.columns());
 
@@ -36,8 +32,7 @@ export const columnsOf = (spool: Spool): SourceColumn[] => nameColumns(spool.col
 export async function* emitRows(options: EmitOptions): AsyncGenerator<SourceMessage, Emitted> {
   const { spool, partitions, operations, cut, hasBefore, signal } = options;
   const order = new Map(spool.columns().map((name, index) => [name, index + (operations ? 1 : 0)]));
-  const runs: LineRun[] = [];
-  const emitted: Emitted = { lines: runs, stoppedAt: new Map(), snapshot: new Map() };
+  const emitted: Emitted = { stoppedAt: new Map(), snapshot: new Map() };
   let rows = 0;
   let something = hasBefore;
   const write = async function* (
@@ -52,12 +47,16 @@ export async function* emitRows(options: EmitOptions): AsyncGenerator<SourceMess
       encoding: 'utf-8',
       fieldOf: (column) => [...order].find(([, at]) => at === column)?.[0],
     });
-    const toMessage = (batch: TableBatch): SourceMessage => {
+    const firstRow = rows;
+    const toMessages = (batch: TableBatch): SourceMessage[] => {
       something = true;
-      if (batch.type === 'rejected') return { type: 'rejected', rows: batch.rows.map((row) => ({ ...row, file })) };
-      if (runs.length <= MOST_RUNS) runs.push(...shiftRuns(batch.lines, rows, file));
+      if (batch.type === 'rejected') return [{ type: 'rejected', rows: batch.rows.map((row) => ({ ...row, file })) }];
+      const runs = shiftRuns(batch.lines, firstRow, file);
       rows += batch.rows;
-      return { type: 'rows', csv: batch.csv, rows: batch.rows };
+      return [
+        { type: 'lines', runs },
+        { type: 'rows', csv: batch.csv, rows: batch.rows },
+      ];
     };
     for await (const block of kept) {
       throwIfAborted(signal);
@@ -78,13 +77,13 @@ export async function* emitRows(options: EmitOptions): AsyncGenerator<SourceMess
         });
         writer.write(cells, { line: Number(one.offset) + 1 });
       }
-      for (const batch of writer.take()) yield toMessage(batch);
+      for (const batch of writer.take()) yield* toMessages(batch);
       if (rejected.length > 0) {
         something ||= before;
         yield { type: 'rejected', rows: rejected.map((one) => rejectedRow(one, file, options)) };
       }
     }
-    for (const batch of writer.finish()) yield toMessage(batch);
+    for (const batch of writer.finish()) yield* toMessages(batch);
   };
 
   const from = new Map<number, number>();
@@ -96,7 +95,7 @@ export async function* emitRows(options: EmitOptions): AsyncGenerator<SourceMess
     }
     if (something) {
       const csv = Buffer.from(`${[OPERATIONS.truncate, ...Array(order.size).fill('')].join(',')}\n`);
-      runs.push({ row: rows, line: 1, file: 0 });
+      yield { type: 'lines', runs: [{ row: rows, line: 1, file: 0 }] };
       rows++;
       yield { type: 'rows', csv, rows: 1 };
     }
@@ -107,7 +106,6 @@ export async function* emitRows(options: EmitOptions): AsyncGenerator<SourceMess
     const stopped = reader.stoppedAt();
     if (stopped !== undefined) emitted.stoppedAt.set(partition, stopped);
   }
-  if (runs.length > MOST_RUNS) emitted.lines = [{ row: 0, line: 1, file: 0 }];
   return emitted;
 }
 

@@ -78,11 +78,9 @@ async function* readRanges(reading: Reading): AsyncGenerator<SourceMessage> {
     next = await rows.next();
   }
   throwIfAborted(signal);
-  const { lines } = next.value;
   yield {
     type: 'end',
     files: ranges.map((range) => fileOf(config.topic, range, filled, spool)),
-    lines,
     cursor: cursorAfter(reading, filled, next.value, end ? after?.open : verdict.open),
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  cutRows,
   type Pushed,
   type PushedItem,
   type ReadContext,
@@ -7,11 +8,12 @@ import {
   readTables,
   remapCsv,
   type SourceMessage,
+  shiftRuns,
   sourceError,
   throwIfAborted,
   tooLarge,
 } from '@songhua/connector-sdk';
-import { type Cursor, type LineRun, OPERATIONS } from '@songhua/contracts';
+import { type Cursor, MAX_BATCH_BYTES, OPERATIONS } from '@songhua/contracts';
 import { z } from 'zod';
 import type { PushConfig } from './push.js';
 import { type Section, sectionsOf, unifySections } from './sections.js';
@@ -43,7 +45,6 @@ export async function* readPushed(context: ReadContext<PushConfig>, pushed: Push
   const operations = sections.some(({ operation }) => operation === OPERATIONS.delete);
   const { columns, mappings } = unifySections(sections, primaryKey);
   yield { type: 'start', columns, scope: mode === 'full' ? 'all' : 'part', ...(operations ? { operations } : {}) };
-  const lines: LineRun[] = [];
   let rows = 0;
   for (const [at, section] of sections.entries()) {
     const table = readTables([section.file], {
@@ -51,20 +52,18 @@ export async function* readPushed(context: ReadContext<PushConfig>, pushed: Push
       options: { ...reading.options, ...section.options },
     });
     const firstRow = rows;
-    let next = await table.next();
-    for (; !next.done; next = await table.next()) {
-      const message = next.value;
+    for await (const message of table) {
       if (message.type === 'rejected')
         yield { type: 'rejected', rows: message.rows.map((row) => ({ ...row, file: section.index })) };
+      if (message.type === 'lines') yield { type: 'lines', runs: shiftRuns(message.runs, firstRow, section.index) };
       if (message.type !== 'rows') continue;
       rows += message.rows;
       const csv = remapCsv(message.csv, mappings[at] ?? [], operations ? section.operation : undefined);
-      yield { ...message, csv };
+      for (const part of cutRows(csv, MAX_BATCH_BYTES)) yield { type: 'rows', ...part };
     }
-    lines.push(...next.value.map((run) => ({ ...run, row: run.row + firstRow, file: section.index })));
   }
   const files = wanted.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
-  yield { type: 'end', files, lines, cursor: { version: 1, number: last.number } };
+  yield { type: 'end', files, cursor: { version: 1, number: last.number } };
 }
 
 const numberOf = (cursor: Cursor | undefined): number => {

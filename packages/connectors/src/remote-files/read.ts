@@ -72,14 +72,13 @@ export async function* readRemoteFiles(
   }
   throwIfAborted(signal);
   const memory = createDetectionMemory(known?.detections);
-  const lines = yield* readTables(
+  yield* readTables(
     toRead.map(({ local }) => local),
     { ...readingFor(context), memory },
   );
   yield {
     type: 'end',
     files: toRead.map(({ source }) => source),
-    lines,
     cursor: { ...cursor, detections: memory.kept },
     warnings: memory.warnings,
   };

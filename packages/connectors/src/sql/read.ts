@@ -58,10 +58,10 @@ export async function* readSql(session: SqlSession, context: Context, reading: s
     yield start;
     totals = yield* asMessages(batches);
   }
+  if (totals.rows > 0) yield { type: 'lines', runs: [{ row: 0, line: 1, file: 0 }] };
   yield {
     type: 'end',
     files: [{ name: described.source.name, bytes: totals.bytes, sha256: totals.sha256 }],
-    lines: totals.rows > 0 ? [{ row: 0, line: 1, file: 0 }] : [],
     cursor: kind === 'range' ? (context.cursor ?? {}) : cursorAfter(totals),
   };
 }

@@ -16,6 +16,9 @@ export class BatchSink {
   private rejected: RejectedRow[] = [];
   private ready: TableBatch[] = [];
   private expectedLine = 0;
+  private step = 1;
+  /** The last run, while its second row may still decide its step. */
+  private fresh: LineRun | undefined;
   /** Rows of the table so far, and rejected ones. */
   rows = 0;
   rejectedRows = 0;
@@ -27,8 +30,8 @@ export class BatchSink {
 
   /** Counts a row that begins at physical line `line`. */
   row(line: number): void {
-    if (line !== this.expectedLine) this.lines.push({ row: this.rows, line, file: 0 });
-    this.expectedLine = line + 1;
+    if (line !== this.expectedLine) this.turn(line);
+    this.expectedLine = line + this.step;
     this.rows++;
     this.batchRows++;
   }
@@ -78,6 +81,20 @@ export class BatchSink {
     return ready;
   }
 
+  /** A row that stands elsewhere than the rows before it let expect: the second row of a run says how far its rows are apart. */
+  private turn(line: number): void {
+    const { fresh, rows } = this;
+    this.fresh = undefined;
+    if (fresh !== undefined && fresh.row === rows - 1 && line >= fresh.line) {
+      this.step = line - fresh.line;
+      fresh.step = this.step;
+    } else {
+      this.step = 1;
+      this.fresh = { row: rows, line, file: 0 };
+      this.lines.push(this.fresh);
+    }
+  }
+
   private close(): void {
     if (this.batchRows > 0) {
       this.ready.push({
@@ -90,6 +107,8 @@ export class BatchSink {
     this.used = 0;
     this.batchRows = 0;
     this.lines = [];
+    // It goes out as it is.
+    this.fresh = undefined;
   }
 
   private closeRejected(): void {

@@ -2,9 +2,10 @@ import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { LineRun, RejectedRow } from '@songhua/contracts';
+import type { RejectedRow } from '@songhua/contracts';
 import type { Column, ColumnType } from '@songhua/domain';
 import type { Session } from '../engine.js';
+import { createLineFinder } from '../lines.js';
 import { cellName } from '../sql.js';
 import type { NormalizeInput } from '../types.js';
 import { isBlankText } from '../values/blank.js';
@@ -25,19 +26,6 @@ const TYPE_NAMES: Record<ColumnType | 'percent', { zh: string; en: string }> = {
   json: { zh: ' JSON', en: 'JSON' },
   percent: { zh: '百分数', en: 'a percentage' },
 };
-
-/** Where row `row` of the sync stands, from the ascending runs. */
-export function placeOf(lines: readonly LineRun[], row: number): { file: number; line: number } {
-  let low = 0;
-  let high = lines.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((lines[middle]?.row ?? 0) <= row) low = middle;
-    else high = middle - 1;
-  }
-  const run = lines[low];
-  return run ? { file: run.file, line: run.line + row - run.row } : { file: 0, line: row + 1 };
-}
 
 /** A row as canonical CSV, cut to what quarantine may show. */
 export function rawText(cells: readonly (string | null)[]): string {
@@ -148,23 +136,29 @@ async function* rejects(
   const cells = input.columns.map((_, i) => `left(${cellName(i)}, ${MAX_RAW})`);
   if (input.operations) cells.push(OPERATION);
   const sql = `SELECT _row, array_to_string(_fields, ',') AS _fields, ${cells.join(', ')} FROM bad ORDER BY _row`;
-  for await (const [positions = [], fields = [], ...columns] of session.columns(sql)) {
-    yield positions.map((position, i) => {
-      const row = columns.map((column) => (column[i] ?? null) as string | null);
-      const cells = row.slice(0, input.columns.length);
-      const operation = row.slice(input.columns.length);
-      const at = String(fields[i] ?? '');
-      const blamed = blame(plan, at === '' ? [] : at.split(',').map(Number), input, cells);
-      const { field, code, message } = blamed;
-      return {
-        ...placeOf(input.lines, Number(position)),
-        row: Number(position),
-        ...(field === undefined ? {} : { field }),
-        code,
-        message,
-        raw: rawText([...operation, ...cells]),
-      };
-    });
+  const finder = createLineFinder(input.lines);
+  try {
+    for await (const [positions = [], fields = [], ...columns] of session.columns(sql)) {
+      const rows: RejectedRow[] = [];
+      for (const [i, position] of positions.entries()) {
+        const row = columns.map((column) => (column[i] ?? null) as string | null);
+        const cells = row.slice(0, input.columns.length);
+        const operation = row.slice(input.columns.length);
+        const at = String(fields[i] ?? '');
+        const { field, code, message } = blame(plan, at === '' ? [] : at.split(',').map(Number), input, cells);
+        rows.push({
+          ...(await finder.placeOf(Number(position))),
+          row: Number(position),
+          ...(field === undefined ? {} : { field }),
+          code,
+          message,
+          raw: rawText([...operation, ...cells]),
+        });
+      }
+      yield rows;
+    }
+  } finally {
+    await finder.close();
   }
 }
 

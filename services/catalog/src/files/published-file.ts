@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { VersionDetail } from '@songhua/catalog';
+import { MAX_MANIFEST_BYTES } from '@songhua/contracts';
 import type { Deps } from '../deps.js';
 import { unknown } from '../http/problems.js';
 import { RENDERED_FILES } from './renders.js';
@@ -15,8 +16,6 @@ export interface PublishedFile {
 }
 
 export const MANIFEST_FILE = 'manifest.json';
-// Thousands of columns and source files still fit.
-const MANIFEST_MAX_BYTES = 32 * 1024 * 1024;
 
 /** `file` of a version: from the version's manifest, the manifest itself, or rendered. Throws `file.unknown`. */
 export async function publishedFile(deps: Deps, version: VersionDetail, file: string): Promise<PublishedFile> {
@@ -35,7 +34,7 @@ export async function publishedFile(deps: Deps, version: VersionDetail, file: st
 }
 
 async function manifestFile({ store }: Deps, version: VersionDetail): Promise<PublishedFile> {
-  const body = await store.readAll(version.manifestKey, MANIFEST_MAX_BYTES);
+  const body = await store.readAll(version.manifestKey, MAX_MANIFEST_BYTES);
   return {
     name: MANIFEST_FILE,
     mediaType: 'application/json; charset=utf-8',

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { createGunzip } from 'node:zlib';
 import { type DatasetSpec, type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
 import type { Column, SyncMode } from '@songhua/domain';
-import { type NormalizeInput, type NormalizeResult, rulesOf, type Tables } from '@songhua/tables';
+import { linesOf, type NormalizeInput, type NormalizeResult, rulesOf, type Tables } from '@songhua/tables';
 import type { Sample } from './sample.js';
 
 /** What is known of the dataset that a trial is for; the schema of its present version fixes types that are not declared. */
@@ -36,7 +36,7 @@ export async function inputOf(
     parts: [sample.part],
     columns: sample.columns,
     files: sample.files,
-    lines: sample.lines,
+    lines: linesOf(sample.lines),
     rows: sample.rows,
     readerRejected: Object.values(sample.rejectedByCode).reduce((sum, n) => sum + n, 0),
     mode,

@@ -18,6 +18,7 @@ export interface Sample {
   rejected: RejectedRow[];
   rejectedByCode: Record<string, number>;
   files: SourceFile[];
+  /** As many as rows, at most. */
   lines: LineRun[];
   scope: SyncScope | undefined;
   operations: boolean;
@@ -72,9 +73,9 @@ export async function readSample(kind: Connector, context: ReadContext<unknown>,
       } else if (message.type === 'rejected') {
         for (const { code } of message.rows) sample.rejectedByCode[code] = (sample.rejectedByCode[code] ?? 0) + 1;
         sample.rejected.push(...message.rows.slice(0, MOST_REJECTED - sample.rejected.length));
-      } else if (message.type === 'end') {
+      } else if (message.type === 'lines') sample.lines.push(...message.runs);
+      else if (message.type === 'end') {
         sample.files = message.files;
-        sample.lines = message.lines;
         sample.complete = true;
       } else
         throw new SonghuaError(

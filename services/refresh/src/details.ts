@@ -1,0 +1,49 @@
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import {
+  cursorSchema,
+  type Detail,
+  detailSchema,
+  type LineRun,
+  type SyncDetails,
+  unpackRuns,
+} from '@songhua/contracts';
+
+// So begins a line of runs. The others are told apart before they are parsed, because there may be millions of runs.
+const RUNS = '{"type":"lines"';
+
+/** Columns, files, warnings and cursor from the detail parts of a landing; line runs are passed over. */
+export async function readDetails(parts: readonly string[]): Promise<SyncDetails> {
+  const details: SyncDetails = { columns: [], files: [], cursor: {} };
+  const cursor: string[] = [];
+  for await (const detail of readParts(parts, (line) => !line.startsWith(RUNS))) {
+    if (detail.type === 'columns') details.columns.push(...detail.columns);
+    else if (detail.type === 'files') details.files.push(...detail.files);
+    else if (detail.type === 'cursor') cursor.push(detail.text);
+    else if (detail.type === 'warnings') details.warnings = [...(details.warnings ?? []), ...detail.warnings];
+  }
+  if (cursor.length > 0) details.cursor = cursorSchema.parse(JSON.parse(cursor.join('')));
+  return details;
+}
+
+/** The line runs of the detail parts of a landing, a few thousand at a time. */
+export async function* readLines(parts: readonly string[]): AsyncGenerator<LineRun[]> {
+  for await (const detail of readParts(parts, (line) => line.startsWith(RUNS)))
+    if (detail.type === 'lines') yield unpackRuns(detail);
+}
+
+async function* readParts(parts: readonly string[], wanted: (line: string) => boolean): AsyncGenerator<Detail> {
+  for (const part of parts) {
+    const text = createGunzip();
+    text.setEncoding('utf8');
+    // What fails is thrown below, where the text is read; leaving early closes both.
+    pipeline(createReadStream(part), text, () => undefined);
+    let rest = '';
+    for await (const chunk of text as AsyncIterable<string>) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line !== '' && wanted(line)) yield detailSchema.parse(JSON.parse(line));
+    }
+  }
+}

@@ -1,0 +1,251 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { landingManifestSchema } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
+import type { OutgoingMessage, PartitionHandler } from '@songhua/messaging';
+import { type Logger, retry } from '@songhua/runtime';
+import { landPartition } from '@songhua/service-landing';
+import { fetchLanding } from '@songhua/service-refresh';
+import {
+  createLandingWorld,
+  incoming,
+  type LandingWorld,
+  messagesOf,
+  noting,
+  type SyncPlan,
+  type Told,
+  verdictOf,
+} from './world.js';
+
+const MINUTES = 60_000;
+let world: LandingWorld;
+beforeAll(async () => {
+  world = await createLandingWorld(1);
+});
+afterAll(() => world?.close());
+
+interface Landing {
+  handler: PartitionHandler;
+  told: Told[];
+  logged: { level: string; fields: Record<string, unknown>; message: string }[];
+  /** Delivers messages at their place in the partition's log. */
+  deliver(...offsets: number[]): Promise<void>;
+  clock: { now: number };
+  refuse: { catalog?: Error };
+}
+
+/** The real handler, on a log that a test has written down. */
+function landingOf(log: OutgoingMessage[]): Landing {
+  const told: Told[] = [];
+  const logged: Landing['logged'] = [];
+  const clock = { now: 0 };
+  const refuse: Landing['refuse'] = {};
+  const loggerWith = (ids: Record<string, unknown>): Logger => {
+    const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
+      logged.push({ level, fields: { ...ids, ...fields }, message });
+    const child = (more: Record<string, unknown>) => loggerWith({ ...ids, ...more });
+    return { info: at('info'), warn: at('warn'), error: at('error'), debug: at('debug'), child } as unknown as Logger;
+  };
+  const handler = landPartition(
+    {
+      store: world.store,
+      ...noting((facts) => {
+        if (refuse.catalog) throw refuse.catalog;
+        told.push(facts);
+      }),
+      landed: () => undefined,
+      logger: loggerWith({}),
+    },
+    () => clock.now,
+  );
+  return {
+    handler,
+    told,
+    logged,
+    clock,
+    refuse,
+    async deliver(...offsets) {
+      for (const offset of offsets) await handler.handle(incoming(log[offset] as OutgoingMessage, offset));
+    },
+  };
+}
+
+const named = (name: string): string => `${name}-${randomBytes(4).toString('hex')}`;
+const plan = (more: Partial<SyncPlan> = {}): SyncPlan => ({
+  sync: named('sy'),
+  connector: named('c'),
+  batches: ['1\n2\n', '3\n'],
+  ...more,
+});
+const all = (log: OutgoingMessage[]): number[] => log.map((_, offset) => offset);
+const verdicts = ({ told }: Landing): [string, string][] => told.map((sync) => [sync.sync, verdictOf(sync)]);
+
+async function rowsOf({ manifest = '' }: Told): Promise<string> {
+  const folder = join(world.folder, named('fetch'));
+  await mkdir(folder);
+  const landing = await fetchLanding(world.store, manifest, folder);
+  return gunzipSync(Buffer.concat(await Promise.all(landing.rows.map((path) => readFile(path))))).toString();
+}
+
+test('a sync lands whole however long its source is silent within the time that it may take, whatever ends meanwhile', async () => {
+  const slow = plan();
+  const others = Array.from({ length: 3 }, () => plan());
+  const [first, ...rest] = messagesOf(slow) as [OutgoingMessage, ...OutgoingMessage[]];
+  const log = [first, ...others.flatMap(messagesOf), ...rest];
+  const landing = landingOf(log);
+  for (const offset of all(log)) {
+    await landing.deliver(offset);
+    landing.clock.now += 20 * MINUTES;
+  }
+  expect(verdicts(landing)).toEqual([...others, slow].map(({ sync }) => [sync, 'whole']));
+  expect(await rowsOf(landing.told.at(-1) as Told)).toBe('1\n2\n3\n');
+});
+
+test('a sync whose beginning is missing ends as a gap, and so does one that lost a message', async () => {
+  const headless = plan();
+  const holed = plan();
+  const log = [...messagesOf(headless), ...messagesOf(holed)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log).filter((offset) => offset !== 0 && offset !== 5));
+  expect(verdicts(landing)).toEqual([
+    [headless.sync, 'landing.gap'],
+    [holed.sync, 'landing.gap'],
+  ]);
+  expect(landing.told[0]?.problem?.message).toContain('message 0 of the sync is missing');
+  expect(landing.handler.resumeOffset()).toBe(String(log.length));
+});
+
+test('a sync that landed before a restart is told again as landed, when the log begins in its middle', async () => {
+  const [before, open] = [plan(), plan()];
+  const [a, b, ...rest] = messagesOf(before) as [OutgoingMessage, OutgoingMessage, ...OutgoingMessage[]];
+  const [first, ...others] = messagesOf(open) as [OutgoingMessage, ...OutgoingMessage[]];
+  const log = [a, b, first, ...rest, ...others];
+  const died = landingOf(log);
+  await died.deliver(0, 1, 2, 3, 4);
+  expect(verdicts(died)).toEqual([[before.sync, 'whole']]);
+  const from = Number(died.handler.resumeOffset());
+  expect(from).toBe(2);
+  const again = landingOf(log);
+  await again.deliver(...all(log).slice(from));
+  expect(verdicts(again)).toEqual([
+    [before.sync, 'whole'],
+    [open.sync, 'whole'],
+  ]);
+  expect(again.told[0]).toEqual(died.told[0]);
+});
+
+test('a sync that a later one of its connector overtook is told as a gap, once, and frees the offset', async () => {
+  const connector = named('c');
+  const [lost, later] = [plan({ connector }), plan({ connector })];
+  const log = [...messagesOf(lost).slice(0, 2), ...messagesOf(later), ...messagesOf(lost).slice(2)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  expect(verdicts(landing)).toEqual([
+    [later.sync, 'whole'],
+    [lost.sync, 'landing.gap'],
+  ]);
+  expect(landing.handler.resumeOffset()).toBe(String(log.length));
+});
+
+test('what is silent for longer than any sync may take is told as a gap', async () => {
+  const [lost, later] = [plan(), plan()];
+  const log = [...messagesOf(lost).slice(0, 1), ...messagesOf(later)];
+  const landing = landingOf(log);
+  await landing.deliver(0);
+  landing.clock.now += 7 * 60 * MINUTES;
+  await landing.deliver(1);
+  expect(verdicts(landing)).toEqual([[lost.sync, 'landing.gap']]);
+  expect(landing.told[0]?.problem?.message).toContain('6 hours');
+});
+
+test('an attempt is replaced by a higher one without a word, and a lower one after it is nothing', async () => {
+  const first = plan();
+  const second = { ...first, attempt: 2, batches: ['4\n'] };
+  const log = [...messagesOf(first).slice(0, 2), ...messagesOf(second), ...messagesOf(first)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  expect(landing.told).toMatchObject([{ sync: first.sync, attempt: 2 }]);
+  expect(await rowsOf(landing.told[0] as Told)).toBe('4\n');
+});
+
+test('a closing event that is not what was sent ends its sync with the reason, and is refused', async () => {
+  const broken = plan();
+  const log = messagesOf(broken);
+  const closing = log.at(-1) as OutgoingMessage;
+  log[log.length - 1] = { ...closing, value: Buffer.from('{}') };
+  const landing = landingOf(log);
+  await landing.deliver(0, 1, 2);
+  await expect(landing.deliver(3)).rejects.toMatchObject({ code: 'batch.corrupt' });
+  expect(verdicts(landing)).toEqual([[broken.sync, 'batch.corrupt']]);
+});
+
+test('while nobody takes what is told, the offset stays and the same message tells it later', async () => {
+  const [lost, later] = [plan({ connector: 'one' }), plan({ connector: 'one' })];
+  const log = [...messagesOf(lost).slice(0, 1), ...messagesOf(later)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log).slice(0, -1));
+  landing.refuse.catalog = new SonghuaError('catalog.unavailable', 'away', { retryable: true });
+  for (let turn = 0; turn < 2; turn++) {
+    await expect(landing.deliver(log.length - 1)).rejects.toMatchObject({ retryable: true });
+    expect(landing.handler.resumeOffset()).toBe('0');
+  }
+  delete landing.refuse.catalog;
+  await landing.deliver(log.length - 1);
+  expect(verdicts(landing)).toEqual([
+    [later.sync, 'whole'],
+    [lost.sync, 'landing.gap'],
+  ]);
+});
+
+test('open syncs take a bounded memory: beyond it their parts go to the store early, and they land whole all the same', async () => {
+  // Bytes that gzip cannot make smaller.
+  const text = (): string => `${randomBytes(360_000).toString('base64')}\n`;
+  const plans = Array.from({ length: 12 }, () => plan({ batches: Array.from({ length: 6 }, text) }));
+  const messages = plans.map(messagesOf);
+  const log = Array.from({ length: 8 }, (_, at) => messages.map((of) => of[at] as OutgoingMessage)).flat();
+  const landing = landingOf(log);
+  // As the consumer does when the store is busy.
+  for (const offset of all(log)) await retry(() => landing.deliver(offset), { tries: 5, baseMs: 100, maxMs: 2_000 });
+  expect(verdicts(landing)).toEqual(plans.map(({ sync }) => [sync, 'whole']));
+  const parts = await Promise.all(
+    landing.told.map(async ({ manifest = '' }) => {
+      const body = await world.store.readAll(manifest, 1 << 20);
+      return landingManifestSchema.parse(JSON.parse(body.toString())).parts.filter(({ kind }) => kind === 'rows');
+    }),
+  );
+  // Each sync alone is below a full part.
+  expect(Math.max(...parts.map((of) => of.length))).toBeGreaterThan(1);
+  for (const [at, { batches }] of plans.entries())
+    expect(await rowsOf(landing.told[at] as Told)).toBe(batches.join(''));
+});
+
+test('every landed sync is logged with its ids, and every one that did not land with its reason', async () => {
+  const [whole, holed] = [plan(), plan()];
+  const log = [...messagesOf(whole), ...messagesOf(holed).slice(1)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  const ids = ({ sync, connector }: SyncPlan) => ({ sync, connector, dataset: connector, attempt: 1 });
+  expect(landing.logged).toMatchObject([
+    { level: 'info', fields: { ...ids(whole), rows: 3 }, message: 'sync landed' },
+    { level: 'warn', fields: { ...ids(holed), reason: { code: 'landing.gap' } } },
+  ]);
+});
+
+test('a sync that the catalog does not know ends as such, and its neighbours land', async () => {
+  const [unknown, known] = [plan(), plan()];
+  const log = [...messagesOf(unknown), ...messagesOf(known)];
+  const landing = landingOf(log);
+  landing.refuse.catalog = new SonghuaError('sync.unknown', 'it is not in the catalog');
+  await landing.deliver(...all(log).slice(0, messagesOf(unknown).length));
+  delete landing.refuse.catalog;
+  await landing.deliver(...all(log).slice(messagesOf(unknown).length));
+  expect(verdicts(landing)).toEqual([[known.sync, 'whole']]);
+  expect(landing.logged).toMatchObject([
+    { level: 'error', fields: { sync: unknown.sync, reason: { code: 'sync.unknown' } } },
+    { level: 'info', fields: { sync: known.sync } },
+  ]);
+  expect(landing.handler.resumeOffset()).toBe(String(log.length));
+});

@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { DETAIL_BATCH, type Envelope, RECORD_BATCH, SYNC_COMPLETED, type SyncCompleted } from '@songhua/contracts';
+import type { Reason } from '@songhua/domain';
+import {
+  createKafkaMessaging,
+  encodeEnvelope,
+  type IncomingMessage,
+  type Messaging,
+  type OutgoingMessage,
+  type Producer,
+} from '@songhua/messaging';
+import { createMinioStore, type ObjectStore } from '@songhua/object-store';
+import type { LandingDeps } from '@songhua/service-landing';
+
+const need = (name: string): string => {
+  const value = process.env[name];
+  if (value) return value;
+  throw new Error(`${name} is not set; point it at running engines, or run \`npm test\``);
+};
+
+/** A topic, a bucket and a folder of one test file's own. */
+export interface LandingWorld {
+  messaging: Messaging;
+  brokers: string[];
+  topic: string;
+  producer: Producer;
+  store: ObjectStore;
+  storeOptions: { endpoint: string; accessKey: string; secretKey: string; bucket: string };
+  folder: string;
+  close(): Promise<void>;
+}
+
+export async function createLandingWorld(partitions: number): Promise<LandingWorld> {
+  const own = randomBytes(6).toString('hex');
+  const brokers = need('SONGHUA_TEST_KAFKA_BROKERS').split(',');
+  const topic = `landing-${own}`;
+  const messaging = createKafkaMessaging({ brokers, clientId: 'songhua-landing-test' });
+  await messaging.ensureTopics([
+    { name: topic, partitions },
+    { name: `${topic}.dead`, partitions: 1 },
+  ]);
+  const storeOptions = {
+    endpoint: need('SONGHUA_TEST_S3_ENDPOINT'),
+    accessKey: need('SONGHUA_TEST_S3_ACCESS_KEY'),
+    secretKey: need('SONGHUA_TEST_S3_SECRET_KEY'),
+    bucket: `landing-${own}`,
+  };
+  const store = createMinioStore(storeOptions);
+  await store.ensureBucket();
+  const producer = await messaging.producer();
+  const folder = await mkdtemp(join(tmpdir(), 'songhua-landing-'));
+  return {
+    messaging,
+    brokers,
+    topic,
+    producer,
+    store,
+    storeOptions,
+    folder,
+    async close() {
+      await producer.close();
+      const objects: string[] = [];
+      for await (const { key } of store.list('')) objects.push(key);
+      await store.delete(objects);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface SyncPlan {
+  sync: string;
+  connector: string;
+  attempt?: number;
+  /** Texts of its record batches, a row a line. */
+  batches: string[];
+  /** Its columns' name, so that it can be told from others. */
+  column?: string;
+}
+
+const rowsIn = (text: string): number => text.split('\n').length - 1;
+
+/** The messages of one attempt as the connector service sends them: record batches, details, the closing event. */
+export function messagesOf({ sync, connector, attempt = 1, batches, column = 'a' }: SyncPlan): OutgoingMessage[] {
+  const message = (
+    schema: Envelope['schema'],
+    sequence: number,
+    sent: { value: Buffer; rows: number },
+  ): OutgoingMessage => ({
+    key: connector,
+    value: sent.value,
+    headers: encodeEnvelope({
+      schema,
+      dataset: connector,
+      connector,
+      sync,
+      attempt,
+      sequence,
+      rows: sent.rows,
+      sha256: createHash('sha256').update(sent.value).digest('hex'),
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    }),
+  });
+  const rows = batches.reduce((sum, text) => sum + rowsIn(text), 0);
+  const details = [
+    { type: 'columns', columns: [{ name: column, source: column }] },
+    { type: 'cursor', text: JSON.stringify({ sync, attempt }) },
+  ];
+  const now = new Date().toISOString();
+  const completed: SyncCompleted = {
+    mode: 'full',
+    scope: 'all',
+    operations: false,
+    reset: false,
+    number: 1,
+    batches: batches.length + 1,
+    details: 1,
+    rows,
+    rejected: 0,
+    bytes: Buffer.byteLength(batches.join('')),
+    sha256: createHash('sha256').update(batches.join('')).digest('hex'),
+    startedAt: now,
+    completedAt: now,
+  };
+  return [
+    ...batches.map((text, at) => message(RECORD_BATCH, at, { value: gzipSync(text), rows: rowsIn(text) })),
+    message(DETAIL_BATCH, batches.length, {
+      value: gzipSync(details.map((one) => `${JSON.stringify(one)}\n`).join('')),
+      rows: details.length,
+    }),
+    message(SYNC_COMPLETED, batches.length + 1, { value: Buffer.from(JSON.stringify(completed)), rows: 0 }),
+  ];
+}
+
+/** A message as a partition delivers it. */
+export const incoming = (message: OutgoingMessage, offset: number): IncomingMessage => ({
+  ...message,
+  topic: 'records',
+  partition: 0,
+  offset: String(offset),
+});
+
+/** What landing records of a sync. */
+export interface Told {
+  sync: string;
+  attempt: number;
+  claim: number;
+  manifest?: string;
+  problem?: Reason;
+}
+
+/** A catalog that takes note of what it is told. */
+export const noting = (note: (told: Told) => void | Promise<void>): Pick<LandingDeps, 'syncs' | 'dispatch'> => ({
+  syncs: {
+    async land(sync, facts) {
+      await note({ sync, ...structuredClone(facts) });
+      return { state: 'landed', dispatch: false };
+    },
+  },
+  dispatch: async () => undefined,
+});
+
+/** What was told of a sync, as one word. */
+export const verdictOf = ({ problem }: Told): string => problem?.code ?? 'whole';
+
+/** Resolves once `done` holds; the test's own limit is the time that it has. */
+export async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
