@@ -13,7 +13,7 @@ export function jsonRecords(text: string): string[][] {
   const [first] = data.records;
   const keys = Object.keys(first ?? {});
   // The source's own digits, since a parsed 1.50 is 1.5.
-  const digits = [...text.matchAll(/"((?:[^"\\]|\\.)*)":(-?\d[\d.]*)[,}]/g)]
+  const digits = [...text.matchAll(/"((?:[^"\\]|\\.)*)": ?(-?\d[\d.]*)(?=[,}\s])/g)]
     .map((match) => match[2] as string)
     .slice(1);
   let next = 0;
@@ -28,7 +28,10 @@ export function jsonRecords(text: string): string[][] {
 }
 
 export function xmlRecords(text: string): string[][] {
-  const rows = elements(parseXml(text), 'row').map((row) => [...row.childNodes] as Element[]);
+  const rows = elements(parseXml(text), 'row').map((row) =>
+    // Elements only: between them there may be line breaks.
+    ([...row.childNodes] as Element[]).filter((node) => node.nodeType === 1),
+  );
   const names = (rows[0] ?? []).map((cell) => cell.tagName);
   return [names, ...rows.map((row) => row.map((cell) => cell.textContent ?? ''))];
 }
