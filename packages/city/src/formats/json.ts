@@ -13,11 +13,13 @@ interface Style {
   colon: string;
   recordEnd: string;
   tail: string;
+  /** Whether a record has no key for a cell without value, rather than null. */
+  sparse: boolean;
 }
 
 const HEAD = '{"code":200,"message":"成功","data":{"records":[';
-const LINE_A_RECORD: Style = { head: HEAD, record: '\n{', cell: '', colon: ':', recordEnd: '}', tail: '\n]}}\n' };
-const ONE_LINE: Style = { head: HEAD, record: '{', cell: '', colon: ':', recordEnd: '}', tail: ']}}' };
+const ONE_LINE: Style = { head: HEAD, record: '{', cell: '', colon: ':', recordEnd: '}', tail: ']}}', sparse: false };
+const LINE_A_RECORD: Style = { ...ONE_LINE, record: '\n{', tail: '\n]}}\n' };
 const PRETTY: Style = {
   head: '{\n  "code": 200,\n  "message": "成功",\n  "data": {\n    "records": [',
   record: '\n      {',
@@ -25,6 +27,7 @@ const PRETTY: Style = {
   colon: ': ',
   recordEnd: '\n      }',
   tail: '\n    ]\n  }\n}\n',
+  sparse: true,
 };
 
 function styleOf({ shape }: DatasetPlan): Style {
@@ -48,8 +51,13 @@ export const json: SourceFormat = {
         const cells = arrange(row);
         text += (first ? '' : ',') + style.record;
         first = false;
-        for (let k = 0; k < keys.length; k++)
-          text += `${k > 0 ? ',' : ''}${style.cell}${keys[k]}${style.colon}${jsonOf(cells[k] as string, types[k])}`;
+        let comma = '';
+        for (let k = 0; k < keys.length; k++) {
+          const cell = cells[k] as string;
+          if (style.sparse && cell === '') continue;
+          text += `${comma}${style.cell}${keys[k]}${style.colon}${jsonOf(cell, types[k])}`;
+          comma = ',';
+        }
         text += style.recordEnd;
         if (text.length >= PIECE_CHARS) {
           yield Buffer.from(text);

@@ -13,14 +13,34 @@ export const escapeXml = (text: string): string => text.replace(/[&<>"\r]/g, (c)
 /** Whether a header can be the name of an element. */
 export const isElementName = (header: string): boolean => NAME.test(header);
 
-const LINE_A_ROW = { head: '<rows>\n', row: '<row>', cell: '', cellEnd: '', rowEnd: '</row>\n', tail: '</rows>\n' };
-const INDENTED = {
+interface Style {
+  head: string;
+  row: string;
+  cell: string;
+  cellEnd: string;
+  rowEnd: string;
+  tail: string;
+  /** Whether a row has no element for a cell without value, rather than an empty one. */
+  sparse: boolean;
+}
+
+const LINE_A_ROW: Style = {
+  head: '<rows>\n',
+  row: '<row>',
+  cell: '',
+  cellEnd: '',
+  rowEnd: '</row>\n',
+  tail: '</rows>\n',
+  sparse: false,
+};
+const INDENTED: Style = {
   head: '  <rows>\n',
   row: '    <row>\n',
   cell: '      ',
   cellEnd: '\n',
   rowEnd: '    </row>\n',
   tail: '  </rows>\n',
+  sparse: true,
 };
 
 /** What exchange platforms between departments send: an element a row, an element a field. */
@@ -38,8 +58,11 @@ export const xml: SourceFormat = {
       for (const row of rowsOf(plan, part)) {
         const cells = arrange(row);
         text += style.row;
-        for (let k = 0; k < names.length; k++)
-          text += `${style.cell}<${names[k]}>${escapeXml(cells[k] as string)}</${names[k]}>${style.cellEnd}`;
+        for (let k = 0; k < names.length; k++) {
+          const cell = cells[k] as string;
+          if (style.sparse && cell === '') continue;
+          text += `${style.cell}<${names[k]}>${escapeXml(cell)}</${names[k]}>${style.cellEnd}`;
+        }
         text += style.rowEnd;
         if (text.length >= PIECE_CHARS) {
           yield encode(text);
