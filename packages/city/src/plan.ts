@@ -23,6 +23,8 @@ const DATE_STYLES: readonly (readonly DateStyle[])[] = [
   ['iso', 'slash'],
   ['iso', 'slash', 'compact', 'chinese'],
 ];
+// These leave out what has no value, so no word stands for it.
+const SPARSE: ReadonlySet<Shape | undefined> = new Set<Shape>(['pretty-json', 'indented-xml']);
 // Styles that say by themselves that they are dates.
 const PLAIN_DATE_STYLES: readonly (readonly DateStyle[])[] = [['iso'], ['slash'], ['chinese']];
 
@@ -86,7 +88,7 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
     fields,
     primaryKey: keyless ? [] : fields.filter((f) => f.key).map((f) => f.header),
     declared,
-    dress: dressOf(declared, draws),
+    dress: { ...dressOf(declared, draws), ...(SPARSE.has(shaped?.shape) && { blanks: [''] }) },
     parts: [],
     state: 'sound',
     seed: seedOf(seed, 'rows', name),
