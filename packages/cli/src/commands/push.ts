@@ -7,7 +7,7 @@ import { type IngestAnswer, ingestAnswerSchema } from '@songhua/contracts';
 import { codeOf, SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { action, EXIT } from '../exit.js';
-import { followRequest } from '../follow.js';
+import { exitOf, followRequest } from '../follow-request.js';
 import { count, print } from '../format.js';
 import { createProgress } from '../progress.js';
 import { connect } from './connection.js';
@@ -54,7 +54,7 @@ export function addPushCommand(program: Command): void {
         }
         const result = await followRequest(api, pushed.request, createProgress());
         print(json, { ...pushed, ...result }, () => resultShown(result));
-        return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
+        return exitOf(result);
       }),
     );
 }
