@@ -1,29 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { waitFor } from '@songhua/runtime/testing';
+import { songhua } from './run.js';
 import { type Answer, json, progressOf, type ScriptedApi, startScripted } from './scripted-api.js';
 
-const SONGHUA = join(__dirname, '..', 'bin', 'songhua.js');
 let api: ScriptedApi | undefined;
 afterEach(() => api?.down());
-
-interface Running {
-  child: ChildProcess;
-  told: { stdout: string; stderr: string };
-  exit: Promise<number | null>;
-}
-
-function songhua(url: string, ...args: string[]): Running {
-  const child = spawn(process.execPath, [SONGHUA, ...args], {
-    env: { ...process.env, SONGHUA_API: url, SONGHUA_API_KEY: 'k', NO_COLOR: '1' },
-  });
-  const told = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (told.stderr += text));
-  return { child, told, exit: once(child, 'close').then(([code]) => code as number | null) };
-}
 
 /** An API on which everything that is asked for is claimed, and is as far as `now` says. */
 async function claiming(now: () => Answer): Promise<ScriptedApi> {
