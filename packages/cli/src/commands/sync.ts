@@ -90,6 +90,22 @@ export function addSyncCommands(program: Command): void {
       }),
     );
   syncs
+    .command('cancel <id>')
+    .description('end a sync that waits or is read; what is published stays')
+    .requiredOption('--reason <text>', 'why; kept in the audit log')
+    .option('--json')
+    .action(
+      action(async (id: string, o: { reason: string; json?: boolean }) => {
+        const { api } = await connect();
+        const ended = await api.post(
+          `/api/v1/syncs/${encodeURIComponent(id)}:cancel`,
+          { reason: o.reason },
+          syncSchema,
+        );
+        print(o.json, ended, () => `${ended.dataset}: sync ${id} is cancelled; what is published stays`);
+      }),
+    );
+  syncs
     .command('wait <request>')
     .description('follow a request, or one sync, to the terminal state, as "sync --wait" does; how to come back to it')
     .option('--json')
