@@ -308,7 +308,7 @@ test('a sync that waits or is read is cancelled once, with the reason and by who
   const [queued] = await enqueue(catalog, [first()], 'slot-2');
   const [next] = await enqueue(catalog, [first()], 'slot-3');
   if (!reading || !queued || !next) throw new Error('nothing was claimed');
-  await catalog.syncs.take('reader', 4, 60);
+  await catalog.syncs.take('reader', 4, 4, 60);
   const decision = { reason: 'it drips', by: 'key:1', actor: 'department' } as const;
   for (const { id } of [reading, queued]) {
     const both = await Promise.all([catalog.syncs.cancel(id, decision), catalog.syncs.cancel(id, decision)]);
@@ -325,15 +325,15 @@ test('a sync that waits or is read is cancelled once, with the reason and by who
     { actor: 'key:1', detail: { sync: queued.id, state: 'queued', reason: 'it drips' } },
     { actor: 'key:1', detail: { sync: reading.id, state: 'reading', reason: 'it drips' } },
   ]);
-  expect(await catalog.syncs.renew('reader', [reading.id], 60)).toEqual([]);
+  expect(await catalog.syncs.renew('reader', [{ id: reading.id, begun: true, rows: 0, bytes: 0 }], 60)).toEqual([]);
   expect(await catalog.syncs.finish('reader', [result(reading, 'delivered')])).toEqual([]);
-  expect((await catalog.syncs.take('reader', 4, 60)).map(({ id }) => id)).toEqual([next.id]);
+  expect((await catalog.syncs.take('reader', 4, 4, 60)).map(({ id }) => id)).toEqual([next.id]);
 });
 
 test('a sync that is read to its end is cancelled no more, and neither is one that is not there', async () => {
   const [sync] = await enqueue(catalog, [first()], 'slot-1');
   if (!sync) throw new Error('nothing was claimed');
-  await catalog.syncs.take('reader', 4, 60);
+  await catalog.syncs.take('reader', 4, 4, 60);
   await catalog.syncs.finish('reader', [result(sync, 'delivered')]);
   const decision = { reason: 'too late', by: 'key:1', actor: 'operator' } as const;
   expect(await catalog.syncs.cancel(sync.id, decision)).toBeUndefined();

@@ -26,6 +26,9 @@ export const syncSchema = z.looseObject({
 export type Sync = z.infer<typeof syncSchema>;
 type Timed = Pick<Sync, 'state' | 'rows' | 'bytes' | 'queuedAt' | 'startedAt' | 'endedAt' | 'refresh'>;
 
+// Read to the end, and not yet at theirs.
+const ON_THEIR_WAY = ['delivered', 'landed', 'refreshing'];
+
 /** Where a sync is and since when, with what it has read so far; undefined when nothing more happens by itself. */
 export function stageShown(sync: Timed, now: Date): string | undefined {
   const since = (stage: string, at: string): string =>
@@ -36,7 +39,7 @@ export function stageShown(sync: Timed, now: Date): string | undefined {
     const begun = startedAt ?? queuedAt;
     return `${since('reading', begun)}: ${readShown(sync, (now.getTime() - Date.parse(begun)) / 1000)}`;
   }
-  if (state !== 'delivered' || (refresh && refresh.state !== 'running')) return undefined;
+  if (!ON_THEIR_WAY.includes(state) || (refresh && refresh.state !== 'running')) return undefined;
   const read = `${count(sync.rows)} rows, ${bytes(sync.bytes)} read`;
   return refresh
     ? `${since('refreshing', refresh.startedAt)}: ${read}`
