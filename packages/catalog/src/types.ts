@@ -15,6 +15,7 @@ import type {
   VersionEvent,
 } from '@songhua/contracts';
 import type {
+  Actor,
   Author,
   Clocks,
   ConnectorState,
@@ -149,6 +150,11 @@ export interface SyncRepository {
    * `unchanged` also advances the connector's checked clock.
    */
   finish(owner: string, results: SyncResult[]): Promise<string[]>;
+  /**
+   * Ends a sync that is queued or read with `sync.cancelled`, beside its audit row; `actor` is whose turn it then is. Who reads it loses it at
+   * the next renewal. Undefined when it is neither.
+   */
+  cancel(id: string, decision: { reason: string; by: string; actor: Actor }): Promise<SyncRecord | undefined>;
   /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that `mostCrashes` processes ended with, with `sync.abandoned`. */
   recoverExpired(mostCrashes: number): Promise<Recovered>;
   /**

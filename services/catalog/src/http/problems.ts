@@ -16,6 +16,7 @@ const STATUS: Record<string, number> = {
   'ingest.type': 415,
   'ingest.too-large': 413,
   'hold.ended': 409,
+  'sync.ended': 409,
   'replay.busy': 409,
   'replay.outdated': 409,
   'replay.missing': 404,
