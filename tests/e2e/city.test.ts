@@ -114,8 +114,8 @@ describe('a city run to published versions', () => {
   test('ran each slot once and each dataset once at a time, with two connectors and two workers', async () => {
     expect(await query('SELECT connector_id, slot FROM sync GROUP BY 1, 2 HAVING count(*) > 1')).toEqual([]);
     const overlapping = await query(
-      `SELECT a.dataset_id FROM refresh a JOIN refresh b ON a.dataset_id = b.dataset_id AND a.sync_id < b.sync_id
-       AND a.started_at < b.ended_at AND b.started_at < a.ended_at`,
+      `SELECT a.dataset_id FROM sync a JOIN sync b ON a.dataset_id = b.dataset_id AND a.id < b.id
+       AND a.refresh_started_at < b.ended_at AND b.refresh_started_at < a.ended_at`,
     );
     expect(overlapping).toEqual([]);
   });

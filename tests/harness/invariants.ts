@@ -55,15 +55,15 @@ export async function violations(system: System): Promise<string[]> {
 
     const { rows: cursors } = await database.query<{ connector: string }>(
       `SELECT c.name::text AS connector FROM connector_cursor k JOIN connector c ON c.id = k.connector_id
-       LEFT JOIN refresh r ON r.sync_id = k.sync_id WHERE r.state IS NULL OR r.state NOT IN ('published', 'unchanged')`,
+       JOIN sync s ON s.id = k.sync_id WHERE s.state NOT IN ('published', 'unchanged')`,
     );
     for (const { connector } of cursors)
       found.push(`I5 ${connector}: its cursor is from a sync whose effect is not durable`);
 
     const { rows: open } = await database.query<{ sync: string; state: string }>(
-      `SELECT s.id AS sync, coalesce(r.state, s.state) AS state FROM sync s LEFT JOIN refresh r ON r.sync_id = s.id
-       WHERE s.state IN ('queued', 'reading') OR (s.state = 'delivered' AND coalesce(r.state, 'running') = 'running')
-          OR (r.state IN ('failed', 'held') AND (r.reason ->> 'code' IS NULL OR r.reason ->> 'actor' IS NULL))`,
+      `SELECT id AS sync, state FROM sync
+       WHERE state NOT IN ('published', 'unchanged', 'superseded', 'held', 'failed')
+         OR (state IN ('failed', 'held') AND (reason ->> 'code' IS NULL OR reason ->> 'actor' IS NULL))`,
     );
     for (const { sync, state } of open) found.push(`I7 ${sync}: ${state} is not a terminal state with a reason`);
     return found;

@@ -6,12 +6,20 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { LandedSync } from '@songhua/contracts';
 import type { OutgoingMessage } from '@songhua/messaging';
 import { fetchLanding } from '@songhua/service-refresh';
-import { createLandingWorld, type LandingWorld, messagesOf, type SyncPlan, until, verdictOf } from './world.js';
+import {
+  createLandingWorld,
+  type LandingWorld,
+  manifestOf,
+  messagesOf,
+  type SyncPlan,
+  type Told,
+  until,
+  verdictOf,
+} from './world.js';
 
-// A replica of landing as it is deployed, but for the lanes: what it would dispatch it says.
+// A replica of landing as it is deployed, but for catalog and lanes: what it would tell them it says.
 const REPLICA = `
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
@@ -20,10 +28,16 @@ import { landPartition } from './dist/index.js';
 const { brokers, topic, storeOptions } = JSON.parse(process.argv[1]);
 const store = createMinioStore(storeOptions);
 const say = (line) => new Promise((done) => process.stdout.write(JSON.stringify(line) + '\\n', done));
-const logger = { ...createLogger('landing'), info() {}, warn() {}, debug() {} };
+const logger = createLogger('landing');
+const syncs = {
+  async land(sync, facts) {
+    await say({ told: { sync, ...facts } });
+    return { state: 'landed', dispatch: false };
+  },
+};
 const consumer = await createKafkaMessaging({ brokers, clientId: 'landing' }).consume({
   group: topic, topic, deadLetterTopic: topic + '.dead',
-  handlerFor: () => landPartition({ store, logger, landed() {}, dispatch: (told) => say({ told }) }),
+  handlerFor: () => landPartition({ store, syncs, logger, landed() {}, async dispatch() {} }),
 });
 await say({ ready: true });
 process.on('SIGTERM', () => consumer.close().then(() => process.exit(0)));
@@ -31,7 +45,7 @@ process.on('SIGTERM', () => consumer.close().then(() => process.exit(0)));
 
 let world: LandingWorld;
 const running = new Set<ChildProcess>();
-const told: LandedSync[] = [];
+const told: Told[] = [];
 
 beforeAll(async () => {
   world = await createLandingWorld(4);
@@ -46,14 +60,19 @@ async function startReplica(): Promise<ChildProcess> {
   const child = spawn(
     process.execPath,
     ['--input-type=module', '-e', REPLICA, JSON.stringify({ brokers, topic, storeOptions })],
-    { cwd: resolve(__dirname, '../../services/landing'), stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      cwd: resolve(__dirname, '../../services/landing'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its output is what it says.
+      env: { ...process.env, SONGHUA_LOG_LEVEL: 'silent' },
+    },
   );
   running.add(child);
   child.once('exit', () => running.delete(child));
   await new Promise<void>((ready, failed) => {
     child.once('exit', (code) => failed(new Error(`a replica ended with ${code}`)));
     createInterface({ input: child.stdout as NonNullable<typeof child.stdout> }).on('line', (line) => {
-      const said = JSON.parse(line) as { ready?: true; told?: LandedSync };
+      const said = JSON.parse(line) as { ready?: true; told?: Told };
       if (said.told) told.push(said.told);
       if (said.ready) ready();
     });
@@ -102,7 +121,7 @@ function caseOf(index: number): Case {
 test('with replicas killed, closed and started amid syncs, every sync is told whole or as a gap, and none is forgotten', async () => {
   const cases = Array.from({ length: 70 }, (_, index) => caseOf(index));
   const replicas: (ChildProcess | undefined)[] = await Promise.all([startReplica(), startReplica()]);
-  const toldOf = (sync: string): LandedSync[] => told.filter((one) => one.sync === sync);
+  const toldOf = (sync: string): Told[] => told.filter((one) => one.sync === sync);
   // Ten syncs are under way at a time, a message of each in turn.
   let sent = 0;
   for (let first = 0; first < cases.length; first += 10) {
@@ -129,11 +148,11 @@ test('with replicas killed, closed and started amid syncs, every sync is told wh
     const verdicts = new Set(toldOf(plan.sync).map(verdictOf));
     expect([fate, ...verdicts]).toEqual([fate, fate === 'whole' || fate === 'retried' ? 'whole' : 'landing.gap']);
     if (!verdicts.has('whole')) continue;
-    const landed = toldOf(plan.sync).at(-1) as LandedSync;
+    const landed = toldOf(plan.sync).at(-1) as Told;
     expect(landed.attempt).toBe(plan.attempt ?? 1);
     const folder = join(world.folder, plan.sync);
     await mkdir(folder);
-    const { rows } = await fetchLanding(world.store, landed.manifest ?? '', folder);
+    const { rows } = await fetchLanding(world.store, manifestOf(landed), folder);
     const text = gunzipSync(Buffer.concat(await Promise.all(rows.map((path) => readFile(path))))).toString();
     expect(text).toBe(plan.batches.join(''));
   }

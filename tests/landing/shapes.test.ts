@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { ConnectorRecord, SyncRecord } from '@songhua/catalog';
 import { type ConnectorKinds, connectorKinds, createNetwork } from '@songhua/connectors';
-import { type Cursor, type LandedSync, type LineRun, MAX_CLOSING_BYTES, SYNC_COMPLETED } from '@songhua/contracts';
+import { type Cursor, type LineRun, MAX_CLOSING_BYTES, SYNC_COMPLETED } from '@songhua/contracts';
 import { datasetId } from '@songhua/domain';
 import { type Consumer, decodeEnvelope } from '@songhua/messaging';
 import { createLogger } from '@songhua/runtime';
@@ -13,7 +13,7 @@ import { type RunDeps, runSync } from '@songhua/service-connector';
 import { landPartition } from '@songhua/service-landing';
 import { fetchLanding, type LocalLanding } from '@songhua/service-refresh';
 import { createLineFinder } from '@songhua/tables';
-import { createLandingWorld, type LandingWorld, until } from './world.js';
+import { createLandingWorld, type LandingWorld, manifestOf, noting, type Told, until } from './world.js';
 
 const ROWS = 50_000;
 const FILES = 3_000;
@@ -21,7 +21,7 @@ const logger = createLogger('landing-test');
 let world: LandingWorld;
 let consumer: Consumer;
 let kinds: ConnectorKinds;
-const told: LandedSync[] = [];
+const told: Told[] = [];
 const controlBytes: number[] = [];
 
 beforeAll(async () => {
@@ -34,7 +34,8 @@ beforeAll(async () => {
     handlerFor: () => {
       const handler = landPartition({
         store: world.store,
-        dispatch: async (sync) => void told.push(sync),
+        syncs: noting(told),
+        dispatch: async () => undefined,
         landed: () => undefined,
         logger,
       });
@@ -56,10 +57,7 @@ afterAll(async () => {
 });
 
 /** One sync of files, as the connector service runs it; its result, and what a refresh is given of it. */
-async function sync(
-  path: string,
-  cursor?: Cursor,
-): Promise<{ state: string; landing?: LocalLanding; landed?: LandedSync }> {
+async function sync(path: string, cursor?: Cursor): Promise<{ state: string; landing?: LocalLanding; landed?: Told }> {
   const name = `c-${randomBytes(6).toString('hex')}`;
   const id = `sy_${randomBytes(12).toString('hex')}`;
   const tempDir = join(world.folder, name);
@@ -93,15 +91,16 @@ async function sync(
     cursor,
     signal,
     active: () => undefined,
+    failedOnce: () => undefined,
     holds: () => true,
   });
   expect(result.reason).toBeUndefined();
   if (result.state !== 'delivered') return { state: result.state };
   await until(() => told.some((one) => one.sync === id));
-  const landed = told.find((one) => one.sync === id) as LandedSync;
+  const landed = told.find((one) => one.sync === id) as Told;
   const folder = join(tempDir, 'landing');
   await mkdir(folder);
-  return { state: result.state, landed, landing: await fetchLanding(world.store, landed.manifest ?? '', folder) };
+  return { state: result.state, landed, landing: await fetchLanding(world.store, manifestOf(landed), folder) };
 }
 
 async function runsOf(landing: LocalLanding): Promise<LineRun[]> {

@@ -3,14 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import {
-  DETAIL_BATCH,
-  type Envelope,
-  type LandedSync,
-  RECORD_BATCH,
-  SYNC_COMPLETED,
-  type SyncCompleted,
-} from '@songhua/contracts';
+import type { LandedFacts } from '@songhua/catalog';
+import { DETAIL_BATCH, type Envelope, RECORD_BATCH, SYNC_COMPLETED, type SyncCompleted } from '@songhua/contracts';
 import {
   createKafkaMessaging,
   encodeEnvelope,
@@ -20,6 +14,7 @@ import {
   type Producer,
 } from '@songhua/messaging';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
+import type { LandingDeps } from '@songhua/service-landing';
 
 const need = (name: string): string => {
   const value = process.env[name];
@@ -148,8 +143,21 @@ export const incoming = (message: OutgoingMessage, offset: number): IncomingMess
   offset: String(offset),
 });
 
+/** What the catalog was told of a sync. */
+export type Told = LandedFacts & { sync: string };
+
+/** The catalog as landing sees it: notes what it is told. */
+export const noting = (told: Told[]): LandingDeps['syncs'] => ({
+  async land(sync, facts) {
+    told.push(structuredClone({ sync, ...facts }));
+    return { state: 'problem' in facts ? 'queued' : 'landed', dispatch: !('problem' in facts) };
+  },
+});
+
+export const manifestOf = (told: Told | undefined): string => (told && 'manifest' in told ? told.manifest : '');
+
 /** What was told of a sync, as one word. */
-export const verdictOf = ({ problem }: LandedSync): string => problem?.code ?? 'whole';
+export const verdictOf = (told: Told): string => ('problem' in told ? told.problem.code : 'whole');
 
 /** Resolves once `done` holds; the test's own limit is the time that it has. */
 export async function until(done: () => boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  type LandedSync,
+  type LaneReference,
   NAMESPACE,
   REFRESH_LANE_WORKFLOW,
   REFRESH_SIGNAL,
@@ -38,21 +38,15 @@ export function bundle(workflowsPath: string): Promise<WorkflowBundle> {
   });
 }
 
-export const landed = (dataset: string, number: number, bytes = 1_000): LandedSync => ({
-  dataset,
+export const landed = (dataset: string, number: number, bytes = 1_000): LaneReference => ({
   datasetId: `ds_${dataset}`,
-  connector: dataset,
   sync: `sy_${dataset}_${number}`,
   attempt: 1,
-  number,
-  rows: 10,
   bytes,
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-  manifest: `landing/ds_${dataset}/sy_${dataset}_${number}/1/manifest.json`,
 });
 
 export interface Lane {
-  signal(syncs: LandedSync[]): Promise<void>;
+  signal(syncs: LaneReference[]): Promise<void>;
   /** Resolves when the lane has nothing left to do. */
   ended(): Promise<void>;
   history(): Promise<unknown>;
@@ -60,7 +54,7 @@ export interface Lane {
 
 /** Runs one lane on a real Temporal server with the given activities, as landing starts it. */
 export async function withLane<T>(
-  options: { address: string; code: WorkflowBundle; activities: RefreshActivities },
+  options: { address: string; code: WorkflowBundle; activities: RefreshActivities; historyLimit?: number },
   use: (lane: Lane) => Promise<T>,
 ): Promise<T> {
   quietRuntime();
@@ -87,7 +81,7 @@ export async function withLane<T>(
           await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
             workflowId,
             taskQueue,
-            args: [{ lane: 0, pending: [] }],
+            args: [{ lane: 0, pending: [], ...(options.historyLimit && { historyLimit: options.historyLimit }) }],
             signal: REFRESH_SIGNAL,
             signalArgs: [syncs],
           });

@@ -14,7 +14,7 @@ export function createAuditRepository({ query }: Database): AuditRepository {
         'audit_chain',
         `SELECT sequence, prev_hash AS "prevHash", hash,
            convert_to(jsonb_build_array(extract(epoch FROM at), actor, action, subject, detail)::text, 'UTF8') AS text,
-           at < (SELECT applied_at FROM migration WHERE name = '0010_access.sql') AS "mayLeaveGap"
+           at < (SELECT finished_at FROM _prisma_migrations WHERE migration_name = '20261101000010_access_keys') AS "mayLeaveGap"
          FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT ${PAGE}`,
         [after],
       );

@@ -1,5 +1,5 @@
 import type { DatasetSpec, Summary } from '@songhua/contracts';
-import type { Freshness, Reason, RefreshState, SyncState, TableSchema } from '@songhua/domain';
+import { type Freshness, type Reason, refreshStateOf, type SyncState, type TableSchema } from '@songhua/domain';
 import type { Database } from './database.js';
 import type { DatasetEntry, DatasetQuery } from './types.js';
 
@@ -20,7 +20,7 @@ interface EntryRow {
   freshness: Freshness;
   sync_id: string | null;
   sync_state: SyncState;
-  refresh_state: RefreshState | null;
+  landed: boolean;
   reason: Reason | null;
   spec: DatasetSpec;
   table_schema: TableSchema | null;
@@ -28,10 +28,10 @@ interface EntryRow {
 
 // Counted before they are joined: the joins are paid for one page only.
 const DETAILS = `SELECT e.*, (SELECT count(*) FROM version v WHERE v.dataset_id = e.id) AS versions,
-    l.id AS sync_id, l.state AS sync_state, r.state AS refresh_state, coalesce(r.reason, l.reason) AS reason
+    l.id AS sync_id, l.state AS sync_state, l.landing_key IS NOT NULL AS landed, l.reason
   FROM page e
-  LEFT JOIN LATERAL (SELECT id, state, reason FROM sync s WHERE s.dataset_id = e.id ORDER BY queued_at DESC LIMIT 1) l ON true
-  LEFT JOIN refresh r ON r.sync_id = l.id`;
+  LEFT JOIN LATERAL (SELECT id, state, reason, landing_key FROM sync s WHERE s.dataset_id = e.id ORDER BY queued_at DESC LIMIT 1) l
+    ON true`;
 
 const FRESHNESS = 'freshness(frequency, retired, checked_at, data_changed_at, $1)';
 
@@ -64,7 +64,12 @@ function toEntry(row: EntryRow): DatasetEntry {
     lastSync:
       row.sync_id === null
         ? null
-        : { id: row.sync_id, state: row.sync_state, refresh: row.refresh_state, reason: row.reason },
+        : {
+            id: row.sync_id,
+            state: row.sync_state,
+            refresh: row.landed ? refreshStateOf(row.sync_state) : null,
+            reason: row.reason,
+          },
   };
 }
 
@@ -142,17 +147,14 @@ export async function summarize({ query }: Database, now: Date): Promise<Summary
        'bytes', (SELECT coalesce(sum(bytes), 0) FROM entry),
        'freshness', (SELECT jsonb_object_agg(state, coalesce(n, 0)) FROM
          unnest(ARRAY['fresh', 'due', 'overdue', 'delinquent', 'unknown', 'retired']) state LEFT JOIN counted ON freshness = state),
-       'holds', (SELECT count(*) FROM refresh WHERE state = 'held'),
-       'quarantined', (SELECT coalesce(sum(count), 0) FROM (SELECT DISTINCT ON (r.dataset_id) r.dataset_id, j.count
-         FROM refresh r LEFT JOIN rejected_summary j ON j.sync_id = r.sync_id WHERE r.state <> 'running'
-           AND NOT EXISTS (SELECT 1 FROM quarantine_replay y WHERE y.sync_id = r.sync_id)
-         ORDER BY r.dataset_id, r.started_at DESC) latest),
+       'holds', (SELECT count(*) FROM sync WHERE state = 'held'),
+       'quarantined', (SELECT coalesce(sum(j.count), 0) FROM dataset d JOIN LATERAL (SELECT s.id FROM sync s
+           WHERE s.dataset_id = d.id AND s.landing_key IS NOT NULL AND s.purpose <> 'replay' AND s.state NOT IN ('landed', 'refreshing')
+           ORDER BY s.queued_at DESC LIMIT 1) latest ON true JOIN rejected_summary j ON j.sync_id = latest.id),
        'syncs', jsonb_build_object(
          'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading'))
-           + (SELECT count(*) FROM sync s LEFT JOIN refresh r ON r.sync_id = s.id
-              WHERE s.state = 'delivered' AND s.ended_at > $1 - interval '1 day' AND coalesce(r.state, 'running') = 'running'),
-         'failed24h', (SELECT count(*) FROM sync WHERE state = 'failed' AND ended_at > $1 - interval '1 day')
-           + (SELECT count(*) FROM refresh WHERE state = 'failed' AND ended_at > $1 - interval '1 day'))) AS summary`,
+           + (SELECT count(*) FROM sync WHERE state IN ('delivered', 'landed', 'refreshing')),
+         'failed24h', (SELECT count(*) FROM sync WHERE state = 'failed' AND ended_at > $1 - interval '1 day'))) AS summary`,
     [now],
   );
   if (!row) throw new Error('a summary is always one row');

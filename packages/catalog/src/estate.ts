@@ -60,9 +60,7 @@ const REMOVALS: Record<Kind, string[]> = {
   Department: ['DELETE FROM department WHERE name = $1 RETURNING name'],
   Domain: ['DELETE FROM domain WHERE name = $1 RETURNING name'],
   Dataset: [
-    ...['rejected_summary', 'refresh'].map(
-      (table) => `DELETE FROM ${table} WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)`,
-    ),
+    'DELETE FROM rejected_summary WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)',
     ...['hold_decision', 'quarantine_replay'].map(
       (table) => `DELETE FROM ${table} WHERE sync_id IN (SELECT s.id FROM sync s JOIN dataset d ON d.id = s.dataset_id
         WHERE d.name = $1)`,

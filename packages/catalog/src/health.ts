@@ -5,10 +5,9 @@ import type { ConnectorHealth, HealthRepository, NoticeRepository } from './oper
 // Longer than any run of failures that a rule looks at.
 const ENDS = 50;
 
-// What a sync ended as is known once its refresh is; a replay, a hold and what was superseded say nothing of the source.
+// A replay, a hold and what was superseded say nothing of the source.
 const AILING = `WITH failing AS (
     SELECT connector_id FROM sync WHERE state = 'failed' AND ended_at > clock_timestamp() - make_interval(secs => $1)
-    UNION SELECT connector_id FROM refresh WHERE state = 'failed' AND ended_at > clock_timestamp() - make_interval(secs => $1)
     UNION SELECT connector_id FROM connector_health WHERE failures > 0
   )
   SELECT c.id, c.name::text AS name, x.number, x.ends
@@ -16,13 +15,10 @@ const AILING = `WITH failing AS (
     LEFT JOIN connector_health h ON h.connector_id = c.id
     JOIN LATERAL (
       SELECT max(number) AS number, jsonb_agg(jsonb_build_object('at', at, 'reason', reason) ORDER BY number DESC) AS ends FROM (
-        SELECT s.number, CASE WHEN s.state = 'delivered' THEN r.ended_at ELSE s.ended_at END AS at,
-          CASE s.state WHEN 'failed' THEN s.reason WHEN 'delivered' THEN CASE r.state WHEN 'failed' THEN r.reason END END AS reason
-        FROM sync s LEFT JOIN refresh r ON r.sync_id = s.id
-        WHERE s.connector_id = c.id AND s.number > coalesce(h.forgiven, 0)
-          AND (s.state IN ('failed', 'unchanged') OR (s.state = 'delivered' AND r.state IN ('published', 'unchanged', 'failed')))
-          AND coalesce(r.reason ->> 'code', '') <> 'hold.rejected'
-          AND NOT EXISTS (SELECT 1 FROM quarantine_replay q WHERE q.sync_id = s.id)
+        SELECT s.number, s.ended_at AS at, CASE s.state WHEN 'failed' THEN s.reason END AS reason
+        FROM sync s
+        WHERE s.connector_id = c.id AND s.number > coalesce(h.forgiven, 0) AND s.state IN ('published', 'unchanged', 'failed')
+          AND s.purpose <> 'replay' AND coalesce(s.reason ->> 'code', '') <> 'hold.rejected'
         ORDER BY s.number DESC LIMIT ${ENDS}
       ) e
     ) x ON x.number IS NOT NULL`;

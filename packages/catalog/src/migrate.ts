@@ -1,57 +1,100 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { SonghuaError } from '@songhua/domain';
 import pg from 'pg';
 import { Umzug } from 'umzug';
 import { databaseError } from './errors.js';
+import { adoptEarlierLayout } from './migrations/adopt.js';
+import { applyRoutines } from './migrations/routines.js';
+import { listMigrations, listRoutines, type SqlFile, schemaHash } from './migrations/sources.js';
 
-const MIGRATIONS = join(__dirname, '..', 'migrations');
+// As the migration tools of Prisma make and read it.
+const HISTORY = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id varchar(36) PRIMARY KEY,
+  checksum varchar(64) NOT NULL,
+  finished_at timestamptz,
+  migration_name varchar(255) NOT NULL,
+  logs text,
+  rolled_back_at timestamptz,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  applied_steps_count integer NOT NULL DEFAULT 0
+)`;
+
+/** Names everything that `applyMigrations` would make: two databases with the same hash have the same tables and routines. */
+export const migrationsHash = schemaHash;
 
 /**
- * Applies the reviewed SQL under migrations/ that the database does not have yet, each in a transaction of its own, in name order.
- * Returns the names applied. Any number of processes may call it at once: an advisory lock lets one work and the others find
- * everything done. Throws SonghuaError.
+ * Brings the database to this version: the migrations that it lacks, in name order, then the functions, triggers and views of `sql/` when
+ * they differ from those that it has; all in one transaction, so that it is at one version or the other. Returns the names of the migrations
+ * applied. Any number of processes may call it at once: one works, the others find everything done. Throws SonghuaError;
+ * `catalog.migration-changed` when a migration is not the one that was applied.
  */
 export async function applyMigrations(databaseUrl: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
+  const migrations = listMigrations();
   try {
     await client.connect();
-    await client.query(`SELECT pg_advisory_lock(hashtext('songhua.migrate'))`);
-    await client.query(
-      'CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
-    );
-    const umzug = new Umzug({
-      migrations: {
-        glob: ['*.sql', { cwd: MIGRATIONS }],
-        resolve: ({ name, path }) => ({ name, up: () => applyFile(client, name, path as string) }),
+    await client.query('BEGIN');
+    await client.query(`SELECT pg_advisory_xact_lock(hashtext('songhua.migrate'))`);
+    await client.query(HISTORY);
+    await adoptEarlierLayout(client, migrations);
+    await assertUnchanged(client, migrations);
+    const umzug = createMigrator(client, migrations);
+    const pending = await umzug.pending();
+    await applyRoutines(client, listRoutines(), {
+      anew: pending.length > 0,
+      between: async () => {
+        await umzug.up();
       },
-      storage: {
-        // The name is recorded by `applyFile`, in the transaction of the migration itself.
-        logMigration: async () => undefined,
-        unlogMigration: async () => undefined,
-        executed: async () =>
-          (await client.query<{ name: string }>('SELECT name FROM migration ORDER BY name')).rows.map(
-            (row) => row.name,
-          ),
-      },
-      logger: undefined,
     });
-    return (await umzug.up()).map((migration) => migration.name);
+    await client.query('COMMIT');
+    return pending.map(({ name }) => name);
   } catch (error) {
+    if (error instanceof SonghuaError) throw error;
     throw databaseError((error as { cause?: unknown }).cause ?? error);
   } finally {
     await client.end();
   }
 }
 
-async function applyFile(client: pg.Client, name: string, path: string): Promise<void> {
-  const sql = await readFile(path, 'utf8');
-  await client.query('BEGIN');
-  try {
-    await client.query(sql);
-    await client.query('INSERT INTO migration (name) VALUES ($1)', [name]);
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
+const createMigrator = (client: pg.Client, migrations: SqlFile[]): Umzug =>
+  new Umzug({
+    migrations: migrations.map(({ name, text, checksum }) => ({
+      name,
+      async up() {
+        await client.query(text);
+        await client.query(
+          `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+           VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+          [randomUUID(), checksum, name],
+        );
+      },
+    })),
+    storage: {
+      // `up` records its name itself, beside the checksum.
+      logMigration: async () => undefined,
+      unlogMigration: async () => undefined,
+      executed: async () => (await applied(client)).map((row) => row.name),
+    },
+    logger: undefined,
+  });
+
+const applied = async (client: pg.Client): Promise<{ name: string; checksum: string }[]> =>
+  (
+    await client.query<{ name: string; checksum: string }>(
+      `SELECT migration_name AS name, checksum FROM _prisma_migrations
+       WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY migration_name`,
+    )
+  ).rows;
+
+async function assertUnchanged(client: pg.Client, migrations: SqlFile[]): Promise<void> {
+  const checksums = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
+  for (const { name, checksum } of await applied(client)) {
+    const expected = checksums.get(name);
+    if (expected === undefined || expected === checksum) continue;
+    throw new SonghuaError(
+      'catalog.migration-changed',
+      `migration ${name} was changed after it was applied to this database; put the applied text back and add another migration`,
+      { actor: 'platform' },
+    );
   }
 }

@@ -1,5 +1,5 @@
-import type { Cursor } from '@songhua/contracts';
-import type { Actor, Reason, RefreshState, SyncEnd } from '@songhua/domain';
+import type { Cursor, LaneReference } from '@songhua/contracts';
+import type { Actor, Reason, SyncEnd, SyncState } from '@songhua/domain';
 
 /** A connector whose syncs have failed lately, with what its health is derived from. */
 export interface Ailing {
@@ -26,7 +26,7 @@ export interface ConnectorHealth {
 
 /** Written by the connector service only. */
 export interface HealthRepository {
-  /** Connectors that are not halted, with a sync or refresh that ended in failure within `seconds`, and all that were not well when last looked at. */
+  /** Connectors that are not halted, with a sync that ended in failure within `seconds`, and all that were not well when last looked at. */
   ailing(seconds: number): Promise<Ailing[]>;
   /** `health` undefined: well. */
   record(
@@ -64,13 +64,14 @@ export interface HoldDecision {
 }
 
 export interface DecidedHold {
-  /** Of the refresh now. */
-  state: RefreshState;
+  /** Of the sync now. */
+  state: SyncState;
   /** False when it was not held any more, and nothing was recorded. */
   decided: boolean;
-  /** Codes that it was held for and that were approved so far. */
-  approved: string[];
-  attempt: number;
+  /** The sync that took its place, if one did. */
+  by: string | null;
+  /** What its lane is told of one that may go on. */
+  lane: LaneReference;
 }
 
 /** Written by the catalog service. */
@@ -93,12 +94,10 @@ export interface ReplaySource {
   rejected: string | null;
   /** The connector's, which a replay leaves where it is. */
   cursor: Cursor;
-  /** Attempt of the landed sync. */
-  attempt: number;
   /** Of the replay, once opened; otherwise of the sync. */
   number: number;
-  rows: number;
-  bytes: number;
+  /** What its lane is told of a replay that was opened. */
+  lane?: LaneReference;
   problem: ReplayProblem | null;
 }
 
@@ -106,7 +105,7 @@ export interface ReplaySource {
 export interface ReplayRepository {
   /** Undefined when there is no such sync. `replay`: the one that asks, once it is open. */
   source(sync: string, replay?: string): Promise<ReplaySource | undefined>;
-  /** Opens a replay as a sync that has read already, unless the answer names a problem. */
+  /** Opens a replay as a sync that has landed already, unless the answer names a problem. */
   open(asked: {
     id: string;
     of: string;

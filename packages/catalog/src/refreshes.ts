@@ -27,17 +27,17 @@ function publishedEvent(manifest: Manifest, manifestKey: string): VersionEvent {
 }
 
 // Each with the end of a replay in one statement, so in one transaction; a select list is evaluated in order.
-const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb) AS result';
+const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb, $5::jsonb) AS result';
 const FINISH = 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)';
 
 export function createRefreshRepository(database: Database): RefreshRepository {
   const { query } = database;
   return {
-    async begin(sync) {
+    async begin({ sync, attempt }) {
       const [row] = await query<{ context: RefreshContext & { handled: RefreshContext['handled'] | null } }>(
         'refresh_begin',
-        'SELECT refresh_begin($1, $2, $3) AS context',
-        [sync.sync, sync.attempt, (sync.overrides?.length ?? 0) > 0],
+        'SELECT refresh_begin($1, $2) AS context',
+        [sync, attempt],
       );
       if (!row) throw new SonghuaError('catalog.query', 'the catalog did not answer; report this as a defect');
       const { handled, ...context } = row.context;
@@ -53,31 +53,36 @@ export function createRefreshRepository(database: Database): RefreshRepository {
       return row?.context ?? undefined;
     },
 
-    async publish(manifest, manifestKey, rejected, replayed) {
+    async publish(manifest, manifestKey, rejected, { stages, replayed } = {}) {
       const values = [
         JSON.stringify(manifest),
         manifestKey,
         JSON.stringify(rejected),
         JSON.stringify(publishedEvent(manifest, manifestKey)),
+        JSON.stringify(stages ?? null),
       ];
       const [row] = await query<{ result: 'committed' | 'already' }>(
         replayed ? 'refresh_publish_replay' : 'refresh_publish',
-        replayed ? `${PUBLISH}, quarantine_replay_end($5, $6::jsonb)` : PUBLISH,
+        replayed ? `${PUBLISH}, quarantine_replay_end($6, $7::jsonb)` : PUBLISH,
         replayed ? [...values, manifest.source.sync, JSON.stringify(replayed)] : values,
       );
       return row?.result ?? 'committed';
     },
 
-    async finish(sync, outcome, effects) {
+    async finish({ sync, attempt }, outcome, effects) {
       if (outcome.state === 'published')
-        throw new SonghuaError('refresh.unpublished', `sync ${sync.sync} can only be published by its manifest`);
+        throw new SonghuaError('refresh.unpublished', `sync ${sync} can only be published by its manifest`);
       const { replayed, ...others } = effects;
-      const values = [sync.sync, sync.attempt, JSON.stringify(outcome), JSON.stringify({ cursor: null, ...others })];
+      const values = [sync, attempt, JSON.stringify(outcome), JSON.stringify({ cursor: null, ...others })];
       await query(
         replayed ? 'refresh_finish_replay' : 'refresh_finish',
         replayed ? `${FINISH}, quarantine_replay_end($1, $5::jsonb)` : FINISH,
         replayed ? [...values, JSON.stringify(replayed)] : values,
       );
+    },
+
+    async touch(works) {
+      await query('refresh_touch', 'SELECT refresh_touch($1::jsonb)', [JSON.stringify(works)]);
     },
   };
 }

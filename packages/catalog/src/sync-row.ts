@@ -1,6 +1,6 @@
 import type { SyncRange } from '@songhua/contracts';
-import type { Reason, RefreshState, SyncState } from '@songhua/domain';
-import type { SyncRecord, SyncWithRefresh } from './types.js';
+import { type Reason, refreshStateOf, type SyncState } from '@songhua/domain';
+import type { SyncPurpose, SyncRecord, SyncTrouble, SyncWithRefresh } from './types.js';
 
 /** A sync as `sync_json` of the database gives it. */
 export interface SyncRow {
@@ -13,6 +13,7 @@ export interface SyncRow {
   number: number;
   attempt: number;
   state: SyncState;
+  purpose: SyncPurpose;
   full: boolean;
   reset: boolean;
   range: SyncRange | null;
@@ -20,19 +21,20 @@ export interface SyncRow {
   rejected: number;
   bytes: number;
   reason: Reason | null;
+  trouble: SyncTrouble | null;
   owner: string | null;
   queued_at: string;
   started_at: string | null;
+  active_at: string | null;
+  read_at: string | null;
+  landing_key: string | null;
+  landing_attempt: number | null;
+  landed_at: string | null;
+  refresh_started_at: string | null;
+  version: number | null;
+  stages: Record<string, number> | null;
   ended_at: string | null;
   traceparent: string;
-}
-
-export interface RefreshRow {
-  state: RefreshState;
-  version: number | null;
-  reason: Reason | null;
-  started_at: string;
-  ended_at: string | null;
 }
 
 const date = (text: string | null): Date | null => (text === null ? null : new Date(text));
@@ -48,6 +50,7 @@ export function toSync(row: SyncRow): SyncRecord {
     number: row.number,
     attempt: row.attempt,
     state: row.state,
+    purpose: row.purpose,
     full: row.full,
     reset: row.reset,
     range: row.range,
@@ -55,23 +58,34 @@ export function toSync(row: SyncRow): SyncRecord {
     rejected: row.rejected,
     bytes: row.bytes,
     reason: row.reason,
+    trouble: row.trouble,
     owner: row.owner,
     queuedAt: new Date(row.queued_at),
     startedAt: date(row.started_at),
+    activeAt: date(row.active_at),
+    readAt: date(row.read_at),
     endedAt: date(row.ended_at),
+    landing:
+      row.landing_key === null || row.landing_attempt === null
+        ? null
+        : { key: row.landing_key, attempt: row.landing_attempt, at: new Date(row.landed_at ?? row.queued_at) },
+    version: row.version,
+    stages: row.stages,
     traceparent: row.traceparent,
   };
 }
 
-export function toSyncWithRefresh(sync: SyncRow, refresh: RefreshRow | null): SyncWithRefresh {
+/** With the part of it that is about refreshing, once it has landed. */
+export function toSyncWithRefresh(row: SyncRow): SyncWithRefresh {
+  const sync = toSync(row);
   return {
-    ...toSync(sync),
-    refresh: refresh && {
-      state: refresh.state,
-      version: refresh.version,
-      reason: refresh.reason,
-      startedAt: new Date(refresh.started_at),
-      endedAt: date(refresh.ended_at),
+    ...sync,
+    refresh: sync.landing && {
+      state: refreshStateOf(sync.state),
+      version: sync.version,
+      reason: sync.reason,
+      startedAt: new Date(row.refresh_started_at ?? sync.landing.at),
+      endedAt: sync.endedAt,
     },
   };
 }

@@ -1,9 +1,8 @@
-import { syncProgressSchema } from '@songhua/contracts';
-import type { Reason } from '@songhua/domain';
-import { syncId } from '@songhua/domain';
+import { type LaneReference, syncProgressSchema } from '@songhua/contracts';
+import { type Reason, type RefreshState, SonghuaError, type SyncState, syncId } from '@songhua/domain';
 import type { Database } from './database.js';
-import { type RefreshRow, type SyncRow, toSync, toSyncWithRefresh } from './sync-row.js';
-import type { SyncRepository } from './types.js';
+import { type SyncRow, toSync, toSyncWithRefresh } from './sync-row.js';
+import type { Recovered, SyncRepository } from './types.js';
 
 const ABANDONED: Reason = {
   code: 'sync.abandoned',
@@ -13,20 +12,26 @@ const ABANDONED: Reason = {
   retryable: true,
 };
 const MISSING: Reason = {
-  code: 'refresh.missing',
-  message:
-    'the source was read, but no refresh has told its outcome; check landing and refresh, then run the sync again',
+  code: 'landing.missing',
+  message: 'the source was read, but what was read never landed; check Kafka and landing, then run the sync again',
   actor: 'platform',
   retryable: true,
 };
 
-const WITH_REFRESH = `SELECT sync_json(s) AS sync, CASE WHEN r.sync_id IS NOT NULL THEN to_jsonb(r) END AS refresh
-  FROM sync s LEFT JOIN refresh r ON r.sync_id = s.id`;
+const recovered = (rows: { id: string; state: string }[]): Recovered => {
+  const withState = (state: string): string[] => rows.filter((row) => row.state === state).map((row) => row.id);
+  return { requeued: withState('queued'), failed: withState('failed') };
+};
 
-interface JoinedRow {
-  sync: SyncRow;
-  refresh: RefreshRow | null;
-}
+// States of a sync by the state of its refresh that they stand for.
+const STATES_OF: Record<RefreshState, SyncState[]> = {
+  running: ['landed', 'refreshing'],
+  published: ['published'],
+  unchanged: ['unchanged'],
+  superseded: ['superseded'],
+  held: ['held'],
+  failed: ['failed'],
+};
 
 export function createSyncRepository(database: Database): SyncRepository {
   const { query } = database;
@@ -44,23 +49,27 @@ export function createSyncRepository(database: Database): SyncRepository {
       return rows.map((row) => toSync(row.s));
     },
 
-    async take(owner, limit, leaseSeconds) {
-      const rows = await query<{ s: SyncRow }>('sync_take', 'SELECT sync_take($1, $2, $3) AS s', [
+    async take(owner, limit, now, leaseSeconds) {
+      const rows = await query<{ s: SyncRow }>('sync_take', 'SELECT sync_take($1, $2, $3, $4) AS s', [
         owner,
         limit,
+        now,
         leaseSeconds,
       ]);
       return rows.map((row) => toSync(row.s));
     },
 
-    async renew(owner, ids, leaseSeconds) {
-      const rows = await query<{ id: string }>(
-        'sync_renew',
-        `UPDATE sync SET lease_until = clock_timestamp() + make_interval(secs => $3)
-         WHERE id = ANY ($2::text[]) AND owner = $1 AND state = 'reading' RETURNING id`,
-        [owner, ids, leaseSeconds],
-      );
+    async renew(owner, reads, leaseSeconds) {
+      const rows = await query<{ id: string }>('sync_renew', 'SELECT sync_renew($1, $2::jsonb, $3) AS id', [
+        owner,
+        JSON.stringify(reads),
+        leaseSeconds,
+      ]);
       return rows.map((row) => row.id);
+    },
+
+    async giveBack(owner, ids) {
+      await query('sync_give_back', 'SELECT sync_give_back($1, $2::text[])', [owner, ids]);
     },
 
     async finish(owner, results) {
@@ -71,27 +80,42 @@ export function createSyncRepository(database: Database): SyncRepository {
       return rows.map((row) => row.id);
     },
 
-    async recoverExpired(maxAttempts) {
-      const rows = await query<{ id: string; state: string }>(
-        'sync_recover',
-        'SELECT id, state FROM sync_recover($1, $2::jsonb)',
-        [maxAttempts, JSON.stringify(ABANDONED)],
+    async recoverExpired(mostCrashes) {
+      return recovered(
+        await query('sync_recover', 'SELECT id, state FROM sync_recover($1, $2::jsonb)', [
+          mostCrashes,
+          JSON.stringify(ABANDONED),
+        ]),
       );
-      const withState = (state: string): string[] => rows.filter((row) => row.state === state).map((row) => row.id);
-      return { requeued: withState('queued'), failed: withState('failed') };
     },
 
-    async failUnrefreshed(minutes) {
-      const rows = await query<{ id: string }>(
-        'sync_fail_unrefreshed',
-        `UPDATE sync s SET state = 'failed', reason = $2::jsonb
-         WHERE s.state = 'delivered' AND s.ended_at < clock_timestamp() - make_interval(mins => $1)
-           AND NOT EXISTS (SELECT 1 FROM refresh r WHERE r.sync_id = s.id
-             AND (r.state <> 'running' OR r.started_at >= clock_timestamp() - make_interval(mins => $1)))
-         RETURNING s.id`,
-        [minutes, JSON.stringify(MISSING)],
+    async recoverDelivered(seconds, limitSeconds) {
+      return recovered(
+        await query('sync_recover_deliveries', 'SELECT id, state FROM sync_recover_deliveries($1, $2, $3::jsonb)', [
+          seconds,
+          limitSeconds,
+          JSON.stringify(MISSING),
+        ]),
       );
-      return rows.map((row) => row.id);
+    },
+
+    async recoverLanded(seconds, limit) {
+      const rows = await query<{ reference: LaneReference }>(
+        'sync_recover_lanes',
+        'SELECT sync_recover_lanes($1, $2) AS reference',
+        [seconds, limit],
+      );
+      return rows.map((row) => row.reference);
+    },
+
+    async land(sync, { claim, ...facts }) {
+      const [row] = await query<{ landed: { state: SyncState; dispatch: boolean } }>(
+        'sync_land',
+        'SELECT sync_land($1, $2, $3::jsonb) AS landed',
+        [sync, claim, JSON.stringify(facts)],
+      );
+      if (!row) throw new SonghuaError('catalog.query', 'the catalog did not answer; report this as a defect');
+      return row.landed;
     },
 
     async progress(request) {
@@ -102,18 +126,20 @@ export function createSyncRepository(database: Database): SyncRepository {
     },
 
     async get(id) {
-      const [row] = await query<JoinedRow>('sync_get', `${WITH_REFRESH} WHERE s.id = $1`, [id]);
-      return row && toSyncWithRefresh(row.sync, row.refresh);
+      const [row] = await query<{ s: SyncRow }>('sync_get', 'SELECT sync_json(s) AS s FROM sync s WHERE s.id = $1', [
+        id,
+      ]);
+      return row && toSyncWithRefresh(row.s);
     },
 
     async list(filter) {
-      const rows = await query<JoinedRow>(
+      const rows = await query<{ s: SyncRow }>(
         'sync_list',
-        `${WITH_REFRESH}
+        `SELECT sync_json(s) AS s FROM sync s
          WHERE ($1::text IS NULL OR s.connector_id = (SELECT id FROM connector WHERE name = $1))
            AND ($2::text IS NULL OR s.department = $2) AND ($3::text IS NULL OR s.state = $3)
            AND ($4::text[] IS NULL OR s.id = ANY ($4)) AND ($5::text IS NULL OR s.slot = 'request:' || $5)
-           AND ($6::text IS NULL OR r.state = $6)
+           AND ($6::text[] IS NULL OR (s.state = ANY ($6) AND s.landing_key IS NOT NULL))
          ORDER BY s.queued_at DESC, s.id LIMIT $7 OFFSET $8`,
         [
           filter.connector ?? null,
@@ -121,12 +147,12 @@ export function createSyncRepository(database: Database): SyncRepository {
           filter.state ?? null,
           filter.ids ?? null,
           filter.request ?? null,
-          filter.refresh ?? null,
+          filter.refresh ? STATES_OF[filter.refresh] : null,
           filter.limit,
           filter.offset,
         ],
       );
-      return rows.map((row) => toSyncWithRefresh(row.sync, row.refresh));
+      return rows.map((row) => toSyncWithRefresh(row.s));
     },
   };
 }

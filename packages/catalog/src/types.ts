@@ -4,10 +4,11 @@ import type {
   ConnectorSpec,
   Cursor,
   DatasetSpec,
-  LandedSync,
+  LaneReference,
   Manifest,
   ManifestFile,
   RefreshOutcome,
+  ReplayReference,
   Summary,
   SyncProgress,
   SyncRange,
@@ -70,9 +71,13 @@ export interface SyncRecord {
   department: string;
   /** Schedule slot (ISO instant) or `request:<id>`. Unique with the connector. */
   slot: string;
+  /** Order of the syncs of one connector, from 1. */
   number: number;
+  /** Counts the times that it was given to a reader; what an earlier one sends no longer counts. */
   attempt: number;
   state: SyncState;
+  /** A read moves cursor and clocks; a backfill, or a replay of rejected rows, moves neither. */
+  purpose: SyncPurpose;
   full: boolean;
   /** Nothing of the version before stays. */
   reset: boolean;
@@ -83,10 +88,31 @@ export interface SyncRecord {
   bytes: number;
   reason: Reason | null;
   owner: string | null;
+  /** Why it is tried again, while it is. */
+  trouble: SyncTrouble | null;
   queuedAt: Date;
   startedAt: Date | null;
+  /** When its source last sent something, of one that is read for long. */
+  activeAt: Date | null;
+  readAt: Date | null;
+  /** When it came to its end. */
   endedAt: Date | null;
+  /** What landed of it. */
+  landing: { key: string; attempt: number; at: Date } | null;
+  /** Of the version that it became, or was found the same as. */
+  version: number | null;
+  /** Seconds by step of its refresh. */
+  stages: Record<string, number> | null;
   traceparent: string;
+}
+
+export type SyncPurpose = 'read' | 'backfill' | 'replay';
+
+export interface SyncTrouble {
+  reason: Reason;
+  /** Tries so far. */
+  tries: number;
+  at: string;
 }
 
 /** What is to be read, and for whom. `reset` goes with `full`; `range` with neither. */
@@ -110,17 +136,29 @@ export interface SyncRepository {
   enqueue(slots: SyncClaim[]): Promise<SyncRecord[]>;
   /**
    * Takes up to `limit` queued syncs for `owner`: fair between departments (fewest running first, then oldest), never two of one connector
-   * at once. The lease ends after `leaseSeconds` unless renewed.
+   * at once. The owner begins the first `now` of them at once. The lease ends after `leaseSeconds` unless renewed.
    */
-  take(owner: string, limit: number, leaseSeconds: number): Promise<SyncRecord[]>;
-  /** False when the lease was lost to another owner. */
-  renew(owner: string, ids: string[], leaseSeconds: number): Promise<string[]>;
-  /** Ends syncs that `owner` holds; a sync whose lease was lost is left alone and not returned. `unchanged` also advances the connector's checked clock. */
+  take(owner: string, limit: number, now: number, leaseSeconds: number): Promise<SyncRecord[]>;
+  /** Prolongs leases, with how far their reads came; returns the ids that `owner` still holds. */
+  renew(owner: string, reads: ReadProgress[], leaseSeconds: number): Promise<string[]>;
+  /** Puts syncs that `owner` holds back into the queue; nothing is held against them. */
+  giveBack(owner: string, ids: string[]): Promise<void>;
+  /**
+   * Ends reads that `owner` holds, and returns them; one whose lease was lost is left alone and not returned, one that landed meanwhile is.
+   * `unchanged` also advances the connector's checked clock.
+   */
   finish(owner: string, results: SyncResult[]): Promise<string[]>;
-  /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that used `maxAttempts` with `sync.abandoned`. */
-  recoverExpired(maxAttempts: number): Promise<{ requeued: string[]; failed: string[] }>;
-  /** Fails delivered syncs that have no refresh outcome after `minutes` with `refresh.missing`, and returns them (I7). */
-  failUnrefreshed(minutes: number): Promise<string[]>;
+  /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that `mostCrashes` processes ended with, with `sync.abandoned`. */
+  recoverExpired(mostCrashes: number): Promise<Recovered>;
+  /**
+   * Reads syncs again that were delivered and did not land within `seconds` although later ones did, or within `limitSeconds` at all; the
+   * third time they fail with `landing.missing` (I7).
+   */
+  recoverDelivered(seconds: number, limitSeconds: number): Promise<Recovered>;
+  /** Up to `limit` landed syncs that no lane has worked on for `seconds`, marked as handed over now; the caller hands them over. */
+  recoverLanded(seconds: number, limit: number): Promise<LaneReference[]>;
+  /** Written by landing: what landed of a sync, or why it did not. Throws `sync.unknown`. */
+  land(sync: string, landed: LandedFacts): Promise<{ state: SyncState; dispatch: boolean }>;
   /** How far the syncs of one "run now" have come; `total` is 0 for a request that is not known. */
   progress(request: string): Promise<SyncProgress>;
   get(id: string): Promise<SyncWithRefresh | undefined>;
@@ -128,7 +166,7 @@ export interface SyncRepository {
     connector?: string | undefined;
     department?: string | undefined;
     state?: SyncState | undefined;
-    /** State of the sync's refresh; `held` lists what waits for a person. */
+    /** Narrower: what landed and is in this state of its refresh. */
     refresh?: RefreshState | undefined;
     ids?: string[];
     request?: string | undefined;
@@ -136,6 +174,27 @@ export interface SyncRepository {
     offset: number;
   }): Promise<SyncWithRefresh[]>;
 }
+
+export interface ReadProgress {
+  id: string;
+  /** Its source has been asked. */
+  begun: boolean;
+  rows: number;
+  bytes: number;
+  activeAt?: string;
+  trouble?: SyncTrouble | undefined;
+}
+
+export interface Recovered {
+  requeued: string[];
+  failed: string[];
+}
+
+/** `attempt` on the wire; `claim`: the attempt of the sync that it belongs to. */
+export type LandedFacts = { attempt: number; claim: number } & (
+  | { manifest: string; rows: number; rejected: number; bytes: number; content: string }
+  | { problem: Reason }
+);
 
 export interface SyncResult {
   id: string;
@@ -191,34 +250,40 @@ export interface ConnectorRepository {
   lastSlots(): Promise<Map<string, Date>>;
 }
 
-/** Written by the refresh service only. */
+/** The steps of a refresh; called by the refresh service only. */
 export interface RefreshRepository {
-  /** What a refresh must know, in one round trip; `handled` is the outcome when this sync already ended, or a later one of this connector did. */
-  begin(sync: LandedSync): Promise<RefreshContext>;
+  /**
+   * What a refresh must know, in one round trip; `handled` is what became of the sync when it is not this attempt's turn. Throws
+   * `sync.unknown`.
+   */
+  begin(reference: Pick<LaneReference, 'sync' | 'attempt'>): Promise<RefreshContext>;
   /** The same without beginning; undefined when there is no such sync. */
   context(sync: string): Promise<RefreshContext | undefined>;
   /**
-   * The publish transaction: version row under UNIQUE (dataset, number) and UNIQUE (dataset, identity of the current), compare-and-set of the
-   * current pointer from `previous`, cursor, sync's refresh row, rejected summary, outbox, audit. At most two round trips.
-   * `already` when this very manifest is committed; throws `version.conflict` (not retryable) when another version is current.
+   * The publish transaction: version row under UNIQUE (dataset, number), compare-and-set of the current pointer from `previous`, cursor, the
+   * sync's end, rejected summary, outbox, audit. `already` when this very manifest is committed; throws `version.conflict` (not retryable)
+   * when another version is current, or it is not this sync's turn any more.
    */
   publish(
     manifest: Manifest,
     manifestKey: string,
     rejected: RejectedSummary,
-    replayed?: ReplayedRows,
+    more?: { stages?: Record<string, number>; replayed?: ReplayedRows },
   ): Promise<'committed' | 'already'>;
   /** Ends a refresh without a version. `unchanged` advances the cursor and the clocks in the same transaction. */
   finish(
-    sync: LandedSync,
+    reference: Pick<LaneReference, 'sync' | 'attempt'>,
     outcome: RefreshOutcome,
     effects: {
       cursor?: Cursor;
       rejected?: RejectedSummary;
       sourceChangedAt?: string | null;
       replayed?: ReplayedRows;
+      stages?: Record<string, number>;
     },
   ): Promise<void>;
+  /** Says that these are being worked on, and why one is tried again. */
+  touch(works: { sync: string; attempt: number; trouble?: SyncTrouble }[]): Promise<void>;
 }
 
 export interface RejectedSummary {
@@ -230,6 +295,19 @@ export interface RejectedSummary {
 }
 
 export interface RefreshContext {
+  sync: {
+    id: string;
+    number: number;
+    /** Of the landing. */
+    attempt: number;
+    connector: string;
+    /** Key of the landing manifest: of a replay, that of the sync whose rejected rows are read again. */
+    landing: string;
+    traceparent: string;
+    /** Codes that a person has let pass. */
+    approved: string[];
+    replay: ReplayReference | null;
+  };
   dataset: { id: string; name: string; spec: DatasetSpec };
   mode: SyncMode;
   schema: TableSchema | null;

@@ -79,7 +79,7 @@ test('clocks never go back, whatever syncs end in which way', async () => {
             await publish(catalog, connector, next, version, `c${version}`, previous);
           } else if (step === 'checked') {
             await enqueue(catalog, [connector], next);
-            const [sync] = await catalog.syncs.take('a', 1, 60);
+            const [sync] = await catalog.syncs.take('a', 1, 1, 60);
             if (sync) await catalog.syncs.finish('a', [result(sync, 'unchanged')]);
           } else {
             const sync = await deliver(catalog, connector, next);
@@ -87,7 +87,7 @@ test('clocks never go back, whatever syncs end in which way', async () => {
             const reason = { code: 'x.y', message: 'm', actor: 'platform' as const, retryable: false };
             await catalog.refreshes.finish(
               landed(sync),
-              { dataset: sync.dataset, sync: sync.id, state, ...(state === 'failed' && { reason }) },
+              { sync: sync.id, state, ...(state === 'failed' && { reason }) },
               {},
             );
           }

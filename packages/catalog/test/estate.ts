@@ -1,4 +1,4 @@
-import type { LandedSync, Manifest, Resource } from '@songhua/contracts';
+import { type LaneReference, type Manifest, type Resource, wireAttempt } from '@songhua/contracts';
 import { datasetId } from '@songhua/domain';
 import {
   type Catalog,
@@ -89,26 +89,39 @@ export const result = (sync: SyncRecord, state: SyncResult['state'], more: Parti
   ...more,
 });
 
-export const landed = (sync: SyncRecord): LandedSync => ({
-  dataset: sync.dataset,
+/** What the lane of a sync is told. */
+export const landed = (sync: SyncRecord): LaneReference => ({
   datasetId: sync.datasetId,
-  connector: sync.connector,
   sync: sync.id,
-  attempt: sync.attempt,
-  number: sync.number,
-  rows: 1,
+  attempt: wireAttempt(sync.attempt, 1),
   bytes: 10,
-  traceparent: TRACEPARENT,
-  manifest: `landing/${sync.datasetId}/${sync.id}/manifest.json`,
 });
 
-/** Enqueues, takes and delivers one sync of `connector`. */
-export async function deliver(catalog: Catalog, connector: ConnectorRecord, slot: string): Promise<SyncRecord> {
+/** Lands what was read of `sync`. */
+export const land = (catalog: Catalog, sync: SyncRecord, content = sync.id) =>
+  catalog.syncs.land(sync.id, {
+    claim: sync.attempt,
+    attempt: wireAttempt(sync.attempt, 1),
+    manifest: `landing/${sync.datasetId}/${sync.id}/${sync.attempt}/manifest.json`,
+    rows: 1,
+    rejected: 0,
+    bytes: 10,
+    content,
+  });
+
+/** Enqueues, takes, delivers and lands one sync of `connector`. */
+export async function deliver(
+  catalog: Catalog,
+  connector: ConnectorRecord,
+  slot: string,
+  content?: string,
+): Promise<SyncRecord> {
   await enqueue(catalog, [connector], slot);
   for (;;) {
-    const [sync] = await catalog.syncs.take('reader', 1, 60);
+    const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
     if (!sync) throw new Error(`no sync of ${connector.name} to take for ${slot}`);
     await catalog.syncs.finish('reader', [result(sync, 'delivered', { rows: 1, bytes: 10 })]);
+    await land(catalog, sync, content);
     if (sync.connector === connector.name && sync.slot === slot) return sync;
   }
 }

@@ -28,22 +28,20 @@ const shrunk: Reason = { code: 'guard.shrink', message: 'too few', actor: 'depar
 
 async function fail(slot: string): Promise<SyncRecord> {
   await enqueue(catalog, [connector], slot);
-  const [sync] = await catalog.syncs.take('reader', 1, 60);
+  const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
   if (!sync) throw new Error('nothing to take');
   await catalog.syncs.finish('reader', [result(sync, 'failed', { reason: away })]);
   return sync;
 }
 
-const hold = async (slot: string): Promise<SyncRecord> => {
-  const sync = await deliver(catalog, connector, slot);
+const hold = async (slot: string, content?: string): Promise<SyncRecord> => {
+  const sync = await deliver(catalog, connector, slot, content);
   await catalog.refreshes.begin(landed(sync));
-  await catalog.refreshes.finish(
-    landed(sync),
-    { dataset: sync.dataset, sync: sync.id, state: 'held', reason: shrunk },
-    {},
-  );
+  await catalog.refreshes.finish(landed(sync), { sync: sync.id, state: 'held', reason: shrunk }, {});
   return sync;
 };
+const groups = [{ code: 'cell.type', field: 'id', count: 2, replayable: 2, message: '…' }];
+const rejected = { count: 2, byCode: { 'cell.type': 2 }, groups, key: 'q/1' };
 const approval = { approved: true, reason: 'the school was closed', by: 'key:1' };
 const auditOf = async (): Promise<string[]> =>
   (await catalog.audit.list({ limit: 100 })).map((row) => `${row.action} ${row.actor} ${row.subject}`);
@@ -112,13 +110,14 @@ test('slots within the wait are passed over and counted once, and the wait ends 
 test('a hold is approved by what it was held for, and each decision has its audit row', async () => {
   const sync = await hold('s1');
   expect(await catalog.holds.decide(sync.id, approval)).toEqual({
-    state: 'held',
+    state: 'landed',
     decided: true,
-    approved: [shrunk.code],
-    attempt: 1,
+    by: null,
+    lane: landed(sync),
   });
-  const { handled } = await catalog.refreshes.begin({ ...landed(sync), overrides: ['shrink'] });
+  const { handled, sync: told } = await catalog.refreshes.begin(landed(sync));
   expect(handled).toBeUndefined();
+  expect(told.approved).toEqual([shrunk.code]);
   expect(await auditOf()).toContain(`hold.approve key:1 Dataset/${sync.dataset}`);
   expect(await catalog.holds.decide('sy_unknown', approval)).toBeUndefined();
 });
@@ -138,15 +137,79 @@ test('a rejected hold has failed with who decided and why, and is not decided ag
   expect(await catalog.health.ailing(60)).toEqual([]);
 });
 
-test('a hold is superseded when a later read of its source is published', async () => {
-  const sync = await hold('s1');
-  await publish(catalog, connector, 's2', 1, 'a');
-  expect((await catalog.syncs.get(sync.id))?.refresh?.state).toBe('superseded');
-  expect(await catalog.holds.decide(sync.id, approval)).toMatchObject({ state: 'superseded', decided: false });
+test('a hold is superseded when a later read of its source is published, is held, or finds nothing new', async () => {
+  const ends: [string, () => Promise<SyncRecord>][] = [
+    ['published', () => publish(catalog, connector, 's2', 1, 'a')],
+    ['held', () => hold('s4')],
+    [
+      'unchanged',
+      async () => {
+        await enqueue(catalog, [connector], 's6');
+        const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
+        await catalog.syncs.finish('reader', [result(sync as SyncRecord, 'unchanged')]);
+        return sync as SyncRecord;
+      },
+    ],
+  ];
+  for (const [state, end] of ends) {
+    const sync = await hold(`before ${state}`);
+    const later = await end();
+    expect((await catalog.syncs.get(later.id))?.state).toBe(state);
+    expect((await catalog.syncs.get(sync.id))?.refresh).toMatchObject({
+      state: 'superseded',
+      reason: { code: 'hold.superseded', message: expect.stringContaining(later.id) },
+    });
+    expect(await catalog.holds.decide(sync.id, approval)).toMatchObject({
+      state: 'superseded',
+      decided: false,
+      by: later.id,
+    });
+  }
 });
 
-const groups = [{ code: 'cell.type', field: 'id', count: 2, replayable: 2, message: '…' }];
-const rejected = { count: 2, byCode: { 'cell.type': 2 }, groups, key: 'q/1' };
+test('however often a held source is read again, one hold is open', async () => {
+  for (let slot = 1; slot <= 5; slot++) await hold(`s${slot}`);
+  expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
+  expect(await catalog.syncs.list({ refresh: 'held', limit: 9, offset: 0 })).toMatchObject([{ slot: 's5' }]);
+});
+
+test('an approval goes on to a later read of the very same rows, and to no other', async () => {
+  const first = await hold('s1', 'the same rows');
+  await catalog.holds.decide(first.id, approval);
+  await catalog.refreshes.begin(landed(first));
+  await catalog.refreshes.finish(
+    landed(first),
+    { sync: first.id, state: 'held', reason: { ...shrunk, code: 'schema.changed' } },
+    {},
+  );
+  const same = await hold('s2', 'the same rows');
+  const other = await hold('s3', 'other rows');
+  const approved = async (sync: SyncRecord) => (await catalog.refreshes.context(sync.id))?.sync.approved;
+  expect(await approved(same)).toEqual([shrunk.code]);
+  expect(await approved(other)).toEqual([]);
+});
+
+test('an approved hold is refreshed after a backfill and a replay that came meanwhile: they move no order', async () => {
+  const first = await deliver(catalog, connector, 's1');
+  await catalog.refreshes.begin(landed(first));
+  const one = manifestOf(first, 1, { content: 'a' });
+  await catalog.refreshes.publish(one, manifestKey(one), rejected);
+  const sync = await hold('s2');
+
+  await catalog.syncs.enqueue([
+    { connector, slot: 'request:b', full: false, range: { from: '1' }, traceparent: TRACEPARENT },
+  ]);
+  const backfill = await deliver(catalog, connector, 'request:b');
+  await catalog.refreshes.begin(landed(backfill));
+  const two = manifestOf(backfill, 2, { content: 'b', previous: { version: 1, content: 'a' } });
+  await catalog.refreshes.publish(two, manifestKey(two), NO_REJECTED);
+
+  await catalog.holds.decide(sync.id, approval);
+  expect((await catalog.refreshes.begin(landed(sync))).handled).toBeUndefined();
+  const three = manifestOf(sync, 3, { content: 'c', previous: { version: 2, content: 'b' } });
+  expect(await catalog.refreshes.publish(three, manifestKey(three), NO_REJECTED)).toBe('committed');
+});
+
 const asked = (of: string, slot: string) => ({
   id: `sy_${slot}`,
   of,
@@ -165,16 +228,18 @@ test('replayed rows leave the quarantine with the version that has them, and nei
   const cursor = await catalog.connectors.cursors([connector.id]);
 
   const opened = await catalog.replays.open(asked(sync.id, 'r1'));
-  expect(opened).toMatchObject({ problem: null, count: 2, rejected: 'q/1', cursor: first.cursor, attempt: 1 });
+  expect(opened).toMatchObject({ problem: null, count: 2, rejected: 'q/1', cursor: first.cursor });
   expect(await catalog.replays.open(asked(sync.id, 'r2'))).toMatchObject({ problem: 'busy' });
   expect(await catalog.replays.source(sync.id, 'sy_r1')).toMatchObject({ problem: null });
 
   const replay = { ...sync, id: 'sy_r1', number: opened?.number ?? 0, attempt: 1 };
-  await catalog.refreshes.begin(landed(replay));
+  expect(opened?.lane).toEqual({ ...landed(replay), bytes: 10 });
+  const begun = await catalog.refreshes.begin(landed(replay));
+  expect(begun.sync).toMatchObject({ replay: { sync: sync.id }, landing: expect.stringContaining(sync.id) });
   const next = manifestOf(replay, 2, { content: 'b', previous: { version: 1, content: 'a' } });
   const remaining = { count: 1, byCode: { 'cell.type': 1 }, groups: [{ ...groups[0], count: 1 }], key: 'q/2' };
   const replayed = { of: sync.id, version: 2, replayed: { count: 1, key: 'q/3' }, remaining };
-  await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED, replayed as never);
+  await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED, { replayed: replayed as never });
 
   expect(await catalog.catalog.quarantine({ limit: 10, offset: 0 })).toMatchObject([
     {

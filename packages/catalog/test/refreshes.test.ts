@@ -84,37 +84,58 @@ test('a refresh that ended is handled when it is begun again, and a sync that a 
   expect(begun.handled).toBeUndefined();
   await publish(catalog, connector, 'slot-2', 1, 'b');
   expect((await catalog.refreshes.begin(landed(one))).handled).toMatchObject({ state: 'superseded', sync: one.id });
-  const [two] = await catalog.syncs.list({ state: 'delivered', limit: 1, offset: 0 });
+  const [two] = await catalog.syncs.list({ state: 'published', limit: 1, offset: 0 });
   const again = await catalog.refreshes.begin(landed(two as never));
   expect(again.handled).toMatchObject({ state: 'published', version: 1 });
   expect(again.current).toMatchObject({ version: 1, rows: 10, parquetKey: expect.stringContaining('data.parquet') });
 });
 
-test('a failed attempt stays failed, a higher attempt of the same sync goes on', async () => {
+test('a refresh that failed stays failed, and what another attempt landed does not begin in its place', async () => {
   const sync = await deliver(catalog, connector, 'slot-1');
   await catalog.refreshes.begin(landed(sync));
-  const outcome = { dataset: sync.dataset, sync: sync.id, state: 'failed' as const, reason: failed };
-  await catalog.refreshes.finish(landed(sync), outcome, {});
+  await catalog.refreshes.finish(landed(sync), { sync: sync.id, state: 'failed', reason: failed }, {});
   expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'failed', reason: failed });
   const manifest = manifestOf(sync, 1, { content: 'a' });
   await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
     code: 'version.conflict',
   });
-  expect((await catalog.refreshes.begin({ ...landed(sync), attempt: 2 })).handled).toBeUndefined();
-  expect(await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).toBe('committed');
-  await catalog.refreshes.finish(landed(sync), outcome, {});
-  expect((await catalog.syncs.get(sync.id))?.refresh).toMatchObject({ state: 'published', version: 1 });
+  const next = await deliver(catalog, connector, 'slot-2');
+  expect((await catalog.refreshes.begin({ ...landed(next), attempt: 9 })).handled).toMatchObject({
+    state: 'superseded',
+  });
+  expect((await catalog.refreshes.begin(landed(next))).handled).toBeUndefined();
+  await catalog.refreshes.finish(
+    { ...landed(next), attempt: 9 },
+    { sync: next.id, state: 'failed', reason: failed },
+    {},
+  );
+  expect((await catalog.syncs.get(next.id))?.refresh).toMatchObject({ state: 'running', reason: null });
 });
 
 test('a held refresh waits for a person and goes on with their decision', async () => {
   const sync = await deliver(catalog, connector, 'slot-1');
   const reason = { ...failed, code: 'guard.shrink' };
   await catalog.refreshes.begin(landed(sync));
-  await catalog.refreshes.finish(landed(sync), { dataset: sync.dataset, sync: sync.id, state: 'held', reason }, {});
+  await catalog.refreshes.finish(landed(sync), { sync: sync.id, state: 'held', reason }, {});
   expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'held', reason });
   expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
   expect((await catalog.syncs.list({ refresh: 'held', limit: 5, offset: 0 })).map(({ id }) => id)).toEqual([sync.id]);
-  expect((await catalog.refreshes.begin({ ...landed(sync), overrides: ['shrink'] })).handled).toBeUndefined();
+  await catalog.holds.decide(sync.id, { approved: true, reason: 'r', by: 'key:1' });
+  expect((await catalog.refreshes.begin(landed(sync))).handled).toBeUndefined();
+});
+
+test('why a refresh is tried again is told while it is, and no longer', async () => {
+  const sync = await deliver(catalog, connector, 'slot-1');
+  await catalog.refreshes.begin(landed(sync));
+  const trouble = { reason: { ...failed, retryable: true }, tries: 3, at: '2026-11-23T03:00:00.000Z' };
+  await catalog.refreshes.touch([{ ...landed(sync), trouble }]);
+  expect(await catalog.syncs.get(sync.id)).toMatchObject({ state: 'refreshing', trouble });
+  await catalog.refreshes.touch([landed(sync)]);
+  expect((await catalog.syncs.get(sync.id))?.trouble).toEqual(trouble);
+  const manifest = manifestOf(sync, 1, { content: 'a' });
+  const stages = { fetch: 0.1, normalize: 0.2, commit: 0.3 };
+  await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED, { stages });
+  expect(await catalog.syncs.get(sync.id)).toMatchObject({ state: 'published', trouble: null, stages });
 });
 
 test('unchanged advances the cursor and the checked clock together, against the version it was compared with', async () => {
@@ -123,7 +144,7 @@ test('unchanged advances the cursor and the checked clock together, against the 
   const before = await catalog.catalog.dataset(connector.dataset, new Date());
   const sync = await deliver(catalog, connector, 'slot-2');
   await catalog.refreshes.begin(landed(sync));
-  const outcome = { dataset: sync.dataset, sync: sync.id, state: 'unchanged' as const };
+  const outcome = { sync: sync.id, state: 'unchanged' as const };
   await expect(
     catalog.refreshes.finish(landed(sync), { ...outcome, version: 1 }, { cursor: { at: 2 } }),
   ).rejects.toMatchObject({ code: 'version.conflict' });
@@ -136,7 +157,7 @@ test('unchanged advances the cursor and the checked clock together, against the 
   expect(after?.clocks.dataChangedAt).toEqual(before?.clocks.dataChangedAt);
   expect(Number(after?.clocks.checkedAt)).toBeGreaterThan(Number(before?.clocks.checkedAt));
   expect((await catalog.connectors.cursors([connector.id])).get(connector.id)).toEqual({ at: 2 });
-  expect(after?.lastSync).toMatchObject({ id: sync.id, state: 'delivered', refresh: 'unchanged' });
+  expect(after?.lastSync).toMatchObject({ id: sync.id, state: 'unchanged', refresh: 'unchanged' });
 });
 
 test('a sync that the catalog does not know is refused by name', async () => {

@@ -185,7 +185,7 @@ describe('a deletion', () => {
     const held = await deliver(catalog, record, 'request:held');
     await catalog.refreshes.begin(landed(held));
     const reason = { code: 'guard.shrink', message: 'm', actor: 'department', retryable: false } as const;
-    await catalog.refreshes.finish(landed(held), { dataset: 'data-3', sync: held.id, state: 'held', reason }, {});
+    await catalog.refreshes.finish(landed(held), { sync: held.id, state: 'held', reason }, {});
     const running = await deliver(catalog, record, 'request:running');
     await catalog.refreshes.begin(landed(running));
     const coming = await deliver(catalog, record, 'request:coming');
@@ -196,7 +196,7 @@ describe('a deletion', () => {
     expect(await catalog.connectors.delete('data-3-files', 'alice')).toBe(true);
     const states = await catalog.syncs.list({ connector: 'data-3-files', limit: 10, offset: 0 });
     expect(new Set(states.map(({ state, refresh }) => refresh?.state ?? state))).toEqual(new Set(['failed']));
-    expect((await catalog.refreshes.begin(landed(coming))).handled).toMatchObject({ state: 'superseded' });
+    expect((await catalog.refreshes.begin(landed(coming))).handled).toMatchObject({ state: 'failed' });
     const manifest = manifestOf(running, 1, { content: 'late' });
     await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
       code: 'version.conflict',
@@ -205,7 +205,7 @@ describe('a deletion', () => {
     await catalog.syncs.enqueue([
       { connector: record, slot: 'request:after', full: false, reset: false, traceparent: held.traceparent },
     ]);
-    expect(await catalog.syncs.take('reader', 10, 60)).toEqual([]);
+    expect(await catalog.syncs.take('reader', 10, 10, 60)).toEqual([]);
   });
 });
 

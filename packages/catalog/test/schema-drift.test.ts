@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { applyMigrations } from '../src/index.js';
+import { listMigrations, listRoutines } from '../src/migrations/sources.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';
 
 let database: TestDatabase;
@@ -87,7 +88,7 @@ async function migrated(): Promise<Record<string, Model>> {
   const columns = await client.query<{ table: string; column: string; type: string }>(
     `SELECT table_name AS table, column_name AS column, data_type || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END AS type
      FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
-     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'migration' ORDER BY ordinal_position`,
+     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name NOT IN ('_prisma_migrations', 'applied_routines') ORDER BY ordinal_position`,
   );
   const constraints = await client.query<{
     table: string;
@@ -134,5 +135,33 @@ test('any number of processes may migrate at once, and again, and each migration
   const other = await createTestDatabase();
   const again = await Promise.all(Array.from({ length: 4 }, () => applyMigrations(other.url)));
   expect(again).toEqual([[], [], [], []]);
+  await other.drop();
+});
+
+test('each function, trigger and view is defined once, in the file of its aggregate, and in no migration', () => {
+  const definition = /^CREATE (?:OR REPLACE )?(FUNCTION|TRIGGER|VIEW) (\w+)/gm;
+  const defined = listRoutines().flatMap(({ text }) =>
+    [...text.matchAll(definition)].map(([, kind, name]) => `${kind} ${name}`),
+  );
+  expect(defined.length).toBeGreaterThan(0);
+  expect(defined.filter((name, at) => defined.indexOf(name) !== at)).toEqual([]);
+  for (const { text } of listMigrations()) expect(text).not.toMatch(definition);
+});
+
+test('routines are applied again when their text changes, and only then', async () => {
+  const other = await createTestDatabase();
+  const on = new pg.Client({ connectionString: other.url });
+  await on.connect();
+  const since = async () => (await on.query('SELECT applied_at FROM applied_routines')).rows[0];
+  const first = await since();
+  await applyMigrations(other.url);
+  expect(await since()).toEqual(first);
+  await on.query(
+    `UPDATE applied_routines SET hash = 'other'; CREATE FUNCTION gone() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+  );
+  await applyMigrations(other.url);
+  expect(await since()).not.toEqual(first);
+  expect((await on.query(`SELECT 1 FROM pg_proc WHERE proname = 'gone'`)).rows).toEqual([]);
+  await on.end();
   await other.drop();
 });

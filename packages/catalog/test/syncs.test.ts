@@ -1,8 +1,9 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { wireAttempt } from '@songhua/contracts';
 import pg from 'pg';
-import { type Catalog, type ConnectorRecord, createCatalog } from '../src/index.js';
+import { type Catalog, type ConnectorRecord, createCatalog, type SyncRecord } from '../src/index.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';
-import { applyEstate, deliver, enqueue, landed, manifestKey, manifestOf, NO_REJECTED, result } from './estate.js';
+import { applyEstate, deliver, enqueue, land, landed, manifestKey, manifestOf, NO_REJECTED, result } from './estate.js';
 
 let database: TestDatabase | undefined;
 let catalog: Catalog;
@@ -42,11 +43,11 @@ test('one statement claims a slot that is named twice once', async () => {
 test('no two syncs of one connector are read at once, and they are read in order', async () => {
   await enqueue(catalog, [first()], 'slot-1');
   await enqueue(catalog, [first()], 'slot-2');
-  const takes = await Promise.all(Array.from({ length: 8 }, (_, i) => catalog.syncs.take(`owner-${i}`, 4, 60)));
+  const takes = await Promise.all(Array.from({ length: 8 }, (_, i) => catalog.syncs.take(`owner-${i}`, 4, 4, 60)));
   expect(takes.flat().map((sync) => sync.number)).toEqual([1]);
   const [taken] = takes.flat();
   await catalog.syncs.finish(taken?.owner ?? '', [result(taken as never, 'delivered')]);
-  expect((await catalog.syncs.take('a', 4, 60)).map((sync) => sync.number)).toEqual([2]);
+  expect((await catalog.syncs.take('a', 4, 4, 60)).map((sync) => sync.number)).toEqual([2]);
 });
 
 test('each queued sync is taken by one owner, however many take at once', async () => {
@@ -56,7 +57,7 @@ test('each queued sync is taken by one owner, however many take at once', async 
     Array.from({ length: 6 }, async (_, i) => {
       const owner = `owner-${i}`;
       for (let idle = 0; idle < 3; ) {
-        const syncs = await catalog.syncs.take(owner, 5, 60);
+        const syncs = await catalog.syncs.take(owner, 5, 5, 60);
         idle = syncs.length === 0 ? idle + 1 : 0;
         taken.push(...syncs.map((sync) => sync.id));
         await catalog.syncs.finish(
@@ -73,7 +74,7 @@ test('each queued sync is taken by one owner, however many take at once', async 
 test('what must never be is refused by the database, whoever writes', async () => {
   const [sync] = await enqueue(catalog, [first()], 'slot-1');
   await enqueue(catalog, [first()], 'slot-2');
-  await catalog.syncs.take('a', 1, 60);
+  await catalog.syncs.take('a', 1, 1, 60);
   const client = new pg.Client({ connectionString: database?.url });
   await client.connect();
   const refused: [string, string][] = [
@@ -81,17 +82,18 @@ test('what must never be is refused by the database, whoever writes', async () =
     [`UPDATE sync SET slot = 'slot-1' WHERE slot = 'slot-2'`, 'sync_slot_once'],
     [`UPDATE sync SET number = 1 WHERE slot = 'slot-2'`, 'sync_number_once'],
     [`UPDATE sync SET owner = NULL WHERE slot = 'slot-1'`, 'sync_lease_while_reading'],
-    [`UPDATE sync SET state = 'failed', ended_at = now() WHERE slot = 'slot-2'`, 'sync_reason_when_failed'],
+    [`UPDATE sync SET state = 'failed', ended_at = now() WHERE slot = 'slot-2'`, 'sync_reason_when_stopped'],
     [`UPDATE sync SET state = 'unchanged' WHERE slot = 'slot-2'`, 'sync_end_when_terminal'],
     [
       `INSERT INTO current_pointer SELECT dataset_id, 1, 'x', 0, 0, now(), NULL, now() FROM sync WHERE id = '${sync?.id}'`,
       'current_pointer_dataset_id_number_fkey',
     ],
     [
-      `INSERT INTO refresh (sync_id, dataset_id, connector_id, number, attempt, state)
-       SELECT id, dataset_id, connector_id, 1, 1, 'held' FROM sync WHERE slot = 'slot-1'`,
-      'refresh_reason',
+      `UPDATE sync SET state = 'held', owner = NULL, lease_until = NULL, reason = '{}' WHERE slot = 'slot-1'`,
+      'sync_landing_when_refreshed',
     ],
+    [`UPDATE sync SET read_range = '{}' WHERE slot = 'slot-2'`, 'sync_range_when_backfill'],
+    [`UPDATE sync SET state = 'gone' WHERE slot = 'slot-2'`, 'sync_state_known'],
     [`INSERT INTO department (name, title, spec) VALUES ('../x', '', '{}')`, 'resource_name_check'],
   ];
   for (const [sql, constraint] of refused)
@@ -105,7 +107,7 @@ test('departments with the fewest running syncs come first, then the oldest', as
   await enqueue(catalog, of('bureau-1'), 'slot-1');
   await enqueue(catalog, of('bureau-2').slice(0, 1), 'slot-1');
   const departments = async (limit: number): Promise<string[]> =>
-    (await catalog.syncs.take('a', limit, 60)).map((sync) => sync.department);
+    (await catalog.syncs.take('a', limit, limit, 60)).map((sync) => sync.department);
   expect(await departments(2)).toEqual(['bureau-0', 'bureau-1']);
   expect(await departments(4)).toEqual(['bureau-2', 'bureau-0', 'bureau-1', 'bureau-0']);
   expect(await departments(9)).toEqual(['bureau-1', 'bureau-0', 'bureau-1']);
@@ -113,11 +115,11 @@ test('departments with the fewest running syncs come first, then the oldest', as
 
 test('a sync whose lease was lost is not ended by the one that lost it', async () => {
   await enqueue(catalog, [first()], 'slot-1');
-  const [sync] = await catalog.syncs.take('paused', 1, -1);
+  const [sync] = await catalog.syncs.take('paused', 1, 1, -1);
   expect(await catalog.syncs.recoverExpired(3)).toEqual({ requeued: [sync?.id], failed: [] });
-  const [again] = await catalog.syncs.take('other', 1, 60);
+  const [again] = await catalog.syncs.take('other', 1, 1, 60);
   expect(again).toMatchObject({ id: sync?.id, attempt: 2, owner: 'other' });
-  expect(await catalog.syncs.renew('paused', [sync?.id ?? ''], 60)).toEqual([]);
+  expect(await catalog.syncs.renew('paused', [{ id: sync?.id ?? '', begun: true, rows: 0, bytes: 0 }], 60)).toEqual([]);
   expect(await catalog.syncs.finish('paused', [result(sync as never, 'delivered')])).toEqual([]);
   expect((await catalog.syncs.get(sync?.id ?? ''))?.state).toBe('reading');
   expect(await catalog.syncs.finish('other', [result(again as never, 'delivered')])).toEqual([sync?.id]);
@@ -126,30 +128,138 @@ test('a sync whose lease was lost is not ended by the one that lost it', async (
 test('a sync that outlives its attempts fails with a reason and an actor', async () => {
   await enqueue(catalog, [first()], 'slot-1');
   for (let attempt = 1; attempt <= 2; attempt++) {
-    await catalog.syncs.take('gone', 1, -1);
+    await catalog.syncs.take('gone', 1, 1, -1);
     await catalog.syncs.recoverExpired(2);
   }
   const [sync] = await catalog.syncs.list({ limit: 1, offset: 0 });
   expect(sync).toMatchObject({ state: 'failed', attempt: 2, reason: { code: 'sync.abandoned', actor: 'platform' } });
-  expect(await catalog.syncs.take('a', 1, 60)).toEqual([]);
+  expect(await catalog.syncs.take('a', 1, 1, 60)).toEqual([]);
 });
 
-test('a delivered sync without a refresh outcome fails after its time, one that is held does not', async () => {
+const problem = { code: 'landing.gap', message: 'm', actor: 'platform' as const, retryable: false };
+const begin = async (slot: string, connector = first()): Promise<SyncRecord> => {
+  await enqueue(catalog, [connector], slot);
+  const [sync] = await catalog.syncs.take('a', 1, 1, 60);
+  return sync as SyncRecord;
+};
+const stateOf = async ({ id }: { id: string }) => (await catalog.syncs.get(id))?.state;
+
+test('a replica that stops gives back what it read, however often, and nothing is held against the sync', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  for (let attempt = 1; attempt <= 8; attempt++) {
+    const [sync] = await catalog.syncs.take('pod', 1, 1, 60);
+    expect(sync).toMatchObject({ attempt });
+    await catalog.syncs.giveBack('pod', [sync?.id ?? '']);
+    expect(await catalog.syncs.recoverExpired(3)).toEqual({ requeued: [], failed: [] });
+  }
+  const [sync] = await catalog.syncs.take('last', 1, 1, 60);
+  expect(await catalog.syncs.finish('last', [result(sync as SyncRecord, 'delivered')])).toEqual([sync?.id]);
+});
+
+test('syncs that were only taken ahead have no part in the end of their process', async () => {
+  await enqueue(catalog, connectors.slice(0, 2), 'slot-1');
+  for (let time = 1; time <= 2; time++) {
+    await catalog.syncs.take('gone', 2, 1, -1);
+    await catalog.syncs.recoverExpired(2);
+  }
+  const states = await catalog.syncs.list({ limit: 5, offset: 0 });
+  expect(states.map(({ state }) => state).sort()).toEqual(['failed', 'queued']);
+});
+
+test('what landed is on its way, whether or not its reader could still say that it was delivered', async () => {
+  const one = await begin('slot-1');
+  expect(await land(catalog, one)).toEqual({ state: 'landed', dispatch: true });
+  expect(await catalog.syncs.finish('a', [result(one, 'delivered', { rows: 1 })])).toEqual([one.id]);
+  expect(await catalog.syncs.recoverExpired(3)).toEqual({ requeued: [], failed: [] });
+  expect(await land(catalog, one)).toEqual({ state: 'landed', dispatch: true });
+  expect(await catalog.syncs.get(one.id)).toMatchObject({
+    state: 'landed',
+    rows: 1,
+    owner: null,
+    refresh: { state: 'running' },
+  });
+});
+
+test('what lands of an attempt that was given up changes nothing', async () => {
+  const one = await begin('slot-1');
+  await catalog.syncs.giveBack('a', [one.id]);
+  expect(await land(catalog, one)).toEqual({ state: 'queued', dispatch: false });
+  const [again] = await catalog.syncs.take('b', 1, 1, 60);
+  expect(await land(catalog, one)).toEqual({ state: 'reading', dispatch: false });
+  expect(await land(catalog, again as SyncRecord)).toEqual({ state: 'landed', dispatch: true });
+  expect(await land(catalog, one)).toEqual({ state: 'landed', dispatch: false });
+  await expect(land(catalog, { ...one, id: 'sy_none' })).rejects.toMatchObject({
+    code: 'sync.unknown',
+    retryable: false,
+  });
+});
+
+test('what did not land whole is read again, and the third time it fails with the reason', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  const states: string[] = [];
+  for (let time = 1; time <= 3; time++) {
+    const [sync] = await catalog.syncs.take('a', 1, 1, 60);
+    const facts = { claim: sync?.attempt ?? 0, attempt: wireAttempt(sync?.attempt ?? 0, 1), problem };
+    states.push((await catalog.syncs.land(sync?.id ?? '', facts)).state);
+    expect((await catalog.syncs.get(sync?.id ?? ''))?.trouble?.reason ?? problem).toEqual(problem);
+  }
+  expect(states).toEqual(['queued', 'queued', 'failed']);
+  expect((await catalog.syncs.list({ limit: 1, offset: 0 }))[0]).toMatchObject({ reason: problem, trouble: null });
+});
+
+test('a delivered sync that never lands is read again once later ones have landed, not while landing is behind', async () => {
+  const lost = await begin('slot-1');
+  await catalog.syncs.finish('a', [result(lost, 'delivered')]);
+  expect(await catalog.syncs.recoverDelivered(-1, 3600)).toEqual({ requeued: [], failed: [] });
+  const later = await begin('slot-1', connectors[1]);
+  await catalog.syncs.finish('a', [result(later, 'delivered')]);
+  await land(catalog, later);
+  const client = new pg.Client({ connectionString: database?.url });
+  await client.connect();
+  await client.query(`UPDATE sync SET read_at = read_at - interval '2 minutes' WHERE id = $1`, [lost.id]);
+  await client.end();
+  expect(await catalog.syncs.recoverDelivered(60, 3600)).toEqual({ requeued: [lost.id], failed: [] });
+  expect(await catalog.syncs.get(lost.id)).toMatchObject({
+    state: 'queued',
+    trouble: { reason: { code: 'landing.missing' } },
+  });
+});
+
+test('a delivered sync that never lands, however long landing is away, ends with a reason', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  for (let time = 1; time <= 3; time++) {
+    const [sync] = await catalog.syncs.take('a', 1, 1, 60);
+    await catalog.syncs.finish('a', [result(sync as SyncRecord, 'delivered')]);
+    await catalog.syncs.recoverDelivered(3600, -1);
+  }
+  const [sync] = await catalog.syncs.list({ limit: 1, offset: 0 });
+  expect(sync).toMatchObject({ state: 'failed', reason: { code: 'landing.missing', actor: 'platform' } });
+});
+
+test('what no lane works on is handed over again, a hold is not, and nothing that failed is published afterwards', async () => {
   const lost = await deliver(catalog, first(), 'slot-1');
   const held = await deliver(catalog, connectors[1] as ConnectorRecord, 'slot-1');
   const reason = { code: 'guard.shrink', message: 'm', actor: 'department' as const, retryable: false };
-  await catalog.refreshes.finish(landed(held), { dataset: held.dataset, sync: held.id, state: 'held', reason }, {});
-  expect(await catalog.syncs.failUnrefreshed(1)).toEqual([]);
-  expect(await catalog.syncs.failUnrefreshed(0)).toEqual([lost.id]);
-  expect(await catalog.syncs.get(lost.id)).toMatchObject({ state: 'failed', reason: { code: 'refresh.missing' } });
-  expect(await catalog.syncs.get(held.id)).toMatchObject({ state: 'delivered', refresh: { state: 'held', reason } });
+  await catalog.refreshes.finish(landed(held), { sync: held.id, state: 'held', reason }, {});
+  expect(await catalog.syncs.recoverLanded(60, 10)).toEqual([]);
+  expect(await catalog.syncs.recoverLanded(-1, 10)).toEqual([landed(lost)]);
+  expect(await catalog.syncs.get(held.id)).toMatchObject({ state: 'held', refresh: { state: 'held', reason } });
+
+  await catalog.refreshes.begin(landed(lost));
+  await catalog.refreshes.finish(landed(lost), { sync: lost.id, state: 'failed', reason }, {});
+  const manifest = manifestOf(lost, 1, { content: 'a' });
+  await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
+    code: 'version.conflict',
+  });
+  expect(await stateOf(lost)).toBe('failed');
+  expect(await catalog.catalog.versions(lost.dataset)).toEqual([]);
 });
 
 test('validators of an unchanged check join the cursor, and go when the cursor moves on', async () => {
   const cursor = async (): Promise<unknown> => (await catalog.connectors.cursors([first().id])).get(first().id);
   const check = async (slot: string, etag: string): Promise<void> => {
     await enqueue(catalog, [first()], slot);
-    const [sync] = await catalog.syncs.take('a', 1, 60);
+    const [sync] = await catalog.syncs.take('a', 1, 1, 60);
     await catalog.syncs.finish('a', [result(sync as never, 'unchanged', { validators: { etag } })]);
   };
   expect(await cursor()).toBeUndefined();
@@ -159,9 +269,9 @@ test('validators of an unchanged check join the cursor, and go when the cursor m
   await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
   await check('slot-2', 'y');
   expect(await cursor()).toEqual({ at: 1, etag: 'y' });
-  const two = await deliver(catalog, first(), 'slot-3');
-  await check('slot-4', 'z');
+  await check('slot-3', 'z');
   expect(await cursor()).toEqual({ at: 1, etag: 'z' });
+  const two = await deliver(catalog, first(), 'slot-4');
   await catalog.refreshes.begin(landed(two));
   const next = manifestOf(two, 2, { content: 'b', previous: { version: 1, content: 'a' }, cursor: { at: 2 } });
   await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED);

@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { applyMigrations, type Catalog, createCatalog } from '../src/index.js';
+import { listMigrations } from '../src/migrations/sources.js';
 
-const MIGRATIONS = join(__dirname, '..', 'migrations');
 const name = `songhua_upgrade_${process.pid}_${randomBytes(4).toString('hex')}`;
 const admin = process.env.SONGHUA_TEST_DATABASE_URL ?? '';
 const url = Object.assign(new URL(admin), { pathname: `/${name}` }).href;
 let catalog: Catalog | undefined;
+// As the layout before revisions named them.
+const EARLIER: [string, string][] = [
+  ['0001_estate.sql', '20261101000001_estate'],
+  ['0002_syncs.sql', '20261101000002_syncs'],
+  ['0003_versions.sql', '20261101000003_versions'],
+  ['0004_events.sql', '20261101000004_outbox_audit_renders'],
+  ['0008_backfill.sql', '20261101000008_backfills'],
+];
 
 const run = async (at: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> => {
   const client = new pg.Client({ connectionString: at });
@@ -30,11 +36,14 @@ afterAll(async () => {
 test('a system from before revisions goes on: what ran runs, paused stays paused, secrets leave the specs', async () => {
   await run(url, async (client) => {
     await client.query('CREATE TABLE migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())');
-    for (const file of readdirSync(MIGRATIONS).sort()) {
-      if (file >= '0009') break;
-      await client.query(readFileSync(join(MIGRATIONS, file), 'utf8'));
-      await client.query('INSERT INTO migration (name) VALUES ($1)', [file]);
+    for (const [earlier, name] of EARLIER) {
+      const { text } = listMigrations().find((one) => one.name === name) as { text: string };
+      await client.query(text);
+      await client.query('INSERT INTO migration (name) VALUES ($1)', [earlier]);
     }
+    // In that layout functions and triggers came with the tables.
+    await client.query(`CREATE FUNCTION left_over() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER left_over BEFORE INSERT ON sync FOR EACH ROW EXECUTE FUNCTION left_over()`);
     await client.query(`INSERT INTO department (name, title, spec, revision) VALUES ('bureau', '局', '{"title": "局"}', 3);
       INSERT INTO domain (name, title, spec) VALUES ('health', '卫生', '{"title": "卫生"}');
       INSERT INTO dataset (id, name, title, department, domain, frequency, spec, search) VALUES ('ds_1', 'data', '数据', 'bureau',
@@ -43,7 +52,16 @@ test('a system from before revisions goes on: what ran runs, paused stays paused
         ('cn_1', 'running', 'ds_1', 'http', 'full', '{"dataset": "data", "kind": "http", "secrets": {"token": {"value": "canary"}, "user": {"env": "SONGHUA_SECRET_U"}}}', false, 2),
         ('cn_2', 'resting', 'ds_1', 'file', 'full', '{"dataset": "data", "kind": "file", "secrets": {}}', true, 1)`);
   });
-  await applyMigrations(url);
+  const applied = await applyMigrations(url);
+  expect(applied).toEqual(
+    listMigrations()
+      .map(({ name }) => name)
+      .filter((name) => name > '20261101000008_backfills'),
+  );
+  await run(url, async (client) => {
+    const { rows } = await client.query(`SELECT proname FROM pg_proc WHERE proname = 'left_over'`);
+    expect(rows).toEqual([]);
+  });
   catalog = createCatalog({ databaseUrl: url, poolSize: 2 });
   const [resting, running] = await catalog.connectors.list({});
   expect(running).toMatchObject({ name: 'running', state: 'approved', approved: 2, revision: 2 });
@@ -58,4 +76,11 @@ test('a system from before revisions goes on: what ran runs, paused stays paused
     'alice',
   );
   expect(changed.changes).toMatchObject([{ revision: 4, differences: [{ before: '局', after: '新局' }] }]);
+});
+
+test('a migration that is not the one that was applied is refused, and nothing changes', async () => {
+  await run(url, (client) =>
+    client.query(`UPDATE _prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name LIKE '%_syncs'`),
+  );
+  await expect(applyMigrations(url)).rejects.toMatchObject({ code: 'catalog.migration-changed' });
 });

@@ -115,6 +115,12 @@ export const syncProgressSchema = z.object({
       actor: z.string(),
     }),
   ),
+  /** What is tried again, and why. */
+  troubles: z
+    .array(
+      z.object({ dataset: z.string(), sync: z.string(), state: z.string(), code: z.string(), message: z.string() }),
+    )
+    .default([]),
   slowest: z.array(z.object({ dataset: z.string(), rows: z.int(), seconds: z.number() })),
 });
 export type SyncProgress = z.infer<typeof syncProgressSchema>;

@@ -61,6 +61,8 @@ export const manifestSchema = z.object({
     warnings: z.array(syncWarningSchema).optional(),
   }),
   cursor: cursorSchema,
+  /** Seconds by step of the refresh that made it, up to this manifest. */
+  stages: z.record(z.string(), z.number()).optional(),
   createdAt: z.string(),
   traceparent: z.string(),
 });

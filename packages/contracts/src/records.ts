@@ -18,6 +18,15 @@ export const REJECTED_BATCH = 'rejected-batch/1';
 export const DETAIL_BATCH = 'detail-batch/1';
 export const SYNC_COMPLETED = 'sync-completed/2';
 
+// A department's server that is restarting is back within seconds; what lasts longer is for the next slot.
+export const TRIES_OF_A_CLAIM = 3;
+
+/** Attempts on the wire grow with every try (from 1) of every claim (from 1) of a sync, so that landing lets the last one win. */
+export const wireAttempt = (claim: number, turn: number): number => (claim - 1) * TRIES_OF_A_CLAIM + turn;
+
+/** The claim that an attempt on the wire belongs to. */
+export const claimOf = (attempt: number): number => Math.ceil(attempt / TRIES_OF_A_CLAIM);
+
 /** The headers of every message, after decoding. All header values are UTF-8 text on the wire. */
 export const envelopeSchema = z.object({
   schema: z.enum([RECORD_BATCH, REJECTED_BATCH, DETAIL_BATCH, SYNC_COMPLETED]),

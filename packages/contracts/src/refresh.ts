@@ -7,37 +7,23 @@ export const REFRESH_LANE_WORKFLOW = 'refreshLane';
 export const REFRESH_SIGNAL = 'refresh';
 export const FORECAST_WORKFLOW = 'forecast';
 
+/** What a lane is told of a sync. Everything else is read from the catalog when its turn comes, so no message grows with a source. */
+export interface LaneReference {
+  sync: string;
+  datasetId: string;
+  /** Of the landing, as it is counted on the wire. */
+  attempt: number;
+  /** Canonical CSV bytes before gzip: what decides whether it is refreshed alone or in a group. */
+  bytes: number;
+}
+
 /** Rejected rows that are read again, with the rules of today. */
-export interface ReplayOf {
+export interface ReplayReference {
   /** The sync that they were rejected of. */
   sync: string;
   /** Only those rejected for one of these; all when absent. */
   codes?: string[];
 }
-
-/** A landed sync, as a reference. */
-export interface LandedSync {
-  dataset: string;
-  datasetId: string;
-  connector: string;
-  sync: string;
-  attempt: number;
-  /** Order of the connector's syncs; 0 when `problem` is that the closing event, which says it, did not come. */
-  number: number;
-  rows: number;
-  /** Canonical CSV bytes before gzip: what decides whether it is refreshed alone or in a group. */
-  bytes: number;
-  traceparent: string;
-  /** Key of the landing manifest; absent when `problem` says why the sync did not land. */
-  manifest?: string;
-  problem?: Reason;
-  /** Guards that a person has decided to pass for this sync, e.g. `shrink`. */
-  overrides?: string[];
-  /** Nothing was read from the source: `manifest` is of the sync whose rejected rows these are. */
-  replay?: ReplayOf;
-}
-
-export type ReplayReference = LandedSync & { replay: ReplayOf };
 
 /** What a replay would do. */
 export interface ReplayForecast {
@@ -55,26 +41,37 @@ export interface ReplayForecast {
 
 export interface RefreshLaneInput {
   lane: number;
-  pending: LandedSync[];
+  pending: LaneReference[];
+  /** Events of a history at most, before the lane goes on in a new one; lower only in tests. */
+  historyLimit?: number;
 }
+
+// A signal's share of the 64 KiB that no control message exceeds; a reference is below 200 bytes.
+export const MOST_REFERENCES = 250;
 
 /** What became of one landed sync. */
 export interface RefreshOutcome {
-  dataset: string;
   sync: string;
   state: Exclude<RefreshState, 'running'>;
   version?: number;
   reason?: Reason;
 }
 
+/** A sync that is to be refreshed again, and why. */
+export interface RefreshRetry {
+  sync: LaneReference;
+  reason: Reason;
+}
+
 /** The activities that `refresh` workers offer and lane workflows call. */
 export interface RefreshActivities {
-  /** Refreshes each in turn; a retryable failure of one is reported in `retry`, not thrown, so that the others go on. */
-  refreshDatasets(
-    syncs: LandedSync[],
-  ): Promise<{ outcomes: RefreshOutcome[]; retry: { sync: LandedSync; reason: Reason }[] }>;
+  /**
+   * Refreshes each in turn and records what became of it; a failure that may pass is reported in `retry`, not thrown, so that the others go
+   * on.
+   */
+  refreshDatasets(references: LaneReference[]): Promise<{ retry: RefreshRetry[] }>;
   /** Ends a sync that cannot be refreshed in a terminal state (I7). */
-  recordFailure(sync: LandedSync, reason: Reason): Promise<RefreshOutcome>;
+  recordFailure(reference: LaneReference, reason: Reason): Promise<void>;
 }
 
 /** What the forecast workflow calls. */

@@ -31,6 +31,7 @@ export const ACTIONS = {
   'ingest.push': CHANGED,
   'sync.read': SEEN,
   'sync.run': CHANGED,
+  'sync.recover': { operator: 'all' },
   'quarantine.read': SEEN,
   'quarantine.replay': CHANGED,
   'hold.read': SEEN,

@@ -1,7 +1,8 @@
 import {
-  type LandedSync,
+  type LaneReference,
   laneOf,
   laneWorkflowId,
+  MOST_REFERENCES,
   REFRESH_LANE_WORKFLOW,
   REFRESH_SIGNAL,
   REFRESH_TASK_QUEUE,
@@ -11,32 +12,29 @@ import { SonghuaError } from '@songhua/domain';
 import type { Client } from '@temporalio/client';
 
 interface Waiting {
-  sync: LandedSync;
+  reference: LaneReference;
   resolve(): void;
   reject(error: unknown): void;
 }
-
-// A signal is at most 2 MB; a reference is below 1 KB.
-const SIGNAL_SYNCS = 500;
 
 /**
  * Hands landed syncs to their lane workflows, starting a lane that is not running. While one signal to a lane is on its way,
  * later syncs of that lane collect for the next one, so a burst costs few signals and a single sync waits for nothing.
  */
-export function createLaneDispatcher(client: Client, lanes: number): (sync: LandedSync) => Promise<void> {
+export function createLaneDispatcher(client: Client, lanes: number): (reference: LaneReference) => Promise<void> {
   const queues = new Map<number, { waiting: Waiting[]; sending: boolean }>();
 
   const drain = async (lane: number, queue: { waiting: Waiting[]; sending: boolean }): Promise<void> => {
     queue.sending = true;
     while (queue.waiting.length > 0) {
-      const group = queue.waiting.splice(0, SIGNAL_SYNCS);
+      const group = queue.waiting.splice(0, MOST_REFERENCES);
       try {
         await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
           workflowId: laneWorkflowId(lane, lanes),
           taskQueue: REFRESH_TASK_QUEUE,
           args: [{ lane, pending: [] } satisfies RefreshLaneInput],
           signal: REFRESH_SIGNAL,
-          signalArgs: [group.map((w) => w.sync)],
+          signalArgs: [group.map((w) => w.reference)],
         });
         for (const w of group) w.resolve();
       } catch (cause) {
@@ -51,15 +49,15 @@ export function createLaneDispatcher(client: Client, lanes: number): (sync: Land
     queue.sending = false;
   };
 
-  return (sync) =>
+  return (reference) =>
     new Promise((resolve, reject) => {
-      const lane = laneOf(sync.datasetId, lanes);
+      const lane = laneOf(reference.datasetId, lanes);
       let queue = queues.get(lane);
       if (!queue) {
         queue = { waiting: [], sending: false };
         queues.set(lane, queue);
       }
-      queue.waiting.push({ sync, resolve, reject });
+      queue.waiting.push({ reference, resolve, reject });
       if (!queue.sending) void drain(lane, queue);
     });
 }

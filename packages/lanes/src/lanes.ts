@@ -1,6 +1,6 @@
 import {
   FORECAST_WORKFLOW,
-  type LandedSync,
+  type LaneReference,
   REFRESH_TASK_QUEUE,
   type ReplayForecast,
   type ReplayReference,
@@ -12,7 +12,7 @@ import { createLaneDispatcher } from './dispatcher.js';
 /** The refresh workflows, as those who start them see them. */
 export interface Lanes {
   /** Resolves when the lane of the dataset has taken the sync. Throws `workflow.unavailable` (retryable). */
-  dispatch(sync: LandedSync): Promise<void>;
+  dispatch(reference: LaneReference): Promise<void>;
   /** What a replay would do, without doing it. Throws `workflow.unavailable` and `replay.failed`. */
   forecast(replay: ReplayReference, id: string): Promise<ReplayForecast>;
   ping(): Promise<void>;

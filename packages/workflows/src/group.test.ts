@@ -1,18 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import type { LandedSync } from '@songhua/contracts/refresh';
+import type { LaneReference } from '@songhua/contracts/refresh';
 import fc from 'fast-check';
 import { takeGroup } from './group.js';
 
-const sync = (datasetId: string, sequence: number, bytes: number): LandedSync => ({
-  dataset: datasetId,
+const sync = (datasetId: string, sequence: number, bytes: number): LaneReference => ({
   datasetId,
-  connector: datasetId,
   sync: `sy_${sequence}`,
   attempt: 1,
-  number: sequence,
-  rows: 1,
   bytes,
-  traceparent: '',
 });
 const backlog = fc
   .array(
@@ -39,12 +34,12 @@ describe('taking a group', () => {
     fc.assert(
       fc.property(backlog, (all) => {
         const pending = [...all];
-        const taken: LandedSync[] = [];
+        const taken: LaneReference[] = [];
         for (let group = takeGroup(pending, new Set()); group.length > 0; group = takeGroup(pending, new Set()))
           taken.push(...group);
         expect(pending).toEqual([]);
         for (const dataset of ['a', 'b', 'c', 'd', 'e']) {
-          const of = (list: LandedSync[]) => list.filter((s) => s.datasetId === dataset).map((s) => s.number);
+          const of = (list: LaneReference[]) => list.filter((s) => s.datasetId === dataset).map((s) => s.sync);
           expect(of(taken)).toEqual(of(all));
         }
       }),

@@ -1,4 +1,4 @@
-import type { LandedSync } from '@songhua/contracts/refresh';
+import type { LaneReference } from '@songhua/contracts/refresh';
 
 // Starting an activity costs the server about 15 ms of CPU, a tiny refresh about as much: groups of this size make the start
 // disappear, and losing a worker repeats at most this many.
@@ -12,8 +12,11 @@ const GROUP_BYTES = 8 * 1024 * 1024;
  * Datasets in `busy` are passed over together with everything later of theirs, so a dataset's syncs keep their order and at most
  * one of them is in a group. Returns an empty list when nothing can start.
  */
-export function takeGroup(pending: LandedSync[], busy: ReadonlySet<string>): LandedSync[] {
-  const group: LandedSync[] = [];
+export function takeGroup<Reference extends LaneReference>(
+  pending: Reference[],
+  busy: ReadonlySet<string>,
+): Reference[] {
+  const group: Reference[] = [];
   const seen = new Set(busy);
   let bytes = 0;
   for (const sync of pending) {

@@ -1,8 +1,10 @@
 import {
-  type LandedSync,
+  type LaneReference,
+  MOST_REFERENCES,
   REFRESH_SIGNAL,
   type RefreshActivities,
   type RefreshLaneInput,
+  type RefreshRetry,
 } from '@songhua/contracts/refresh';
 import type { Reason } from '@songhua/domain';
 import {
@@ -12,6 +14,7 @@ import {
   defineSignal,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   setHandler,
   sleep,
@@ -19,7 +22,7 @@ import {
 } from '@temporalio/workflow';
 import { takeGroup } from './group.js';
 
-export const refreshSignal = defineSignal<[LandedSync[]]>(REFRESH_SIGNAL);
+export const refreshSignal = defineSignal<[LaneReference[]]>(REFRESH_SIGNAL);
 
 const { refreshDatasets } = proxyActivities<RefreshActivities>({
   startToCloseTimeout: '60 minutes',
@@ -30,94 +33,155 @@ const { refreshDatasets } = proxyActivities<RefreshActivities>({
 
 const { recordFailure } = proxyActivities<RefreshActivities>({
   startToCloseTimeout: '1 minute',
-  // No limit: a terminal state must be written however long the catalog is away (I7).
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+  // About three minutes. What cannot be recorded stays open in the catalog, which hands it over again (I7).
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 8 },
 });
 
 // One large dataset beside groups of small ones: it must not hold up its lane.
 const CONCURRENT_GROUPS = 2;
 // With the waits below about ten minutes: an engine that restarts is waited for, one that is gone becomes a visible failure.
 const TRIES = 14;
+// A worker that dies each time on this dataset alone will die again; an engine that is away will come back.
+const CRASHES = 3;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
 // Far below the server's 51,200 events, so that a replay stays quick.
 const HISTORY_LIMIT = 4_000;
+const CRASHED = 'refresh.crashed';
+
+/** A sync in its lane. */
+interface Work extends LaneReference {
+  tries: number;
+  crashes: number;
+  /** It was handed over again while it was worked on. */
+  again: boolean;
+}
 
 /**
  * Refreshes the datasets of one lane, never two syncs of one dataset at once, and ends when nothing is left to do; the next
- * signal starts it again. Carries references only.
+ * signal starts it again. A sync that waits to be tried again keeps its dataset to itself, and no place from others. Carries references
+ * only: the catalog has everything else, and hands over again whatever a lane loses.
  */
 export async function refreshLane(input: RefreshLaneInput): Promise<void> {
-  const pending = [...input.pending];
+  // Lanes from before hold the place of a group while its members wait.
+  const freesPlaces = patched('waiting-frees-the-place');
+  const limit = input.historyLimit ?? HISTORY_LIMIT;
+  const known = new Map<string, Work>();
+  const pending: Work[] = [];
   const busy = new Set<string>();
   let groups = 0;
   let wake = true;
 
-  setHandler(refreshSignal, (syncs) => {
-    pending.push(...syncs);
+  const accept = (references: LaneReference[]): void => {
+    for (const reference of references) {
+      const there = known.get(keyOf(reference));
+      // What is worked on may be over already, and decided on since: it is looked at once more.
+      if (there) there.again = !pending.includes(there);
+      else {
+        const work = { tries: 0, crashes: 0, ...reference, again: false };
+        known.set(keyOf(work), work);
+        pending.push(work);
+      }
+    }
+  };
+  accept(input.pending);
+  setHandler(refreshSignal, (references) => {
+    accept(references);
     wake = true;
   });
 
-  const run = async (group: LandedSync[]): Promise<void> => {
-    try {
-      await refreshGroup(group, (sync) => busy.delete(sync.datasetId));
-    } finally {
-      for (const sync of group) busy.delete(sync.datasetId);
-      groups--;
-      wake = true;
+  const done = (work: Work): void => {
+    busy.delete(work.datasetId);
+    if (work.again) {
+      Object.assign(work, { again: false, tries: 0, crashes: 0 });
+      pending.push(work);
+    } else known.delete(keyOf(work));
+    wake = true;
+  };
+
+  /** Waits until `work` is to be tried again; false when it has been tried enough, and that is recorded. */
+  const rest = async (work: Work, reason: Reason): Promise<boolean> => {
+    work.tries++;
+    if (reason.code === CRASHED) work.crashes++;
+    if (work.tries >= TRIES || work.crashes >= CRASHES) {
+      await record(work, reason);
+      return false;
     }
+    await sleep(waitOf(work));
+    return true;
+  };
+
+  const tryAgain = async (work: Work, reason: Reason): Promise<void> => {
+    if (!(await rest(work, reason))) return done(work);
+    busy.delete(work.datasetId);
+    // Before everything later of its dataset.
+    pending.unshift(work);
+    wake = true;
+  };
+
+  const tryInPlace = async (work: Work, first: Reason): Promise<void> => {
+    for (let reason = first; await rest(work, reason); ) {
+      const [failed] = await attempt([work]);
+      if (!failed) break;
+      reason = failed.reason;
+    }
+    done(work);
+  };
+
+  const run = async (group: Work[]): Promise<void> => {
+    const retries = new Map((await attempt(group)).map(({ sync, reason }) => [sync.sync, reason]));
+    const again = group.filter((work) => retries.has(work.sync));
+    for (const work of group) if (!again.includes(work)) done(work);
+    const waiting = again.map((work) => (freesPlaces ? tryAgain : tryInPlace)(work, retries.get(work.sync) as Reason));
+    if (!freesPlaces) await Promise.all(waiting);
+    groups--;
+    wake = true;
+    await Promise.all(waiting);
   };
 
   for (;;) {
-    const full = workflowInfo().historyLength >= HISTORY_LIMIT || workflowInfo().continueAsNewSuggested;
+    const full = workflowInfo().historyLength >= limit || workflowInfo().continueAsNewSuggested;
     while (!full && groups < CONCURRENT_GROUPS) {
       const group = takeGroup(pending, busy);
       if (group.length === 0) break;
-      for (const sync of group) busy.add(sync.datasetId);
+      for (const work of group) busy.add(work.datasetId);
       groups++;
       void run(group).catch((error) => log.error('a group ended unexpectedly', { error: String(error) }));
     }
-    if (groups === 0 && pending.length === 0) return;
-    if (groups === 0 && full) await continueAsNew<typeof refreshLane>({ lane: input.lane, pending });
+    if (groups === 0 && known.size === 0) return;
+    if (groups === 0 && full) {
+      const waiting = [...known.values()].filter((work) => !pending.includes(work));
+      await continueAsNew<typeof refreshLane>({
+        ...input,
+        pending: [...waiting, ...pending].slice(0, MOST_REFERENCES),
+      });
+    }
     wake = false;
     await condition(() => wake);
   }
 }
 
-/** Ends every sync of the group in a terminal state; `done` is called as each one ends. */
-async function refreshGroup(group: LandedSync[], done: (sync: LandedSync) => void): Promise<void> {
-  const retries = await attempt(group);
-  const again = new Map(retries.map((r) => [r.sync.sync, r]));
-  for (const sync of group) if (!again.has(sync.sync)) done(sync);
-  await Promise.all(
-    retries.map(async ({ sync, reason }) => {
-      await refreshAlone(sync, reason);
-      done(sync);
-    }),
-  );
-}
+const keyOf = ({ sync, attempt }: LaneReference): string => `${sync}/${attempt}`;
 
-async function refreshAlone(sync: LandedSync, first: Reason): Promise<void> {
-  let reason = first;
-  for (let tries = 1; tries < TRIES; tries++) {
-    await sleep(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)));
-    const [failed] = await attempt([sync]);
-    if (!failed) return;
-    reason = failed.reason;
-    // A worker that dies each time on this dataset alone will die again; an engine that is away will come back.
-    if (reason.code === 'refresh.crashed' && tries >= 2) break;
+const waitOf = ({ tries }: Work): number => Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1));
+
+async function record(work: Work, reason: Reason): Promise<void> {
+  try {
+    await recordFailure(work, { ...reason, retryable: false });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.error('a failure could not be recorded; the catalog hands the sync over again', { sync: work.sync });
   }
-  await recordFailure(sync, { ...reason, retryable: false });
 }
 
-async function attempt(group: LandedSync[]): Promise<{ sync: LandedSync; reason: Reason }[]> {
+async function attempt(group: Work[]): Promise<RefreshRetry[]> {
   try {
     return (await refreshDatasets(group)).retry;
   } catch (error) {
     if (isCancellation(error)) throw error;
     const cause = error instanceof ActivityFailure ? error.cause?.message : String(error);
     const reason: Reason = {
-      code: 'refresh.crashed',
+      code: CRASHED,
       message: `the refresh worker did not answer for this dataset (${cause ?? 'no cause given'}); see the worker's log, then run the sync again`,
       actor: 'platform',
       retryable: true,

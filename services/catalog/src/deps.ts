@@ -9,6 +9,7 @@ import type { Refusals } from './access/refusals.js';
 import type { Feed } from './feed.js';
 import type { ParquetCache } from './files/parquet-cache.js';
 import type { Renders } from './files/renders.js';
+import type { Handover } from './handover.js';
 import type { Upstream } from './upstream.js';
 
 /** What routes work with. */
@@ -24,6 +25,7 @@ export interface Deps {
   /** Where bodies of pushes are put until they are in the object store, and how large one may be. */
   pushes: { folder: string; maxBytes: number };
   lanes: Lanes;
+  handover: Handover;
   authenticate: Authenticate;
   refusals: Refusals;
   anchors: Anchors;

@@ -16,6 +16,7 @@ import type { CatalogConfig } from './config.js';
 import { createFeed } from './feed.js';
 import { createParquetCache } from './files/parquet-cache.js';
 import { createRenders } from './files/renders.js';
+import { startHandover } from './handover.js';
 import { createApp } from './http/app.js';
 import { startRelay } from './relay.js';
 import { createUpstream } from './upstream.js';
@@ -76,6 +77,7 @@ export async function startCatalogService(
     namespace: config.SONGHUA_TEMPORAL_NAMESPACE,
     lanes: config.SONGHUA_REFRESH_LANES,
   });
+  const handover = startHandover({ syncs: catalog.syncs, lanes, logger });
   const now = (): Date => new Date();
   const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
   const { SONGHUA_OIDC_ISSUER: issuer, SONGHUA_DEV_ISSUER_KEYS: keysFile } = config;
@@ -87,6 +89,7 @@ export async function startCatalogService(
     renders,
     feed,
     lanes,
+    handover,
     pushes: { folder: tempDirectory, maxBytes: config.SONGHUA_PUSH_MAX_BYTES },
     connectors: createUpstream(config.SONGHUA_CONNECTOR_URL, config.SONGHUA_INTERNAL_TOKEN),
     authenticate: createAuthenticate({
@@ -113,6 +116,7 @@ export async function startCatalogService(
       await anchors.close();
       await unlisten();
       await relay.close();
+      handover.close();
       await lanes.close();
       await producer.close();
       await (await engine)?.close();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Catalog, createCatalog } from '@songhua/catalog';
 import { createTestDatabase } from '@songhua/catalog/testing';
-import type { KeyRequest, LandedSync } from '@songhua/contracts';
+import type { KeyRequest, LaneReference } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
 import type { Lanes } from '@songhua/lanes';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
@@ -31,7 +31,7 @@ export interface Harness {
     answer: { status: number; body: unknown };
   };
   /** What the lanes were handed; no worker answers here, so a forecast is always of nothing. */
-  dispatched: LandedSync[];
+  dispatched: LaneReference[];
   tempDirectory: string;
   /** Another replica on the same database and bucket. */
   replica(): Promise<{ url: string; stop(): Promise<void> }>;
@@ -68,9 +68,9 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
   const catalog = createCatalog({ databaseUrl: database.url, poolSize: 8 });
   const connector: Harness['connector'] = { asked: [], answer: { status: 200, body: {} } };
   const behind = await standIn(connector);
-  const dispatched: LandedSync[] = [];
+  const dispatched: LaneReference[] = [];
   const lanes: Lanes = {
-    dispatch: async (sync) => void dispatched.push(sync),
+    dispatch: async (reference) => void dispatched.push(reference),
     forecast: async () => ({
       asked: 0,
       passing: 0,

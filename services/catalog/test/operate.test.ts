@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { keys, type LandedSync } from '@songhua/contracts';
 import { createThings, type Things } from './access/world.js';
 import { type Harness, startHarness } from './harness.js';
 
@@ -31,11 +30,12 @@ test('an approved hold goes back to its lane with what it may pass, under the na
   const answer = await post(path, { approve: true, reason: '学校停办 the school closed' }, reviewer);
   expect(answer).toEqual({
     status: 202,
-    body: { sync: things.sync, dataset: things.dataset, approved: true, refresh: 'held' },
+    body: { sync: things.sync, dataset: things.dataset, approved: true, refresh: 'running' },
   });
-  const [landed] = harness.dispatched as [LandedSync];
-  expect(landed).toMatchObject({ sync: things.sync, attempt: 1, overrides: ['rejected'] });
-  expect(landed.manifest).toBe(keys.landingManifest(landed.datasetId, things.sync, 1));
+  expect(harness.dispatched).toMatchObject([{ sync: things.sync, attempt: 1 }]);
+  const context = await harness.catalog.refreshes.begin({ sync: things.sync, attempt: 1 });
+  expect(context.sync.approved).toEqual(['guard.rejected']);
+  expect(context.handled).toBeUndefined();
   const [row] = await harness.catalog.audit.list({ action: 'hold.approve', limit: 1 });
   expect(row).toMatchObject({
     actor: expect.stringMatching(/^key:/),
@@ -46,6 +46,13 @@ test('an approved hold goes back to its lane with what it may pass, under the na
 
 test('a rejected hold has ended, and what has ended is not decided', async () => {
   const path = `/api/v1/holds/${things.sync}:decide`;
+  expect(await post(path, { approve: true, reason: 'once more' })).toMatchObject({
+    status: 409,
+    body: { code: 'hold.ended', detail: expect.stringContaining('on its way') },
+  });
+  const reason = { code: 'schema.changed', message: 'another', actor: 'department', retryable: false } as const;
+  const held = { sync: things.sync, state: 'held', reason } as const;
+  await harness.catalog.refreshes.finish({ sync: things.sync, attempt: 1 }, held, {});
   expect(await post(path, { approve: false, reason: 'the file is cut' })).toMatchObject({
     status: 202,
     body: { refresh: 'failed', approved: false },
@@ -63,11 +70,10 @@ test('a replay is handed to the lane as rows of the sync that they were rejected
   const before = harness.dispatched.length;
   const answer = await post<{ sync: string }>(path, { codes: ['cell.type'] });
   expect(answer).toMatchObject({ status: 202, body: { of: things.replayable, dataset: things.dataset } });
-  const landed = harness.dispatched[before] as LandedSync;
-  expect(landed).toMatchObject({
-    sync: answer.body.sync,
+  expect(harness.dispatched[before]).toMatchObject({ sync: answer.body.sync, attempt: 1 });
+  expect((await harness.catalog.refreshes.context(answer.body.sync))?.sync).toMatchObject({
     replay: { sync: things.replayable, codes: ['cell.type'] },
-    manifest: keys.landingManifest(landed.datasetId, things.replayable, 1),
+    landing: expect.stringContaining(things.replayable),
   });
   expect(await post(path, {})).toMatchObject({ status: 409, body: { code: 'replay.busy' } });
   expect(await post(`/api/v1/quarantine/${things.sync}:replay`, {})).toMatchObject({

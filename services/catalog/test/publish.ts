@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { RejectedSummary, VersionDetail } from '@songhua/catalog';
-import { keys, type LandedSync, type Manifest, type Resource } from '@songhua/contracts';
+import { keys, type Manifest, type Resource } from '@songhua/contracts';
 import { commitManifest, uploadVerified } from '@songhua/object-store';
 import { createTables, linesOf } from '@songhua/tables';
 import type { Harness } from './harness.js';
@@ -69,13 +69,21 @@ export async function publishRows(
   if (!record) throw new Error(`${name} is not registered`);
   const slot = `request:${Math.random()}`;
   await catalog.syncs.enqueue([{ connector: record, slot, full: false, traceparent }]);
-  const [sync] = await catalog.syncs.take('test', 1, 60);
+  const [sync] = await catalog.syncs.take('test', 1, 1, 60);
   if (!sync) throw new Error('no sync to take');
   await catalog.syncs.finish('test', [
     { id: sync.id, attempt: 1, state: 'delivered', rows: rows.length, rejected: 0, bytes: 1 },
   ]);
-  const landed: LandedSync = { ...sync, sync: sync.id };
-  const { current } = await catalog.refreshes.begin(landed);
+  await catalog.syncs.land(sync.id, {
+    claim: 1,
+    attempt: 1,
+    manifest: keys.landingManifest(sync.datasetId, sync.id, 1),
+    rows: 1,
+    rejected: 0,
+    bytes: 1,
+    content: sync.id,
+  });
+  const { current } = await catalog.refreshes.begin({ sync: sync.id, attempt: 1 });
   const previous = (await catalog.catalog.version(name, 'latest')) as VersionDetail | undefined;
 
   const folder = await mkdtemp(join(harness.tempDirectory, 'publish-'));

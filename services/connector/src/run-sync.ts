@@ -11,7 +11,7 @@ import {
   throwIfAborted,
 } from '@songhua/connector-sdk';
 import type { ConnectorKinds } from '@songhua/connectors';
-import type { Cursor, SyncScope } from '@songhua/contracts';
+import { type Cursor, type SyncScope, TRIES_OF_A_CLAIM, wireAttempt } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { Logger } from '@songhua/runtime';
@@ -43,15 +43,15 @@ export interface Job {
   cursor: Cursor | undefined;
   /** Aborted on shutdown or a lost lease. */
   signal: AbortSignal;
-  /** The source sent something. */
-  active(): void;
+  /** The source sent something: so many rows and bytes more. */
+  active(rows: number, bytes: number): void;
+  /** This read failed and is tried again. */
+  failedOnce(reason: Reason, tries: number): void;
   /** Whether this replica still holds the sync: asked just before the closing event. */
   holds(): boolean;
 }
 
 const LEASE_LOST = 'sync.lease-lost';
-// A department's server that is restarting is back within seconds; what lasts longer is for the next slot.
-const TRIES = 3;
 const BACKOFF_MS = [500, 2_000];
 // Keeps the pipeline to the broker full while one batch is compressed and another awaits its acknowledgement.
 const MAX_BYTES_IN_MEMORY = 2 * 1024 * 1024;
@@ -70,12 +70,13 @@ export async function runSync(deps: RunDeps, job: Job): Promise<SyncResult> {
       throwIfAborted(signal);
       const reason = reasonOf(error);
       if (reason.code === LEASE_LOST) throw error;
-      const again = reason.retryable && turn < TRIES && reason.retryAfterSeconds === undefined;
+      const again = reason.retryable && turn < TRIES_OF_A_CLAIM && reason.retryAfterSeconds === undefined;
       deps.logger.warn(
         { sync: sync.id, connector: sync.connector, dataset: sync.dataset, turn, again, reason },
         'reading the source failed',
       );
       if (!again) return failed(sync, reason);
+      job.failedOnce(reason, turn);
       const wait = BACKOFF_MS[turn - 1] ?? 0;
       await delay(wait * (0.5 + Math.random()), undefined, { signal }).catch(() => throwIfAborted(signal));
     }
@@ -91,9 +92,6 @@ const failed = (sync: SyncRecord, reason: Reason): SyncResult => ({
   bytes: 0,
   reason,
 });
-
-/** Attempts on the wire grow with every try of every claim, so that landing lets the last one win. */
-const wireAttempt = (sync: SyncRecord, turn: number): number => (sync.attempt - 1) * TRIES + turn;
 
 async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string): Promise<SyncResult> {
   const { sync, connector } = job;
@@ -126,7 +124,7 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
       dataset: sync.dataset,
       connector: sync.connector,
       sync: sync.id,
-      attempt: wireAttempt(sync, turn),
+      attempt: wireAttempt(sync.attempt, turn),
       traceparent: sync.traceparent,
     },
     MAX_BYTES_IN_MEMORY,
@@ -135,7 +133,8 @@ async function readOnce(deps: RunDeps, job: Job, turn: number, tempDir: string):
   const result = { id: sync.id, attempt: sync.attempt };
   try {
     for await (const message of kind.read(context)) {
-      job.active();
+      if (message.type === 'rows') job.active(message.rows, message.csv.length);
+      else job.active(0, 0);
       if (message.type === 'unchanged') {
         const { validators } = message;
         // What holds for a range need not hold for the rest.

@@ -2,36 +2,43 @@ import type { SyncRepository } from '@songhua/catalog';
 import { reasonOf } from '@songhua/domain';
 import type { Logger } from '@songhua/runtime';
 
-// Claims of one sync: a sync that ended three processes will end a fourth.
-const MAX_ATTEMPTS = 3;
+// A sync that ended three processes will end a fourth.
+const MOST_CRASHES = 3;
 const RECOVER_MS = 5_000;
-const UNREFRESHED_MS = 60_000;
+const DELIVERED_MS = 60_000;
+// Landing is some seconds behind; of what is this old others would have landed first.
+const OVERTAKEN_SECONDS = 600;
 
-/** Sees to it that no sync stays open for ever (I7): those of crashed replicas are queued again, those without a refresh are failed. */
+/** Sees to it that no read stays open for ever (I7): what crashed replicas read, and what was delivered and never landed, is read again. */
 export function startWatch(
   syncs: SyncRepository,
-  refreshLimitMinutes: number,
+  landingLimitMinutes: number,
   deps: { logger: Logger; requeued(): void },
 ): { stop(): void } {
   const { logger } = deps;
   const recover = async (): Promise<void> => {
-    const { requeued, failed } = await syncs.recoverExpired(MAX_ATTEMPTS);
+    const { requeued, failed } = await syncs.recoverExpired(MOST_CRASHES);
     if (requeued.length > 0) {
       logger.warn({ syncs: requeued }, 'syncs of a replica that fell silent are queued again');
       deps.requeued();
     }
     if (failed.length > 0)
-      logger.error({ syncs: failed }, 'syncs were abandoned: every attempt ended with its process');
+      logger.error({ syncs: failed }, 'syncs were abandoned: every process that read them ended with them');
   };
-  const failUnrefreshed = async (): Promise<void> => {
-    const failed = await syncs.failUnrefreshed(refreshLimitMinutes);
-    if (failed.length > 0) logger.error({ syncs: failed }, 'delivered syncs were never refreshed');
+  const recoverDelivered = async (): Promise<void> => {
+    const { requeued, failed } = await syncs.recoverDelivered(OVERTAKEN_SECONDS, landingLimitMinutes * 60);
+    if (requeued.length > 0) {
+      logger.warn({ syncs: requeued }, 'delivered syncs never landed and are read again');
+      deps.requeued();
+    }
+    if (failed.length > 0)
+      logger.error({ syncs: failed }, 'delivered syncs never landed, however often they were read');
   };
   const every = (ms: number, work: () => Promise<void>): NodeJS.Timeout =>
     setInterval(() => {
       work().catch((error: unknown) => logger.warn({ reason: reasonOf(error) }, 'watching syncs failed; trying again'));
     }, ms);
-  const timers = [every(RECOVER_MS, recover), every(UNREFRESHED_MS, failUnrefreshed)];
+  const timers = [every(RECOVER_MS, recover), every(DELIVERED_MS, recoverDelivered)];
   return {
     stop() {
       for (const timer of timers) clearInterval(timer);

@@ -1,6 +1,14 @@
-import type { ConnectorRecord, ConnectorRepository, SyncRecord, SyncRepository, SyncResult } from '@songhua/catalog';
+import type {
+  ConnectorRecord,
+  ConnectorRepository,
+  ReadProgress,
+  SyncRecord,
+  SyncRepository,
+  SyncResult,
+  SyncTrouble,
+} from '@songhua/catalog';
 import type { Cursor } from '@songhua/contracts';
-import { reasonOf } from '@songhua/domain';
+import { type Reason, reasonOf } from '@songhua/domain';
 import { type Logger, traceIdOf } from '@songhua/runtime';
 import type { ResultWriter } from './results.js';
 import type { Job } from './run-sync.js';
@@ -29,8 +37,13 @@ interface Lease {
   sync: SyncRecord;
   abort: AbortController;
   until: number;
+  /** Reading has begun. */
+  begun: boolean;
   /** When its source last sent something, or its reading began. */
   activeAt: number;
+  rows: number;
+  bytes: number;
+  trouble?: SyncTrouble | undefined;
 }
 
 type Ready = Pick<Job, 'sync' | 'connector' | 'cursor'> & { lease: Lease };
@@ -72,7 +85,8 @@ export function startWorker(deps: WorkerDeps): Worker {
     // Half-full is full enough: fewer, larger takes.
     if (room <= 0 || (ready.length > 0 && room < ahead() / 2)) return 0;
     const until = Date.now() + leaseSeconds * 1000;
-    const taken = await syncs.take(owner, room, leaseSeconds);
+    const now = Math.max(0, concurrency - busy() - ready.length);
+    const taken = await syncs.take(owner, room, now, leaseSeconds);
     if (taken.length === 0) return 0;
     const leases = taken.map((sync) => hold(sync, until));
     try {
@@ -94,7 +108,15 @@ export function startWorker(deps: WorkerDeps): Worker {
   const hold = (sync: SyncRecord, until: number): Lease => {
     // This replica may get a sync again whose lease it lost, before it noticed.
     held.get(sync.id)?.abort.abort('lease lost');
-    const lease = { sync, abort: new AbortController(), until, activeAt: Date.now() };
+    const lease: Lease = {
+      sync,
+      abort: new AbortController(),
+      until,
+      begun: false,
+      activeAt: Date.now(),
+      rows: 0,
+      bytes: 0,
+    };
     held.set(sync.id, lease);
     return lease;
   };
@@ -104,8 +126,7 @@ export function startWorker(deps: WorkerDeps): Worker {
   const giveBack = async (leases: Lease[]): Promise<void> => {
     const ids = leases.filter(drop).map((lease) => lease.sync.id);
     if (ids.length === 0) return;
-    // An ended lease lets any replica take the sync again.
-    await syncs.renew(owner, ids, 0).catch((error: unknown) => {
+    await syncs.giveBack(owner, ids).catch((error: unknown) => {
       logger.warn({ syncs: ids, reason: reasonOf(error) }, 'syncs not given back; their leases run out by themselves');
     });
   };
@@ -126,12 +147,18 @@ export function startWorker(deps: WorkerDeps): Worker {
 
   const start = ({ lease, ...job }: Ready): void => {
     const started = Date.now();
-    lease.activeAt = started;
-    const active = (): void => {
+    Object.assign(lease, { activeAt: started, begun: true });
+    const active = (rows: number, bytes: number): void => {
       lease.activeAt = Date.now();
+      lease.rows += rows;
+      lease.bytes += bytes;
+      lease.trouble = undefined;
+    };
+    const failedOnce = (reason: Reason, tries: number): void => {
+      Object.assign(lease, { rows: 0, bytes: 0, trouble: { reason, tries, at: new Date().toISOString() } });
     };
     const work = deps
-      .run({ ...job, signal: lease.abort.signal, active, holds: () => Date.now() < lease.until })
+      .run({ ...job, signal: lease.abort.signal, active, failedOnce, holds: () => Date.now() < lease.until })
       .then(
         (result) => {
           void finish(lease, result, started);
@@ -168,14 +195,13 @@ export function startWorker(deps: WorkerDeps): Worker {
   };
 
   const renew = async (): Promise<void> => {
-    const ids = [...held.keys()];
-    if (ids.length === 0) return;
+    const leases = [...held.values()];
+    if (leases.length === 0) return;
     const until = Date.now() + leaseSeconds * 1000;
-    const kept = new Set(await syncs.renew(owner, ids, leaseSeconds));
-    for (const id of ids) {
-      const lease = held.get(id);
-      if (!lease) continue;
-      if (kept.has(id)) lease.until = until;
+    const kept = new Set(await syncs.renew(owner, leases.map(progressOf), leaseSeconds));
+    for (const lease of leases) {
+      if (held.get(lease.sync.id) !== lease) continue;
+      if (kept.has(lease.sync.id)) lease.until = until;
       else lose(lease);
     }
   };
@@ -213,6 +239,15 @@ export function startWorker(deps: WorkerDeps): Worker {
     },
   };
 }
+
+const progressOf = ({ sync, begun, rows, bytes, activeAt, trouble }: Lease): ReadProgress => ({
+  id: sync.id,
+  begun,
+  rows,
+  bytes,
+  ...(begun && { activeAt: new Date(activeAt).toISOString() }),
+  trouble,
+});
 
 const missingConnector = (sync: SyncRecord): SyncResult => ({
   id: sync.id,

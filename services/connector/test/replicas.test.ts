@@ -96,7 +96,7 @@ test('a sync of a crashed replica is read by another one, as a higher attempt', 
   await world.write('orphan.csv', CSV);
   await prepare({ orphan: {} });
   await claim('orphan', 'request:crash');
-  const [taken] = await world.catalog.syncs.take('crashed', 1, 1);
+  const [taken] = await world.catalog.syncs.take('crashed', 1, 1, 1);
   expect(taken).toMatchObject({ connector: 'orphan', attempt: 1 });
 
   const replica = await world.replica();
@@ -113,7 +113,7 @@ test('a replica that lost its lease stops reading and sends no closing event', a
   const [sync = ''] = await slow.syncNow('stolen');
   const first = await firstRequest();
   const { owner } = (await world.catalog.syncs.get(sync)) ?? {};
-  await world.catalog.syncs.renew(owner ?? '', [sync], 0);
+  await world.catalog.syncs.renew(owner ?? '', [{ id: sync, begun: true, rows: 0, bytes: 0 }], 0);
   expect(await world.catalog.syncs.recoverExpired(3)).toMatchObject({ requeued: [sync] });
   const other = await world.replica();
   const second = await firstRequest();

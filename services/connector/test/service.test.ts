@@ -97,17 +97,16 @@ describe('a sync of an unchanged source', () => {
 
   const publish = async (id: string, cursor: Cursor): Promise<void> => {
     const { dataset, datasetId, connector, number, rows, bytes, traceparent } = await world.ended(id);
-    await world.catalog.refreshes.begin({
-      dataset,
-      datasetId,
-      connector,
-      sync: id,
+    await world.catalog.syncs.land(id, {
+      claim: 1,
       attempt: 1,
-      number,
+      manifest: `landing/${id}`,
       rows,
+      rejected: 0,
       bytes,
-      traceparent,
+      content: id,
     });
+    await world.catalog.refreshes.begin({ sync: id, attempt: 1 });
     const none = { unchanged: 0, deduplicated: 0, deleted: 0, withheld: 0, rejected: 0 };
     const manifest: Manifest = {
       schema: 'songhua.manifest/1',

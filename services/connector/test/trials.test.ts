@@ -216,17 +216,16 @@ async function publish(name: string, lines: string[]): Promise<void> {
   await tables.close();
   const key = `datasets/${datasetId}/versions/1/x/data.parquet`;
   await world.store.putFile(key, join(folder, 'data.parquet'), 'application/vnd.apache.parquet');
-  await world.catalog.refreshes.begin({
-    dataset: called,
-    datasetId,
-    connector,
-    sync: id,
+  await world.catalog.syncs.land(id, {
+    claim: 1,
     attempt: 1,
-    number,
+    manifest: `landing/${id}`,
     rows: 4,
+    rejected: 0,
     bytes: 1,
-    traceparent,
+    content: id,
   });
+  await world.catalog.refreshes.begin({ sync: id, attempt: 1 });
   const manifest: Manifest = {
     schema: 'songhua.manifest/1',
     dataset: called,

@@ -1,3 +1,4 @@
+import { createCatalog } from '@songhua/catalog';
 import { DEAD_RECORDS_TOPIC, RECORDS_TOPIC } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
@@ -6,16 +7,25 @@ import { Counter, loadConfig, runService, sections, startOpsServer } from '@song
 import { z } from 'zod';
 import { landPartition } from './partition.js';
 
+const POOL = 4;
+
 const config = z.object({
   ...sections.http.shape,
   ...sections.kafka.shape,
   ...sections.temporal.shape,
   ...sections.objectStore.shape,
+  ...sections.database.shape,
   ...sections.lanes.shape,
 });
 
 runService('landing', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
+  // One partition records one landing at a time.
+  const catalog = createCatalog({
+    databaseUrl: env.SONGHUA_DATABASE_URL,
+    poolSize: POOL,
+    applicationName: 'songhua-landing',
+  });
   const store = createMinioStore({
     endpoint: env.SONGHUA_S3_ENDPOINT,
     accessKey: env.SONGHUA_S3_ACCESS_KEY,
@@ -44,11 +54,12 @@ runService('landing', async ({ logger, metrics, fail }) => {
     handlerFor: () =>
       landPartition({
         store,
+        syncs: catalog.syncs,
         dispatch: lanes.dispatch,
         logger,
-        landed(sync) {
-          syncs.inc({ result: sync.problem?.code ?? 'whole' });
-          rows.inc(sync.rows);
+        landed(result, count) {
+          syncs.inc({ result });
+          rows.inc(count);
         },
       }),
   });
@@ -57,7 +68,9 @@ runService('landing', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: lanes.ping,
+    ready: async () => {
+      await Promise.all([lanes.ping(), catalog.ping()]);
+    },
   });
 
   return {
@@ -65,6 +78,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
       await ops.close();
       await consumer.close();
       await lanes.close();
+      await catalog.close();
     },
   };
 });

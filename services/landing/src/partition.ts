@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { LandedFacts, SyncRepository } from '@songhua/catalog';
 import {
+  claimOf,
   type Envelope,
   keys,
-  type LandedSync,
   type LandingManifest,
   type LandingPart,
+  type LaneReference,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { datasetId } from '@songhua/domain';
+import { codeOf, datasetId, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
@@ -15,10 +17,12 @@ import { Assembly, type OpenPart } from './assembly.js';
 
 export interface LandingDeps {
   store: ObjectStore;
+  syncs: Pick<SyncRepository, 'land'>;
   /** Resolves when the lane workflow has the reference. */
-  dispatch(sync: LandedSync): Promise<void>;
+  dispatch(reference: LaneReference): Promise<void>;
   logger: Logger;
-  landed(sync: LandedSync): void;
+  /** `result`: `whole`, or the code of what kept it from landing. */
+  landed(result: string, rows: number): void;
 }
 
 // Parts that one partition keeps in memory: four full ones. Beyond it the largest goes to the store early, so an idle sync costs little.
@@ -152,25 +156,15 @@ async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart)
 async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
-  const problem = assembly.problem();
   const manifestKey = keys.landingManifest(id, sync, attempt);
-  const reference: LandedSync = {
-    dataset,
-    datasetId: id,
-    connector,
-    sync,
-    attempt,
-    number: completed?.number ?? 0,
-    rows: completed?.rows ?? 0,
-    bytes: completed?.bytes ?? 0,
-    traceparent,
-  };
+  const whole = assembly.whole();
   // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
-  const landedBefore =
-    problem !== undefined && completed !== undefined && (await deps.store.stat(manifestKey)) !== undefined;
-  if (problem && !landedBefore) reference.problem = problem;
-  else reference.manifest = manifestKey;
-  if (!problem && completed) {
+  const landed = whole || (completed && (await deps.store.stat(manifestKey))) ? completed : undefined;
+  const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
+  const claim = claimOf(attempt);
+  const reference: LaneReference = { sync, datasetId: id, attempt, bytes: landed?.bytes ?? 0 };
+  if (!landed) return tell(deps, log, reference, { attempt, claim, problem: assembly.problem() });
+  if (whole) {
     const manifest: LandingManifest = {
       schema: 'songhua.landing/2',
       dataset,
@@ -180,16 +174,32 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
       attempt,
       traceparent,
       parts: assembly.parts,
-      completed,
+      completed: landed,
     };
     await deps.store.put(manifestKey, Buffer.from(JSON.stringify(manifest)), 'application/json');
   }
-  await deps.dispatch(reference);
-  deps.landed(reference);
-  const { rows, bytes } = reference;
-  const ids = { dataset, connector, sync, attempt, trace: traceIdOf(traceparent) };
-  if (reference.problem) deps.logger.warn({ ...ids, reason: reference.problem }, 'sync did not land');
-  else deps.logger.info({ ...ids, rows, bytes, parts: assembly.parts.length, landedBefore }, 'sync landed');
+  const { rows, rejected, bytes, sha256: content } = landed;
+  await tell(deps, log, reference, { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content });
+}
+
+/** Records what became of an attempt, and tells the lane of what is to be refreshed. */
+async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, facts: LandedFacts): Promise<void> {
+  try {
+    const { state, dispatch } = await deps.syncs.land(reference.sync, facts);
+    if (dispatch) await deps.dispatch(reference);
+    if ('problem' in facts) {
+      log.warn({ reason: facts.problem, state }, 'sync did not land');
+      deps.landed(facts.problem.code, 0);
+    } else {
+      log.info({ rows: facts.rows, bytes: facts.bytes, state }, 'sync landed');
+      deps.landed('whole', facts.rows);
+    }
+  } catch (error) {
+    // A catalog that was restored, or whose dataset was deleted, has nobody who waits for it; others of the partition do.
+    if (codeOf(error) !== 'sync.unknown') throw error;
+    log.error({ reason: reasonOf(error) }, 'a sync landed that the catalog does not know');
+    deps.landed('sync.unknown', 0);
+  }
 }
 
 const pad = (sequence: number): string => String(sequence).padStart(6, '0');

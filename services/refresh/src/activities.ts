@@ -1,4 +1,10 @@
-import type { LandedSync, RefreshActivities, RefreshOutcome, ReplayActivities } from '@songhua/contracts';
+import type {
+  LaneReference,
+  RefreshActivities,
+  RefreshOutcome,
+  RefreshRetry,
+  ReplayActivities,
+} from '@songhua/contracts';
 import { isHold, type Reason, reasonOf } from '@songhua/domain';
 import { type Logger, traceIdOf } from '@songhua/runtime';
 import { ApplicationFailure, Context } from '@temporalio/activity';
@@ -6,47 +12,67 @@ import { forecastReplay } from './forecast.js';
 import { type RefreshDeps, refreshDataset } from './refresh-dataset.js';
 
 const BEAT_MS = 2_000;
+// A few times within the minutes after which the catalog hands a sync over again.
+const TOUCH_MS = 60_000;
 
 export interface RefreshMetrics {
   outcome(state: string, code: string, seconds: number): void;
 }
 
+type Ended = Pick<RefreshOutcome, 'state' | 'version' | 'reason'>;
+
 /** The activities of a refresh worker, closed over its dependencies. */
 export function createActivities(
   deps: RefreshDeps & { logger: Logger; metrics: RefreshMetrics },
 ): RefreshActivities & ReplayActivities {
-  const recordFailure = async (sync: LandedSync, reason: Reason): Promise<RefreshOutcome> => {
-    const outcome: RefreshOutcome = {
-      dataset: sync.dataset,
-      sync: sync.sync,
-      state: isHold(reason.code) ? 'held' : 'failed',
-      reason,
-    };
-    await deps.refreshes.finish(sync, outcome, {});
-    return outcome;
+  /**
+   * Ends a sync in failure, or says why it must be tried again. A failure that cannot be recorded, ever, hurts none of its neighbours: the
+   * catalog keeps what it knows of the sync, if it knows it.
+   */
+  const fail = async (reference: LaneReference, reason: Reason): Promise<Ended | { retry: Reason }> => {
+    const state = isHold(reason.code) ? 'held' : 'failed';
+    try {
+      await deps.refreshes.finish(reference, { sync: reference.sync, state, reason }, {});
+    } catch (error) {
+      const why = reasonOf(error);
+      if (why.retryable) return { retry: why };
+      deps.logger.error({ sync: reference.sync, reason, why }, 'a failure could not be recorded');
+    }
+    return { state, reason };
   };
 
-  const refreshOne = async (sync: LandedSync): Promise<RefreshOutcome | { retry: Reason }> => {
+  const refreshOne = async (reference: LaneReference): Promise<Reason | undefined> => {
     const started = performance.now();
-    const log = deps.logger.child({ dataset: sync.dataset, sync: sync.sync, trace: traceIdOf(sync.traceparent) });
-    const done = (outcome: RefreshOutcome): RefreshOutcome => {
-      const seconds = (performance.now() - started) / 1000;
-      deps.metrics.outcome(outcome.state, outcome.reason?.code ?? '', seconds);
-      log.info({ state: outcome.state, version: outcome.version, reason: outcome.reason, seconds }, 'refresh ended');
-      return outcome;
+    let log = deps.logger.child({ sync: reference.sync });
+    const work = async (): Promise<Ended> => {
+      const context = await deps.refreshes.begin(reference);
+      log = log.child({ dataset: context.dataset.name, trace: traceIdOf(context.sync.traceparent) });
+      return context.handled ?? refreshDataset(deps, reference, context);
     };
-    try {
-      return done(await refreshDataset(deps, sync));
-    } catch (error) {
+    const ended = await work().catch((error: unknown): Promise<Ended | { retry: Reason }> | { retry: Reason } => {
       const reason = reasonOf(error);
-      if (!reason.retryable) return done(await recordFailure(sync, reason));
-      log.warn({ reason }, 'refresh will be tried again');
-      return { retry: reason };
+      return reason.retryable ? { retry: reason } : fail(reference, reason);
+    });
+    if ('retry' in ended) {
+      log.warn({ reason: ended.retry }, 'refresh will be tried again');
+      return ended.retry;
     }
+    const seconds = (performance.now() - started) / 1000;
+    deps.metrics.outcome(ended.state, ended.reason?.code ?? '', seconds);
+    log.info({ state: ended.state, version: ended.version, reason: ended.reason, seconds }, 'refresh ended');
+    return undefined;
+  };
+
+  /** Tells the catalog what is worked on, so that nobody hands it over a second time. A hint: its failure is the next one's to mend. */
+  const touch = (works: Parameters<RefreshDeps['refreshes']['touch']>[0]): void => {
+    deps.refreshes.touch(works).catch((error) => deps.logger.warn({ reason: reasonOf(error) }, 'not told'));
   };
 
   return {
-    recordFailure,
+    async recordFailure(reference, reason) {
+      const ended = await fail(reference, reason);
+      if ('retry' in ended) throw ApplicationFailure.retryable(ended.retry.message, ended.retry.code);
+    },
     async forecastReplay(replay) {
       const context = Context.current();
       const beat = setInterval(() => context.heartbeat(), BEAT_MS);
@@ -59,25 +85,31 @@ export function createActivities(
         clearInterval(beat);
       }
     },
-    async refreshDatasets(syncs) {
+    async refreshDatasets(references) {
       const context = Context.current();
-      const outcomes: RefreshOutcome[] = [];
-      const retry: { sync: LandedSync; reason: Reason }[] = [];
-      const beat = setInterval(
-        () => context.heartbeat({ done: outcomes.length + retry.length, of: syncs.length }),
-        BEAT_MS,
-      );
+      const retry: RefreshRetry[] = [];
+      let ended = 0;
+      const beat = setInterval(() => context.heartbeat({ ended, of: references.length }), BEAT_MS);
+      const work = setInterval(() => touch(references), TOUCH_MS);
       try {
-        for (const sync of syncs) {
+        for (const reference of references) {
           context.cancellationSignal.throwIfAborted();
-          const result = await refreshOne(sync);
-          if ('retry' in result) retry.push({ sync, reason: result.retry });
-          else outcomes.push(result);
+          const reason = await refreshOne(reference);
+          ended++;
+          if (reason) retry.push({ sync: reference, reason });
         }
-        return { outcomes, retry };
+        const { attempt } = context.info;
+        const at = new Date().toISOString();
+        if (retry.length > 0)
+          touch(retry.map(({ sync, reason }) => ({ ...sync, trouble: { reason, tries: triesOf(sync, attempt), at } })));
+        return { retry };
       } finally {
         clearInterval(beat);
+        clearInterval(work);
       }
     },
   };
 }
+
+/** Tries of a sync so far: its lane counts them in what it hands over. */
+const triesOf = (sync: LaneReference & { tries?: number }, attempt: number): number => (sync.tries ?? 0) + attempt;

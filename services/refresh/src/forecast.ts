@@ -14,9 +14,9 @@ export async function forecastReplay(
   const folder = join(deps.tempDirectory, `forecast-${randomBytes(6).toString('hex')}`);
   await mkdir(folder, { recursive: true });
   try {
-    const context = await deps.refreshes.context(replay.replay.sync);
+    const context = await deps.refreshes.context(replay.sync);
     if (!context) throw new SonghuaError('sync.unknown', 'there is no such sync; see "songhua syncs list"');
-    return (await computeReplay(deps, replay, context, { folder, opened: false })).forecast;
+    return (await computeReplay(deps, replay, context, { folder })).forecast;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

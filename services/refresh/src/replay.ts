@@ -36,20 +36,18 @@ export interface Replay {
 }
 
 /**
- * Reads the rejected rows that `sync` asks for again, by the rules of today, onto the version that is served. In modes where the last row of
+ * Reads the rejected rows that are asked for again, by the rules of today, onto the version that is served. In modes where the last row of
  * a key stands, everything that the source sent after the first of them is applied again as well, so that none takes the place of a later
- * one. `opened`: the catalog knows of this replay.
+ * one. `opened`: the sync that the catalog has opened for it.
  */
 export async function computeReplay(
   deps: ReplayDeps,
-  sync: ReplayReference,
+  { sync: of, codes }: ReplayReference,
   context: RefreshContext,
-  options: { folder: string; opened: boolean },
+  { folder, opened }: { folder: string; opened?: string },
 ): Promise<Replay> {
-  const { folder } = options;
-  const { sync: of, codes } = sync.replay;
-  const source = assertReplayable(of, await deps.replays.source(of, options.opened ? sync.sync : undefined));
-  const landing = await fetchLanding(deps.store, sync.manifest ?? '', folder);
+  const source = assertReplayable(of, await deps.replays.source(of, opened));
+  const landing = await fetchLanding(deps.store, context.sync.landing, folder);
   const { completed } = landing.manifest;
   const quarantine = join(folder, 'quarantine.ndjson.gz');
   await deps.store.download(source.rejected ?? '', quarantine);

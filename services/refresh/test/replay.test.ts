@@ -4,18 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Catalog, createCatalog, type ReplaySource } from '@songhua/catalog';
+import { type Catalog, createCatalog } from '@songhua/catalog';
 import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing';
 import {
   type ConnectorSpec,
   type DatasetSpec,
   type Detail,
   keys,
-  type LandedSync,
   type LandingManifest,
+  type LaneReference,
   manifestSchema,
   packRuns,
-  type ReplayReference,
 } from '@songhua/contracts';
 import { type SyncMode, syncId } from '@songhua/domain';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
@@ -87,6 +86,8 @@ const spec = (more: Partial<DatasetSpec>): DatasetSpec => ({
 const applyDataset = (name: string, more: Partial<DatasetSpec> = {}) =>
   catalog.catalog.apply([{ apiVersion, kind: 'Dataset', metadata: { name }, spec: spec(more) }], 'test');
 
+type Landed = LaneReference & { connector: string; dataset: string };
+
 /** A dataset, its connector, and how its source is read and refreshed. */
 async function createSource(name: string, mode: SyncMode, more: Partial<DatasetSpec> = {}) {
   await applyDataset(name, more);
@@ -99,10 +100,10 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
   if (!record) throw new Error(`${name} is not registered`);
   let reads = 0;
 
-  return async (rows: string[], readerRejected: { line: number; raw: string }[] = []): Promise<LandedSync> => {
+  return async (rows: string[], readerRejected: { line: number; raw: string }[] = []): Promise<Landed> => {
     const slot = `request:${++reads}`;
     await catalog.syncs.enqueue([{ connector: record, slot, full: false, traceparent }]);
-    const [sync] = await catalog.syncs.take('test', 1, 60);
+    const [sync] = await catalog.syncs.take('test', 1, 1, 60);
     if (!sync) throw new Error('no sync to take');
     const text = rows.map((row) => `${row}\n`).join('');
     const ended = { id: sync.id, attempt: 1, state: 'delivered' as const, rows: rows.length, bytes: text.length };
@@ -162,31 +163,28 @@ async function createSource(name: string, mode: SyncMode, more: Partial<DatasetS
     };
     const key = keys.landingManifest(sync.datasetId, sync.id, 1);
     await store.put(key, Buffer.from(JSON.stringify(manifest)), 'application/json');
-    const landed: LandedSync = { ...sync, sync: sync.id, attempt: 1, manifest: key };
-    expect(await refreshDataset(deps(), landed)).toMatchObject({ state: 'published' });
-    return landed;
+    const { completed } = manifest;
+    const { rows: count, rejected, bytes, sha256: content } = completed;
+    await catalog.syncs.land(sync.id, { claim: 1, attempt: 1, manifest: key, rows: count, rejected, bytes, content });
+    const reference = { sync: sync.id, datasetId: sync.datasetId, attempt: 1, bytes };
+    expect(await refresh(reference)).toMatchObject({ state: 'published' });
+    return { ...reference, connector: name, dataset: name };
   };
 }
 
-const referenceOf = (of: LandedSync, source: ReplaySource, sync: string, codes?: string[]): ReplayReference => ({
-  ...of,
-  sync,
-  number: source.number,
-  replay: { sync: of.sync, ...(codes && { codes }) },
-});
-
-async function forecast(of: LandedSync, codes?: string[]) {
-  const source = await catalog.replays.source(of.sync);
-  if (!source) throw new Error('no such sync');
-  return forecastReplay(deps(), referenceOf(of, source, of.sync, codes));
+async function refresh(reference: LaneReference) {
+  const context = await catalog.refreshes.begin(reference);
+  return context.handled ?? refreshDataset(deps(), reference, context);
 }
 
-async function replay(of: LandedSync, codes?: string[]) {
+const forecast = (of: Landed, codes?: string[]) => forecastReplay(deps(), { sync: of.sync, ...(codes && { codes }) });
+
+async function replay(of: Landed, codes?: string[]) {
   const slot = `replay:${randomBytes(4).toString('hex')}`;
   const id = syncId(of.connector, slot);
   const source = await catalog.replays.open({ id, of: of.sync, slot, codes, by: 'key:test', traceparent });
-  if (!source || source.problem) throw new Error(`cannot be replayed: ${source?.problem}`);
-  return refreshDataset(deps(), referenceOf(of, source, id, codes));
+  if (!source?.lane) throw new Error(`cannot be replayed: ${source?.problem}`);
+  return refresh(source.lane);
 }
 
 async function published(dataset: string): Promise<Record<string, unknown>[]> {
@@ -199,7 +197,7 @@ async function published(dataset: string): Promise<Record<string, unknown>[]> {
     .rows;
 }
 
-const quarantineOf = async (of: LandedSync) => {
+const quarantineOf = async (of: Landed) => {
   const found = await catalog.catalog.quarantined(of.sync);
   if (!found) throw new Error('nothing is in quarantine');
   return found;

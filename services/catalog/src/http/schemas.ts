@@ -154,6 +154,7 @@ export const syncEntry = z.object({
   number: z.int(),
   attempt: z.int(),
   state: z.enum(SYNC_STATES),
+  purpose: z.enum(['read', 'backfill', 'replay']),
   full: z.boolean(),
   reset: z.boolean(),
   range: syncRangeSchema.nullable(),
@@ -161,10 +162,19 @@ export const syncEntry = z.object({
   rejected: z.int(),
   bytes: z.int(),
   reason: reason.nullable(),
+  trouble: z
+    .object({ reason, tries: z.int(), at: z.string() })
+    .nullable()
+    .describe('仍在重试的原因 · why it is tried again, while it is'),
   owner: z.string().nullable(),
   queuedAt: time,
   startedAt: time.nullable(),
+  activeAt: time.nullable().describe('数据源上次发来内容的时间 · when its source last sent something'),
+  readAt: time.nullable(),
   endedAt: time.nullable(),
+  landing: z.object({ key: z.string(), attempt: z.int(), at: time }).nullable(),
+  version: z.int().nullable(),
+  stages: z.record(z.string(), z.number()).nullable().describe('各步骤耗时（秒） · seconds by step'),
   traceparent: z.string(),
   refresh: z
     .object({

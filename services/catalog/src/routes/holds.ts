@@ -1,6 +1,4 @@
-import type { SyncWithRefresh } from '@songhua/catalog';
-import { keys, type LandedSync } from '@songhua/contracts';
-import { overridesOf, REFRESH_STATES, SonghuaError } from '@songhua/domain';
+import { REFRESH_STATES, refreshStateOf, SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
@@ -20,14 +18,15 @@ const decided = z.object({
 });
 
 const ENDED: Partial<Record<string, string>> = {
-  superseded: 'a later read of the source was published meanwhile, and has what this one waits with',
+  superseded: 'a later read of the source took its place',
   failed: 'it was decided already, or its connector is gone',
   published: 'it was approved already, and is published',
-  running: 'it was approved already, and is on its way',
+  landed: 'it was approved already, and is on its way',
+  refreshing: 'it was approved already, and is on its way',
 };
 
 /** Refreshes that wait for a person, and what the person decides. */
-export const holdRoutes: Routes = (app, { catalog, lanes }) => {
+export const holdRoutes: Routes = (app, { catalog, handover }) => {
   app.get(
     '/api/v1/holds/:id',
     {
@@ -65,26 +64,12 @@ export const holdRoutes: Routes = (app, { catalog, lanes }) => {
       if (!result.decided)
         throw new SonghuaError(
           'hold.ended',
-          `this refresh waits no longer: ${ENDED[result.state] ?? `it is ${result.state}`}; see "songhua syncs show ${params.id}"`,
+          `this refresh waits no longer: ${ENDED[result.state] ?? `it is ${result.state}`}; see "songhua syncs show ${result.by ?? params.id}"`,
           { actor: 'department' },
         );
-      if (approved) await lanes.dispatch(landed(sync, result.attempt, overridesOf(result.approved)));
-      return reply.status(202).send({ sync: sync.id, dataset: sync.dataset, approved, refresh: result.state });
+      if (approved) await handover.give(result.lane);
+      const { id, dataset } = sync;
+      return reply.status(202).send({ sync: id, dataset, approved, refresh: refreshStateOf(result.state) });
     },
   );
 };
-
-/** The reference that landing gave, with what may pass. */
-const landed = (sync: SyncWithRefresh, attempt: number, overrides: string[]): LandedSync => ({
-  dataset: sync.dataset,
-  datasetId: sync.datasetId,
-  connector: sync.connector,
-  sync: sync.id,
-  attempt,
-  number: sync.number,
-  rows: sync.rows,
-  bytes: sync.bytes,
-  traceparent: sync.traceparent,
-  manifest: keys.landingManifest(sync.datasetId, sync.id, attempt),
-  overrides,
-});

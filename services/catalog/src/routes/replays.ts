@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { assertReplayable, type ReplaySource } from '@songhua/catalog';
-import { keys, type ReplayForecast, type ReplayReference } from '@songhua/contracts';
-import { syncId as idOf, reasonOf } from '@songhua/domain';
+import { assertReplayable } from '@songhua/catalog';
+import type { ReplayForecast } from '@songhua/contracts';
+import { syncId as idOf } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
@@ -25,7 +25,7 @@ const forecast = z.object({
 const opened = z.object({ sync: z.string(), of: z.string(), dataset: z.string() });
 
 /** Rejected rows read again by the rules of today. */
-export const replayRoutes: Routes = (app, { catalog, lanes }) => {
+export const replayRoutes: Routes = (app, { catalog, lanes, handover }) => {
   app.post(
     '/api/v1/quarantine/:sync(^[^:/]*)::replay',
     {
@@ -41,44 +41,18 @@ export const replayRoutes: Routes = (app, { catalog, lanes }) => {
     },
     async ({ params, body, principal }, reply) => {
       const of = params.sync;
-      const replay = { sync: of, ...(body?.codes && { codes: body.codes }) };
-      const traceparent = newTraceparent();
+      const { codes } = body ?? {};
       if (body?.dryRun) {
-        const source = assertReplayable(of, await catalog.replays.source(of));
-        const reference = referenceOf(source, { sync: of, number: source.number, traceparent, replay });
-        const found: ReplayForecast = await lanes.forecast(reference, randomUUID());
-        return reply.status(200).send({ dataset: source.dataset, ...found });
+        const { dataset } = assertReplayable(of, await catalog.replays.source(of));
+        const found: ReplayForecast = await lanes.forecast({ sync: of, ...(codes && { codes }) }, randomUUID());
+        return reply.status(200).send({ dataset, ...found });
       }
       const slot = `replay:${randomUUID()}`;
       const id = idOf(of, slot);
-      const source = assertReplayable(
-        of,
-        await catalog.replays.open({ id, of, slot, codes: body?.codes, by: principal.id, traceparent }),
-      );
-      const reference = referenceOf(source, { sync: id, number: source.number, traceparent, replay });
-      try {
-        await lanes.dispatch(reference);
-      } catch (error) {
-        // Nobody will take it up: it must not stand in the way of the next try.
-        const outcome = { dataset: source.dataset, sync: id, state: 'failed', reason: reasonOf(error) } as const;
-        await catalog.refreshes.finish(reference, outcome, {});
-        throw error;
-      }
-      return reply.status(202).send({ sync: id, of, dataset: source.dataset });
+      const asked = { id, of, slot, codes, by: principal.id, traceparent: newTraceparent() };
+      const { dataset, lane } = assertReplayable(of, await catalog.replays.open(asked));
+      if (lane) await handover.give(lane);
+      return reply.status(202).send({ sync: id, of, dataset });
     },
   );
 };
-
-const referenceOf = (
-  source: ReplaySource,
-  own: Pick<ReplayReference, 'sync' | 'number' | 'traceparent' | 'replay'>,
-): ReplayReference => ({
-  ...own,
-  dataset: source.dataset,
-  datasetId: source.datasetId,
-  connector: source.connector,
-  attempt: 1,
-  rows: source.rows,
-  bytes: source.bytes,
-  manifest: keys.landingManifest(source.datasetId, own.replay.sync, source.attempt),
-});

@@ -17,7 +17,27 @@ const query = z.object({
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
 });
 
-export const syncRoutes: Routes = (app, { catalog }) => {
+const recovered = z.object({ handedOver: z.int(), readAgain: z.array(z.string()), failed: z.array(z.string()) });
+// What was handed over or delivered this long ago may be on its way still; doing it twice costs work and nothing else.
+const RECOVER_SECONDS = 30;
+
+export const syncRoutes: Routes = (app, { catalog, handover }) => {
+  app.post(
+    '/api/v1/syncs::recover',
+    {
+      config: { access: 'sync.recover' },
+      schema: {
+        tags,
+        summary:
+          'After an engine lost its data: hand over to lanes whatever should be on its way, and read again what was delivered and did not land',
+        response: { 200: recovered },
+      },
+    },
+    async () => {
+      const { requeued, failed } = await catalog.syncs.recoverDelivered(RECOVER_SECONDS, RECOVER_SECONDS);
+      return { handedOver: await handover.again(RECOVER_SECONDS), readAgain: requeued, failed };
+    },
+  );
   app.get(
     '/api/v1/syncs',
     {

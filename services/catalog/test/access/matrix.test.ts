@@ -118,6 +118,7 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
   'POST /api/v1/keys': () => ({ title: 'made by the matrix', role: 'portal' }),
   'POST /api/v1/keys:rotate': (_things, spare) => ({ id: spare }),
   'POST /api/v1/audit:verify': () => ({}),
+  'POST /api/v1/syncs:recover': () => ({}),
   'POST /api/v1/secrets:rotate': () => ({}),
   'POST /api/v1/holds/{id}:decide': () => ({ approve: true, reason: 'the matrix asks' }),
   'POST /api/v1/quarantine/{sync}:replay': () => ({ dryRun: true }),

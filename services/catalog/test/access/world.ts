@@ -1,4 +1,4 @@
-import type { LandedSync, Resource } from '@songhua/contracts';
+import { keys, type Resource } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
 import type { Harness } from '../harness.js';
 import { publishRows } from '../publish.js';
@@ -71,14 +71,23 @@ export async function createThings({ catalog, ...harness }: Harness, department:
     { connector: record, slot: `request:${request}`, full: false, traceparent: TRACEPARENT },
   ]);
   if (!sync) throw new Error('no sync was enqueued');
-  await catalog.syncs.take('test', 1, 60);
+  await catalog.syncs.take('test', 1, 1, 60);
   await catalog.syncs.finish('test', [{ id: sync.id, attempt: 1, state: 'delivered', rows: 1, rejected: 1, bytes: 1 }]);
-  const landed: LandedSync = { ...sync, sync: sync.id };
+  await catalog.syncs.land(sync.id, {
+    claim: 1,
+    attempt: 1,
+    manifest: keys.landingManifest(sync.datasetId, sync.id, 1),
+    rows: 1,
+    rejected: 0,
+    bytes: 1,
+    content: sync.id,
+  });
+  const landed = { sync: sync.id, attempt: 1 };
   await catalog.refreshes.begin(landed);
   const reason = { code: 'guard.rejected', message: 'too many', actor: 'department', retryable: false } as const;
   await catalog.refreshes.finish(
     landed,
-    { dataset: sync.dataset, sync: sync.id, state: 'held', reason },
+    { sync: sync.id, state: 'held', reason },
     { rejected: { count: 1, byCode: { 'row.fields': 1 } } },
   );
   return {

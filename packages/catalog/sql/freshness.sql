@@ -1,5 +1,5 @@
 -- The rule of @songhua/domain `freshness`, for filters, sorting and totals in the database; a test holds the two together.
-CREATE FUNCTION freshness(frequency text, retired boolean, checked_at timestamptz, data_changed_at timestamptz, moment timestamptz)
+CREATE OR REPLACE FUNCTION freshness(frequency text, retired boolean, checked_at timestamptz, data_changed_at timestamptz, moment timestamptz)
 RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN retired THEN 'retired'
@@ -17,7 +17,7 @@ RETURNS text LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- One row a dataset: what lists, filters and totals are made of. `checked_at` is the later of the two services' clocks.
-CREATE VIEW dataset_entry AS
+CREATE OR REPLACE VIEW dataset_entry AS
   SELECT d.id, d.name::text AS name, d.title, d.department::text AS department, d.domain::text AS domain, d.frequency, d.retired,
     d.spec, d.search, d.metadata_changed_at, p.number AS version, coalesce(p.rows, 0) AS rows, coalesce(p.bytes, 0) AS bytes,
     p.source_changed_at, p.data_changed_at, greatest(p.checked_at, c.checked_at) AS checked_at

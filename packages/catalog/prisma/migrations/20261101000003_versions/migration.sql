@@ -32,12 +32,6 @@ CREATE TABLE version (
 );
 CREATE INDEX version_sync ON version (sync_id);
 
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE EXCEPTION '% rows are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
-END $$;
-CREATE TRIGGER version_immutable BEFORE UPDATE OR DELETE ON version FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
 -- The current pointer and the clocks that go with the data; a dataset without a row has no version.
 CREATE TABLE current_pointer (
   dataset_id text PRIMARY KEY REFERENCES dataset (id),

@@ -8,7 +8,6 @@ CREATE TABLE outbox (
   event jsonb NOT NULL,
   created_at timestamptz(6) NOT NULL DEFAULT clock_timestamp()
 );
-CREATE TRIGGER outbox_immutable BEFORE UPDATE OR DELETE ON outbox FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 -- How far the catalog service has announced; its own, so that the outbox has one writer.
 CREATE TABLE relay (
@@ -29,22 +28,7 @@ CREATE TABLE audit (
   prev_hash bytea,
   hash bytea NOT NULL UNIQUE
 );
-CREATE TRIGGER audit_immutable BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE INDEX audit_subject ON audit (subject, sequence DESC);
-
--- Taken last in a transaction: from here to its end the writers of outbox and audit go one after another.
-CREATE FUNCTION record_lock() RETURNS void LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock(hashtext('songhua.record')) $$;
-
-CREATE FUNCTION audit_append(who text, what text, whom text, facts jsonb) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-  before bytea;
-  moment timestamptz := clock_timestamp();
-BEGIN
-  PERFORM record_lock();
-  SELECT hash INTO before FROM audit ORDER BY sequence DESC LIMIT 1;
-  INSERT INTO audit (at, actor, action, subject, detail, prev_hash, hash) VALUES (moment, who, what, whom, facts, before,
-    sha256(coalesce(before, '') || convert_to(jsonb_build_array(extract(epoch FROM moment), who, what, whom, facts)::text, 'UTF8')));
-END $$;
 
 -- Files rendered from a version on first request; recorded once, so that their bytes never change afterwards (I1).
 CREATE TABLE render (
@@ -59,4 +43,3 @@ CREATE TABLE render (
   PRIMARY KEY (dataset_id, number, name),
   FOREIGN KEY (dataset_id, number) REFERENCES version (dataset_id, number)
 );
-CREATE TRIGGER render_immutable BEFORE UPDATE OR DELETE ON render FOR EACH ROW EXECUTE FUNCTION refuse_change();

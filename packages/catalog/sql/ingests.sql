@@ -1,21 +1,6 @@
--- What departments sent themselves: written by the connector service, each with the sync that reads it.
-
-CREATE TABLE ingest (
-  sync_id text PRIMARY KEY REFERENCES sync (id),
-  connector_id text NOT NULL REFERENCES connector (id),
-  -- Of the content as it was sent.
-  sha256 text NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-  bytes bigint NOT NULL CHECK (bytes > 0),
-  object_key text NOT NULL,
-  name text NOT NULL,
-  pushed_by text NOT NULL,
-  pushed_at timestamptz(6) NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX ingest_of_connector ON ingest (connector_id);
-
 -- Claims a slot for content that is in the object store already, or returns what the slot was claimed for. No row: the connector does not
 -- run. `slots`: one of `sync_enqueue`; `push`: {sha256, bytes, objectKey, name, by}.
-CREATE FUNCTION ingest_accept(slots jsonb, push jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ingest_accept(slots jsonb, push jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
 DECLARE
   claimed jsonb;
 BEGIN
@@ -37,14 +22,11 @@ END $$;
 
 -- What a sync has to read: everything that came after the cursor, up to the sync's own, in order of arrival. What a department must mend
 -- first, or a person refused, keeps nothing back that came later; what failed for the platform's reasons is read again with the next.
-CREATE FUNCTION ingest_pending(of_sync text, after integer)
+CREATE OR REPLACE FUNCTION ingest_pending(of_sync text, after integer)
 RETURNS TABLE (number integer, sha256 text, bytes bigint, object_key text, name text) LANGUAGE sql STABLE AS $$
   SELECT s.number, i.sha256, i.bytes, i.object_key, i.name
   FROM sync own JOIN ingest i ON i.connector_id = own.connector_id JOIN sync s ON s.id = i.sync_id
-    LEFT JOIN refresh r ON r.sync_id = s.id
   WHERE own.id = of_sync AND s.number > after AND s.number <= own.number
-    AND (s.id = own.id OR NOT (
-      (s.state = 'failed' AND s.reason ->> 'actor' <> 'platform')
-      OR (r.state = 'failed' AND coalesce(r.reason ->> 'actor', 'platform') <> 'platform')))
+    AND (s.id = own.id OR NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
   ORDER BY s.number
 $$;

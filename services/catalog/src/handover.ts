@@ -1,0 +1,60 @@
+import type { SyncRepository } from '@songhua/catalog';
+import { type LaneReference, MOST_REFERENCES } from '@songhua/contracts';
+import { reasonOf } from '@songhua/domain';
+import type { Lanes } from '@songhua/lanes';
+import type { Logger } from '@songhua/runtime';
+
+const LOOK_MS = 30_000;
+// A worker says every minute what it works on; what a lane has not begun by then it hears of once more, which costs it nothing.
+const IDLE_SECONDS = 300;
+
+export interface Handover {
+  /** Tells the lane of a sync that its turn may come. Never throws: what a lane does not hear of now is handed over again. */
+  give(reference: LaneReference): Promise<void>;
+  /** Hands over every landed sync that no lane has worked on for `seconds` (at least one: those handed over just now are left out); how many. Throws when Temporal is away. */
+  again(seconds: number): Promise<number>;
+  close(): void;
+}
+
+/**
+ * Sees to it that what landed is refreshed (I7): the catalog knows every sync that should be on its way, so what lanes lost, with Temporal's
+ * data or with a signal, is found and handed over again. Of several replicas any may do it.
+ */
+export function startHandover(deps: {
+  syncs: Pick<SyncRepository, 'recoverLanded'>;
+  lanes: Pick<Lanes, 'dispatch'>;
+  logger: Logger;
+}): Handover {
+  const { syncs, lanes, logger } = deps;
+
+  const again = async (seconds: number): Promise<number> => {
+    let handed = 0;
+    for (;;) {
+      const references = await syncs.recoverLanded(seconds, MOST_REFERENCES);
+      await Promise.all(references.map((reference) => lanes.dispatch(reference)));
+      handed += references.length;
+      if (references.length < MOST_REFERENCES) return handed;
+    }
+  };
+  const look = setInterval(() => {
+    again(IDLE_SECONDS).then(
+      (count) => {
+        if (count > 0) logger.warn({ syncs: count }, 'syncs that no lane worked on were handed over again');
+      },
+      (error: unknown) => logger.warn({ reason: reasonOf(error) }, 'handing over failed; trying again'),
+    );
+  }, LOOK_MS);
+
+  return {
+    async give(reference) {
+      await lanes.dispatch(reference).catch((error: unknown) => {
+        logger.warn(
+          { sync: reference.sync, reason: reasonOf(error) },
+          'its lane was not told; handed over again later',
+        );
+      });
+    },
+    again,
+    close: () => clearInterval(look),
+  };
+}
