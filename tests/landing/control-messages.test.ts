@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   DETAIL_LIMITS,
+  type LaneReference,
   type LineRun,
   MAX_BATCH_BYTES,
   MAX_CLOSING_BYTES,
@@ -20,7 +21,7 @@ import { type Closing, createSender } from '@songhua/service-connector';
 import { landPartition } from '@songhua/service-landing';
 import { fetchLanding, type LocalLanding } from '@songhua/service-refresh';
 import fc from 'fast-check';
-import { createLandingWorld, incoming, type LandingWorld, noting, type Told, until } from './world.js';
+import { createLandingWorld, incoming, type LandingWorld, manifestOf, noting, type Told, until } from './world.js';
 
 let world: LandingWorld;
 beforeAll(async () => {
@@ -28,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-const SILENT = { info: () => undefined, warn: () => undefined, child: () => SILENT } as unknown as Logger;
+const silent = { child: () => silent, info: () => undefined, warn: () => undefined } as unknown as Logger;
 const MAX_CONTROL_BYTES = 64 * 1024;
 const CSV = Buffer.from('1\n2\n');
 
@@ -74,21 +75,23 @@ async function passThrough({ details, runs, rejected }: Given, use: (landing: Lo
   await sender.rejected(rejected);
   await sender.complete(closingOf(details), () => undefined);
   const told: Told[] = [];
+  const references: LaneReference[] = [];
   const handler = landPartition({
     store: world.store,
-    ...noting((facts) => void told.push(facts)),
+    syncs: noting(told),
+    dispatch: async (reference) => void references.push(reference),
     landed: () => undefined,
-    logger: SILENT,
+    logger: silent,
   });
   for (const [offset, message] of sent.entries()) await handler.handle(incoming(message, offset));
   const folder = join(world.folder, randomBytes(6).toString('hex'));
   await mkdir(folder);
   try {
-    await use(await fetchLanding(world.store, told[0]?.manifest ?? '', folder));
+    await use(await fetchLanding(world.store, manifestOf(told[0]), folder));
   } finally {
     await rm(folder, { recursive: true });
   }
-  return { sent, told };
+  return { sent, references };
 }
 
 const bytesOf = ({ key, value, headers }: OutgoingMessage): number =>
@@ -156,7 +159,7 @@ test('whatever a sync is made of, no message grows with it, and a refresh is giv
   let largest = 0;
   await fc.assert(
     fc.asyncProperty(given, async (one) => {
-      const { sent, told } = await passThrough(one, async (landing) => {
+      const { sent, references } = await passThrough(one, async (landing) => {
         const { warnings = [], ...rest } = one.details;
         const { warnings: kept = [], ...found } = landing.details;
         expect(found).toEqual(wellFormed(rest));
@@ -183,8 +186,8 @@ test('whatever a sync is made of, no message grows with it, and a refresh is giv
           expect(bytesOf(message)).toBeLessThan(MAX_CONTROL_BYTES);
         } else expect(gunzipSync(message.value).length).toBeLessThanOrEqual(MAX_BATCH_BYTES);
       }
-      expect(told).toHaveLength(1);
-      expect(JSON.stringify(told[0]).length).toBeLessThan(MAX_CONTROL_BYTES);
+      expect(references).toHaveLength(1);
+      expect(JSON.stringify(references[0]).length).toBeLessThan(MAX_CONTROL_BYTES);
     }),
     { numRuns: 15 },
   );

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { landingManifestSchema } from '@songhua/contracts';
+import { type LaneReference, landingManifestSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { OutgoingMessage, PartitionHandler } from '@songhua/messaging';
 import { type Logger, retry } from '@songhua/runtime';
@@ -13,6 +13,7 @@ import {
   createLandingWorld,
   incoming,
   type LandingWorld,
+  manifestOf,
   messagesOf,
   noting,
   type SyncPlan,
@@ -30,40 +31,45 @@ afterAll(() => world?.close());
 interface Landing {
   handler: PartitionHandler;
   told: Told[];
+  dispatched: LaneReference[];
   logged: { level: string; fields: Record<string, unknown>; message: string }[];
   /** Delivers messages at their place in the partition's log. */
   deliver(...offsets: number[]): Promise<void>;
   clock: { now: number };
-  refuse: { catalog?: Error };
+  refuse: { dispatch?: Error };
+}
+
+function loggerOf(note: (line: Landing['logged'][number]) => void, ids: Record<string, unknown> = {}): Logger {
+  const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
+    note({ level, fields: { ...ids, ...fields }, message });
+  const child = (more: Record<string, unknown>): Logger => loggerOf(note, { ...ids, ...more });
+  return { info: at('info'), warn: at('warn'), error: at('error'), child } as unknown as Logger;
 }
 
 /** The real handler, on a log that a test has written down. */
 function landingOf(log: OutgoingMessage[]): Landing {
   const told: Told[] = [];
+  const dispatched: LaneReference[] = [];
   const logged: Landing['logged'] = [];
   const clock = { now: 0 };
   const refuse: Landing['refuse'] = {};
-  const loggerWith = (ids: Record<string, unknown>): Logger => {
-    const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
-      logged.push({ level, fields: { ...ids, ...fields }, message });
-    const child = (more: Record<string, unknown>) => loggerWith({ ...ids, ...more });
-    return { info: at('info'), warn: at('warn'), error: at('error'), debug: at('debug'), child } as unknown as Logger;
-  };
   const handler = landPartition(
     {
       store: world.store,
-      ...noting((facts) => {
-        if (refuse.catalog) throw refuse.catalog;
-        told.push(facts);
-      }),
+      syncs: noting(told),
+      async dispatch(reference) {
+        if (refuse.dispatch) throw refuse.dispatch;
+        dispatched.push(reference);
+      },
       landed: () => undefined,
-      logger: loggerWith({}),
+      logger: loggerOf((line) => logged.push(line)),
     },
     () => clock.now,
   );
   return {
     handler,
     told,
+    dispatched,
     logged,
     clock,
     refuse,
@@ -83,10 +89,10 @@ const plan = (more: Partial<SyncPlan> = {}): SyncPlan => ({
 const all = (log: OutgoingMessage[]): number[] => log.map((_, offset) => offset);
 const verdicts = ({ told }: Landing): [string, string][] => told.map((sync) => [sync.sync, verdictOf(sync)]);
 
-async function rowsOf({ manifest = '' }: Told): Promise<string> {
+async function rowsOf(told: Told | undefined): Promise<string> {
   const folder = join(world.folder, named('fetch'));
   await mkdir(folder);
-  const landing = await fetchLanding(world.store, manifest, folder);
+  const landing = await fetchLanding(world.store, manifestOf(told), folder);
   return gunzipSync(Buffer.concat(await Promise.all(landing.rows.map((path) => readFile(path))))).toString();
 }
 
@@ -101,7 +107,7 @@ test('a sync lands whole however long its source is silent within the time that 
     landing.clock.now += 20 * MINUTES;
   }
   expect(verdicts(landing)).toEqual([...others, slow].map(({ sync }) => [sync, 'whole']));
-  expect(await rowsOf(landing.told.at(-1) as Told)).toBe('1\n2\n3\n');
+  expect(await rowsOf(landing.told.at(-1))).toBe('1\n2\n3\n');
 });
 
 test('a sync whose beginning is missing ends as a gap, and so does one that lost a message', async () => {
@@ -114,7 +120,9 @@ test('a sync whose beginning is missing ends as a gap, and so does one that lost
     [headless.sync, 'landing.gap'],
     [holed.sync, 'landing.gap'],
   ]);
-  expect(landing.told[0]?.problem?.message).toContain('message 0 of the sync is missing');
+  expect(landing.told[0]).toMatchObject({
+    problem: { message: expect.stringContaining('message 0 of the sync is missing') },
+  });
   expect(landing.handler.resumeOffset()).toBe(String(log.length));
 });
 
@@ -158,7 +166,7 @@ test('what is silent for longer than any sync may take is told as a gap', async 
   landing.clock.now += 7 * 60 * MINUTES;
   await landing.deliver(1);
   expect(verdicts(landing)).toEqual([[lost.sync, 'landing.gap']]);
-  expect(landing.told[0]?.problem?.message).toContain('6 hours');
+  expect(landing.told[0]).toMatchObject({ problem: { message: expect.stringContaining('6 hours') } });
 });
 
 test('an attempt is replaced by a higher one without a word, and a lower one after it is nothing', async () => {
@@ -168,7 +176,7 @@ test('an attempt is replaced by a higher one without a word, and a lower one aft
   const landing = landingOf(log);
   await landing.deliver(...all(log));
   expect(landing.told).toMatchObject([{ sync: first.sync, attempt: 2 }]);
-  expect(await rowsOf(landing.told[0] as Told)).toBe('4\n');
+  expect(await rowsOf(landing.told[0])).toBe('4\n');
 });
 
 test('a closing event that is not what was sent ends its sync with the reason, and is refused', async () => {
@@ -187,14 +195,15 @@ test('while nobody takes what is told, the offset stays and the same message tel
   const log = [...messagesOf(lost).slice(0, 1), ...messagesOf(later)];
   const landing = landingOf(log);
   await landing.deliver(...all(log).slice(0, -1));
-  landing.refuse.catalog = new SonghuaError('catalog.unavailable', 'away', { retryable: true });
+  landing.refuse.dispatch = new SonghuaError('lane.unavailable', 'away', { retryable: true });
   for (let turn = 0; turn < 2; turn++) {
     await expect(landing.deliver(log.length - 1)).rejects.toMatchObject({ retryable: true });
     expect(landing.handler.resumeOffset()).toBe('0');
   }
-  delete landing.refuse.catalog;
+  delete landing.refuse.dispatch;
   await landing.deliver(log.length - 1);
-  expect(verdicts(landing)).toEqual([
+  expect(landing.dispatched.map(({ sync }) => sync)).toEqual([later.sync]);
+  expect(verdicts(landing).slice(-2)).toEqual([
     [later.sync, 'whole'],
     [lost.sync, 'landing.gap'],
   ]);
@@ -211,15 +220,14 @@ test('open syncs take a bounded memory: beyond it their parts go to the store ea
   for (const offset of all(log)) await retry(() => landing.deliver(offset), { tries: 5, baseMs: 100, maxMs: 2_000 });
   expect(verdicts(landing)).toEqual(plans.map(({ sync }) => [sync, 'whole']));
   const parts = await Promise.all(
-    landing.told.map(async ({ manifest = '' }) => {
-      const body = await world.store.readAll(manifest, 1 << 20);
+    landing.told.map(async (told) => {
+      const body = await world.store.readAll(manifestOf(told), 1 << 20);
       return landingManifestSchema.parse(JSON.parse(body.toString())).parts.filter(({ kind }) => kind === 'rows');
     }),
   );
   // Each sync alone is below a full part.
   expect(Math.max(...parts.map((of) => of.length))).toBeGreaterThan(1);
-  for (const [at, { batches }] of plans.entries())
-    expect(await rowsOf(landing.told[at] as Told)).toBe(batches.join(''));
+  for (const [at, { batches }] of plans.entries()) expect(await rowsOf(landing.told[at])).toBe(batches.join(''));
 });
 
 test('every landed sync is logged with its ids, and every one that did not land with its reason', async () => {
@@ -232,20 +240,4 @@ test('every landed sync is logged with its ids, and every one that did not land 
     { level: 'info', fields: { ...ids(whole), rows: 3 }, message: 'sync landed' },
     { level: 'warn', fields: { ...ids(holed), reason: { code: 'landing.gap' } } },
   ]);
-});
-
-test('a sync that the catalog does not know ends as such, and its neighbours land', async () => {
-  const [unknown, known] = [plan(), plan()];
-  const log = [...messagesOf(unknown), ...messagesOf(known)];
-  const landing = landingOf(log);
-  landing.refuse.catalog = new SonghuaError('sync.unknown', 'it is not in the catalog');
-  await landing.deliver(...all(log).slice(0, messagesOf(unknown).length));
-  delete landing.refuse.catalog;
-  await landing.deliver(...all(log).slice(messagesOf(unknown).length));
-  expect(verdicts(landing)).toEqual([[known.sync, 'whole']]);
-  expect(landing.logged).toMatchObject([
-    { level: 'error', fields: { sync: unknown.sync, reason: { code: 'sync.unknown' } } },
-    { level: 'info', fields: { sync: known.sync } },
-  ]);
-  expect(landing.handler.resumeOffset()).toBe(String(log.length));
 });

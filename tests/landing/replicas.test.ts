@@ -11,6 +11,7 @@ import { fetchLanding } from '@songhua/service-refresh';
 import {
   createLandingWorld,
   type LandingWorld,
+  manifestOf,
   messagesOf,
   type SyncPlan,
   type Told,
@@ -18,21 +19,25 @@ import {
   verdictOf,
 } from './world.js';
 
-// A replica of landing as it is deployed, but for the lanes: what it would dispatch it says.
+// A replica of landing as it is deployed, but for catalog and lanes: what it would tell them it says.
 const REPLICA = `
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
+import { createLogger } from '@songhua/runtime';
 import { landPartition } from './dist/index.js';
 const { brokers, topic, storeOptions } = JSON.parse(process.argv[1]);
 const store = createMinioStore(storeOptions);
 const say = (line) => new Promise((done) => process.stdout.write(JSON.stringify(line) + '\\n', done));
-const logger = { info() {}, warn() {}, error() {}, debug() {}, child: () => logger };
+const logger = createLogger('landing');
+const syncs = {
+  async land(sync, facts) {
+    await say({ told: { sync, ...facts } });
+    return { state: 'landed', dispatch: false };
+  },
+};
 const consumer = await createKafkaMessaging({ brokers, clientId: 'landing' }).consume({
   group: topic, topic, deadLetterTopic: topic + '.dead',
-  handlerFor: () => landPartition({
-    store, logger, landed() {}, async dispatch() {},
-    syncs: { async land(sync, facts) { await say({ told: { sync, ...facts } }); return { state: 'landed', dispatch: false }; } },
-  }),
+  handlerFor: () => landPartition({ store, syncs, logger, landed() {}, async dispatch() {} }),
 });
 await say({ ready: true });
 process.on('SIGTERM', () => consumer.close().then(() => process.exit(0)));
@@ -55,7 +60,12 @@ async function startReplica(): Promise<ChildProcess> {
   const child = spawn(
     process.execPath,
     ['--input-type=module', '-e', REPLICA, JSON.stringify({ brokers, topic, storeOptions })],
-    { cwd: resolve(__dirname, '../../services/landing'), stdio: ['ignore', 'pipe', 'inherit'] },
+    {
+      cwd: resolve(__dirname, '../../services/landing'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      // Its output is what it says.
+      env: { ...process.env, SONGHUA_LOG_LEVEL: 'silent' },
+    },
   );
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -142,7 +152,7 @@ test('with replicas killed, closed and started amid syncs, every sync is told wh
     expect(landed.attempt).toBe(plan.attempt ?? 1);
     const folder = join(world.folder, plan.sync);
     await mkdir(folder);
-    const { rows } = await fetchLanding(world.store, landed.manifest ?? '', folder);
+    const { rows } = await fetchLanding(world.store, manifestOf(landed), folder);
     const text = gunzipSync(Buffer.concat(await Promise.all(rows.map((path) => readFile(path))))).toString();
     expect(text).toBe(plan.batches.join(''));
   }

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { LandedFacts } from '@songhua/catalog';
 import { DETAIL_BATCH, type Envelope, RECORD_BATCH, SYNC_COMPLETED, type SyncCompleted } from '@songhua/contracts';
-import type { Reason } from '@songhua/domain';
 import {
   createKafkaMessaging,
   encodeEnvelope,
@@ -143,28 +143,21 @@ export const incoming = (message: OutgoingMessage, offset: number): IncomingMess
   offset: String(offset),
 });
 
-/** What landing records of a sync. */
-export interface Told {
-  sync: string;
-  attempt: number;
-  claim: number;
-  manifest?: string;
-  problem?: Reason;
-}
+/** What the catalog was told of a sync. */
+export type Told = LandedFacts & { sync: string };
 
-/** A catalog that takes note of what it is told. */
-export const noting = (note: (told: Told) => void | Promise<void>): Pick<LandingDeps, 'syncs' | 'dispatch'> => ({
-  syncs: {
-    async land(sync, facts) {
-      await note({ sync, ...structuredClone(facts) });
-      return { state: 'landed', dispatch: false };
-    },
+/** The catalog as landing sees it: notes what it is told. */
+export const noting = (told: Told[]): LandingDeps['syncs'] => ({
+  async land(sync, facts) {
+    told.push(structuredClone({ sync, ...facts }));
+    return { state: 'problem' in facts ? 'queued' : 'landed', dispatch: !('problem' in facts) };
   },
-  dispatch: async () => undefined,
 });
 
+export const manifestOf = (told: Told | undefined): string => (told && 'manifest' in told ? told.manifest : '');
+
 /** What was told of a sync, as one word. */
-export const verdictOf = ({ problem }: Told): string => problem?.code ?? 'whole';
+export const verdictOf = (told: Told): string => ('problem' in told ? told.problem.code : 'whole');
 
 /** Resolves once `done` holds; the test's own limit is the time that it has. */
 export async function until(done: () => boolean): Promise<void> {

@@ -87,7 +87,7 @@ describe('a sync in landing', () => {
         const delivered = [...rewinds.flatMap((stop) => messages.slice(0, stop % messages.length)), ...messages];
         const { text, assembly } = assemble(delivered);
         expect(assembly.ended()).toBe(true);
-        expect(assembly.problem()).toBeUndefined();
+        expect(assembly.whole()).toBe(true);
         for (const kind of KINDS)
           expect(text[kind]).toBe(
             b

@@ -109,17 +109,22 @@ export class Assembly {
     return this.completedEvent;
   }
 
-  /** Why the sync cannot be landed; undefined when it is whole. Call when it has ended. */
-  problem(): Reason | undefined {
-    if (this.broken) return this.broken;
+  /** Every message came, and the closing event counts the same. */
+  whole(): boolean {
     const told = this.completedEvent;
-    if (!told) return undefined;
+    if (this.broken || !told) return false;
     const { batches, details, rows, rejected } = this.totals;
-    if (told.batches === batches && told.details === details && told.rows === rows && told.rejected === rejected)
-      return undefined;
+    return told.batches === batches && told.details === details && told.rows === rows && told.rejected === rejected;
+  }
+
+  /** Why a sync that is not whole cannot be landed. */
+  problem(): Reason {
+    if (this.broken) return this.broken;
+    const { batches, rows, rejected } = this.totals;
+    const told = this.completedEvent;
     return platform(
       'landing.incomplete',
-      `the source sent ${told.batches} batches, ${told.rows} rows and ${told.rejected} rejected rows, but ${batches}, ${rows} and ${rejected} arrived; run the sync again`,
+      `the source sent ${told?.batches} batches, ${told?.rows} rows and ${told?.rejected} rejected rows, but ${batches}, ${rows} and ${rejected} arrived; run the sync again`,
     );
   }
 

@@ -9,7 +9,7 @@ import {
   type LaneReference,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { codeOf, datasetId, type Reason, reasonOf } from '@songhua/domain';
+import { codeOf, datasetId, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
@@ -156,12 +156,15 @@ async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart)
 async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
-  const problem = assembly.problem();
   const manifestKey = keys.landingManifest(id, sync, attempt);
+  const whole = assembly.whole();
   // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
-  const landedBefore =
-    problem !== undefined && completed !== undefined && (await deps.store.stat(manifestKey)) !== undefined;
-  if (!problem && completed) {
+  const landed = whole || (completed && (await deps.store.stat(manifestKey))) ? completed : undefined;
+  const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
+  const claim = claimOf(attempt);
+  const reference: LaneReference = { sync, datasetId: id, attempt, bytes: landed?.bytes ?? 0 };
+  if (!landed) return tell(deps, log, reference, { attempt, claim, problem: assembly.problem() });
+  if (whole) {
     const manifest: LandingManifest = {
       schema: 'songhua.landing/2',
       dataset,
@@ -171,25 +174,12 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
       attempt,
       traceparent,
       parts: assembly.parts,
-      completed,
+      completed: landed,
     };
     await deps.store.put(manifestKey, Buffer.from(JSON.stringify(manifest)), 'application/json');
   }
-  const claim = claimOf(attempt);
-  const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
-  const facts: LandedFacts =
-    completed && (!problem || landedBefore)
-      ? {
-          attempt,
-          claim,
-          manifest: manifestKey,
-          rows: completed.rows,
-          rejected: completed.rejected,
-          bytes: completed.bytes,
-          content: completed.sha256,
-        }
-      : { attempt, claim, problem: problem ?? unclosed(sync) };
-  await tell(deps, log, { sync, datasetId: id, attempt, bytes: completed?.bytes ?? 0 }, facts);
+  const { rows, rejected, bytes, sha256: content } = landed;
+  await tell(deps, log, reference, { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content });
 }
 
 /** Records what became of an attempt, and tells the lane of what is to be refreshed. */
@@ -211,12 +201,5 @@ async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, fa
     deps.landed('sync.unknown', 0);
   }
 }
-
-const unclosed = (sync: string): Reason => ({
-  code: 'landing.gap',
-  message: `sync ${sync} was never closed; it is read again`,
-  actor: 'platform',
-  retryable: false,
-});
 
 const pad = (sequence: number): string => String(sequence).padStart(6, '0');

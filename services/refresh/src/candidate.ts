@@ -1,6 +1,7 @@
 import type { RefreshContext, RejectedSummary, ReplayedRows } from '@songhua/catalog';
-import type { Cursor, LaneReference, SyncDetails } from '@songhua/contracts';
+import type { Cursor, LaneReference } from '@songhua/contracts';
 import type { NormalizeResult } from '@songhua/tables';
+import type { LocalLanding } from './landing.js';
 
 /** A refresh whose turn it is: what the catalog told, and a folder of its own on local disk. */
 export interface Turn {
@@ -11,8 +12,7 @@ export interface Turn {
 
 /** What would be the next version of a dataset: made by the steps of a refresh, one after the other, and published by the last. */
 export interface Candidate {
-  /** What the connector told of its source. */
-  details: SyncDetails;
+  landing: LocalLanding;
   result: NormalizeResult;
   rejected: RejectedSummary;
   /** Where the next read of the connector goes on. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { RefreshRepository } from '@songhua/catalog';
-import { keys, type Manifest, type RefreshOutcome, type SyncDetails } from '@songhua/contracts';
+import { keys, type Manifest, type RefreshOutcome } from '@songhua/contracts';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { Candidate, StepClock, Turn } from './candidate.js';
+import type { LocalLanding } from './landing.js';
 
 export interface CommitDeps {
   store: ObjectStore;
@@ -20,13 +21,13 @@ export async function commit(
   const { current } = context;
   if (!current || current.identity !== candidate.result.identity)
     return { sync: reference.sync, state: 'published', version: await publish(deps, turn, candidate, clock) };
-  const { rejected, cursor, replayed, details } = candidate;
+  const { rejected, cursor, replayed, landing } = candidate;
   const { version } = current;
   const outcome: RefreshOutcome = { sync: reference.sync, state: 'unchanged', version };
   await deps.refreshes.finish(reference, outcome, {
     rejected,
     stages: clock.seconds(),
-    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: sourceChangedAt(details) }),
+    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: sourceChangedAt(landing) }),
   });
   return outcome;
 }
@@ -64,9 +65,10 @@ async function publish(deps: CommitDeps, turn: Turn, candidate: Candidate, clock
 
 function manifestOf(
   { context }: Turn,
-  { details, cursor, result }: Candidate,
+  { landing, cursor, result }: Candidate,
   made: Pick<Manifest, 'version' | 'files'> & { stages: Record<string, number> },
 ): Manifest {
+  const { files, warnings } = landing.details;
   const { sync, current } = context;
   return {
     schema: 'songhua.manifest/1',
@@ -85,9 +87,9 @@ function manifestOf(
       connector: sync.connector,
       sync: sync.id,
       number: sync.number,
-      files: details.files,
-      changedAt: sourceChangedAt(details),
-      ...(details.warnings && { warnings: details.warnings }),
+      files,
+      changedAt: sourceChangedAt(landing),
+      ...(warnings && { warnings }),
     },
     cursor,
     stages: made.stages,
@@ -97,7 +99,7 @@ function manifestOf(
 }
 
 /** The latest change that the source's files state, when any does. */
-function sourceChangedAt({ files }: SyncDetails): string | null {
-  const times = files.flatMap((file) => file.modifiedAt ?? []).sort();
+function sourceChangedAt({ details }: LocalLanding): string | null {
+  const times = details.files.flatMap((file) => file.modifiedAt ?? []).sort();
   return times.at(-1) ?? null;
 }

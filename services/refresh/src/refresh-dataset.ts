@@ -71,7 +71,7 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
       };
       const result = await normalizeLanded(deps, context, landed, folder);
       const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
-      return { details: landing.details, result, rejected, cursor: landing.details.cursor };
+      return { landing, result, rejected, cursor: landing.details.cursor };
     });
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, turn, landing, error as SonghuaError, clock);
@@ -90,8 +90,7 @@ async function replayedCandidate(
     const opened = { folder, opened: reference.sync };
     const { landing, source, result, store } = await computeReplay(deps, replay, context, opened);
     const replayed = await store(reference.sync);
-    const { details } = landing;
-    return { details, result, rejected: { count: 0, byCode: {} }, cursor: source.cursor, replayed };
+    return { landing, result, rejected: { count: 0, byCode: {} }, cursor: source.cursor, replayed };
   });
 }
 
