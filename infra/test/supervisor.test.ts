@@ -95,7 +95,8 @@ test(
     const before = status(home);
     const left = before.processes.map((one) => identify(one.pid ?? 0));
     process.kill(before.supervisor?.pid ?? 0, 'SIGKILL');
-    await until('the loss to be seen', () => status(home).phase === 'lost');
+    await until('the loss to be seen', () => status(home).phase === 'unsupervised');
+    expect(new Set(status(home).processes.map((one) => one.state))).toEqual(new Set(['unsupervised']));
     await up({ home });
     expect(status(home)).toMatchObject({ phase: 'ready', healthy: true });
     expect(left.filter((one) => one !== undefined && isRunning(one))).toEqual([]);
