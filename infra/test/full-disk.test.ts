@@ -80,7 +80,7 @@ test('on a full disk the reserve makes room for the state and the log that expla
   expect(status(home).supervisor?.pid).toBe(supervisor?.pid);
   expect(status(home).disk.reserveBytes).toBeLessThan(RESERVE_BYTES);
   expect(supervisorLog()).toMatch(
-    /echo: ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/,
+    /echo ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/,
   );
   await until('the full disk to be told', () => /disk was full: \d+ MB of the reserve are left/.test(supervisorLog()));
   disk.free();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { down, type ServicePlan, type StackStatus, status, up } from '../src/index.js';
 import { openHome } from '../src/home.js';
+import { down, type ServicePlan, type StackStatus, status, up } from '../src/index.js';
 import { identify, isRunning } from '../src/process/identity.js';
 
 const START_MS = 180_000;
@@ -70,7 +70,7 @@ test('a service that falls is started again, and the fall is told by status and 
   expect(find('echo-2')).toMatchObject({ restarts: 1, lastError: expect.stringContaining('exit code 7') });
   expect(find('echo').restarts).toBe(0);
   const log = await readFile(join(home, 'logs', 'supervisor.log'), 'utf8');
-  expect(log).toMatch(/echo-2: ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/);
+  expect(log).toMatch(/echo-2 ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/);
 }, 60_000);
 
 test('an engine that is killed is started again', async () => {

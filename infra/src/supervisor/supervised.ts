@@ -98,8 +98,10 @@ export function createSupervised({ spec, kind, url, onChange, tell }: Supervised
   const fallen = async (why: string): Promise<void> => {
     const pauseMs = pauseBefore(failures);
     change({ state: 'crashed', restarts: state.restarts + 1, lastError: why });
-    const [first] = why.split('\n');
-    tell(`${spec.name}: ${first}; restart ${state.restarts} (${failures} in a row) in ${pauseMs / 1000} s`);
+    // A start that failed comes with the end of the log, which is where the reader can look as well.
+    const [what = ''] = why.split(/; the end of |\n/);
+    const said = what.startsWith(spec.name) ? what : `${spec.name} ${what}`;
+    tell(`${said}; restart ${state.restarts} (${failures} in a row) in ${pauseMs / 1000} s`);
     await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
   };
 
