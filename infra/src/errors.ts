@@ -11,6 +11,7 @@ export type InfraErrorCode =
   | 'engine.not-ready'
   | 'engine.not-running'
   | 'home.busy'
+  | 'home.disk-full'
   | 'port.none-free'
   | 'stack.not-ready'
   | 'stack.docker-failed';

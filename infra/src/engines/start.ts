@@ -4,6 +4,7 @@ import type { Endpoints } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
 import { type Home, openHome, resolveHome } from '../home.js';
+import { keepLogs } from '../logs/keeper.js';
 import { createManagedProcess, type ManagedProcess } from '../process/managed.js';
 import { createPortBook } from '../process/ports.js';
 import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
@@ -60,8 +61,10 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
         identity ? [{ name: spec.name, stopSignal: spec.stopSignal, ...identity }] : [],
       ),
     );
+  const endLogs = keepLogs({ paths: () => [...processes.values()].map(({ spec }) => spec.log), tell: () => undefined });
   const stop = async (): Promise<void> => {
     await Promise.all([...processes.values()].map((managed) => managed.stop()));
+    endLogs();
     letGo();
   };
   const find = (name: EngineName): ManagedProcess => {

@@ -54,6 +54,7 @@ export const progressOf = (part: Partial<SyncProgress> = {}): SyncProgress => ({
   unannounced: 0,
   stages: { read: 1, refresh: 1, announce: 1 },
   failures: [],
+  troubles: [],
   slowest: [],
   ...part,
 });

@@ -1,6 +1,7 @@
 export * from './config.js';
 export * from './envelope.js';
 export * from './keyring.js';
+export * from './line-writer.js';
 export * from './logger.js';
 export * from './metrics.js';
 export * from './ops-server.js';
