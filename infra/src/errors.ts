@@ -12,6 +12,7 @@ export type InfraErrorCode =
   | 'engine.not-running'
   | 'home.busy'
   | 'port.none-free'
+  | 'usage.deployment'
   | 'stack.not-ready'
   | 'stack.docker-failed';
 

@@ -6,8 +6,8 @@ import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
 import { findTool } from '../builds/tools.js';
 import { ensureCredentials } from '../credentials.js';
-import { BUCKET, DATABASE, DATABASE_USER, TEMPORAL_NAMESPACE } from '../declared.js';
-import type { Endpoints } from '../endpoints.js';
+import { BUCKET, DATABASE_USER } from '../declared.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import type { EngineName } from '../engines/types.js';
 import { infraError } from '../errors.js';
 import type { Home } from '../home.js';
@@ -71,7 +71,7 @@ async function untilAnswers(name: string, probe: () => Promise<void>): Promise<v
 }
 
 /** The engines of `compose.yaml` with this state folder's ports and credentials. Starts nothing. */
-export async function describeCompose(home: Home, ports: PortBook): Promise<ComposeEngines> {
+export async function describeCompose(home: Home, ports: PortBook, deployment: string): Promise<ComposeEngines> {
   const credentials = ensureCredentials(home.credentials);
   const kafka = await ports.take('kafka', 9092);
   const temporal = await ports.take('temporal', 7233);
@@ -98,14 +98,13 @@ export async function describeCompose(home: Home, ports: PortBook): Promise<Comp
     postgres: () => probePostgres(postgres, DATABASE_USER),
   };
   return {
-    endpoints: {
+    endpoints: endpointsOf(deployment, {
       brokers: [`${HOST}:${kafka}`],
       temporalAddress: `${HOST}:${temporal}`,
-      temporalNamespace: TEMPORAL_NAMESPACE,
       temporalUi: `http://${HOST}:${ui}`,
       s3: { endpoint, accessKey: credentials.s3AccessKey, secretKey: credentials.s3SecretKey, bucket: BUCKET },
-      databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${HOST}:${postgres}/${DATABASE}`,
-    },
+      databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${HOST}:${postgres}`,
+    }),
     up: async (engines, onProgress) => {
       const report = reporter('docker', onProgress);
       report('starting', engines.join(', '));

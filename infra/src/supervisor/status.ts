@@ -14,6 +14,8 @@ export interface StackStatus {
   phase: StackPhase | 'lost' | 'never';
   /** Everything runs and answers. */
   healthy: boolean;
+  /** Empty: the default one. */
+  deployment: string;
   mode: 'native' | 'docker' | null;
   objectStore: string | null;
   startedAt: string | null;
@@ -40,6 +42,7 @@ export function status(folder?: string): StackStatus {
     home: home.root,
     phase,
     healthy: phase === 'ready' && processes.every((one) => one.state === 'ready'),
+    deployment: state?.deployment ?? '',
     mode: state?.mode ?? null,
     objectStore: state?.objectStore ?? null,
     startedAt: state?.startedAt ?? null,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensureAccess } from '../access.js';
 import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
-import type { Endpoints } from '../endpoints.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { describeEngines } from '../engines/describe.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
@@ -54,6 +54,7 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
     );
     const state: StackState = {
       phase,
+      deployment: plan.deployment,
       mode: plan.engines.mode,
       objectStore: native?.objectStore ?? 'minio',
       supervisor: self ?? { pid: process.pid, started: '' },
@@ -79,7 +80,7 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
   const running = (): boolean => stopped === undefined;
 
   const startEngines = async (): Promise<Endpoints> => {
-    if (plan.engines.mode === 'docker') return plan.engines.endpoints;
+    if (plan.engines.mode === 'docker') return endpointsOf(plan.deployment, plan.engines.endpoints);
     const { names, builds, objectStore, java } = plan.engines;
     const described = await describeEngines({
       home,
@@ -87,6 +88,7 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
       engines: names,
       fetched: { builds, objectStore, java },
       temporalUi: true,
+      deployment: plan.deployment,
     });
     for (const spec of described.specs.values())
       engines.push(createSupervised({ spec, kind: 'engine', url: null, onChange }));
@@ -104,7 +106,7 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
       writeJson(home.endpoints, endpoints, 0o600);
       if (!running()) return;
       enter('declaring');
-      await applyDeclared(home, native?.builds.temporal, running);
+      await applyDeclared(home, running);
       if (!running()) return;
       for (const { service, spec, url } of await describeServices(plan, home, ports, endpoints)) {
         services.push(createSupervised({ spec, kind: 'service', url, onChange }));
@@ -127,9 +129,9 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
   };
 }
 
-async function applyDeclared(home: Home, temporalBuild: string | undefined, running: () => boolean): Promise<void> {
+async function applyDeclared(home: Home, running: () => boolean): Promise<void> {
   const program = join(INFRA_FOLDER, 'dist', 'declare-main.js');
-  const args = [program, home.endpoints, ...(temporalBuild === undefined ? [] : [temporalBuild])];
+  const args = [program, home.endpoints];
   const env = { ...process.env, SONGHUA_OPERATOR_KEY: ensureAccess(home).operatorKey };
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -3,7 +3,6 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Catalog, ConnectorRecord } from '@songhua/catalog';
 import { connectorKinds } from '@songhua/connectors';
-import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
@@ -30,8 +29,8 @@ export interface ServiceParts {
   producer: Producer;
   /** Read by dry runs, and by syncs of what was pushed. */
   store: Pick<ObjectStore, 'download'>;
-  /** Where record batches go; another one only in tests. */
-  topic?: string;
+  /** Where record batches go. */
+  topic: string;
   /** How long a stop lets running syncs end before it gives them back. */
   stopGraceMs?: number;
   config: ServiceConfig;
@@ -68,7 +67,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const run = {
     pushed: pushedTo(catalog, parts.store),
     producer,
-    topic: parts.topic ?? RECORDS_TOPIC,
+    topic: parts.topic,
     kinds,
     secrets,
     stored,
