@@ -6,7 +6,7 @@ import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import type { RunningService, ServiceContext } from '@songhua/runtime';
+import { createReadiness, type RunningService, type ServiceContext } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { startAnchors } from './access/anchors.js';
 import { createAuthenticate } from './access/authenticate.js';
@@ -104,6 +104,12 @@ export async function startCatalogService(
     refusals: createRefusals({ audit: catalog.audit, logger, metrics, now }),
     anchors,
     devIssuer: issuer !== undefined && keysFile !== undefined ? { issuer, keysFile } : undefined,
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: messaging.ping,
+      'object-store': store.ping,
+      temporal: lanes.ping,
+    }),
     metrics,
     logger,
     now,

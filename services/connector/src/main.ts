@@ -22,7 +22,15 @@ runService('connector', async (context) => {
     bucket: config.SONGHUA_S3_BUCKET,
     prefix: names.bucketPrefix,
   });
-  const service = await startService({ catalog, producer, store, topic: names.topics.records, config, context });
+  const service = await startService({
+    catalog,
+    messaging,
+    producer,
+    store,
+    topic: names.topics.records,
+    config,
+    context,
+  });
   context.logger.info({ address: service.address }, 'listening');
   return {
     async stop() {

@@ -3,7 +3,7 @@ import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import { Counter, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
+import { Counter, createReadiness, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
 import { z } from 'zod';
 import { landPartition } from './partition.js';
 
@@ -72,9 +72,12 @@ runService('landing', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: async () => {
-      await Promise.all([lanes.ping(), catalog.ping()]);
-    },
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: messaging.ping,
+      temporal: lanes.ping,
+      'object-store': store.ping,
+    }),
   });
 
   return {

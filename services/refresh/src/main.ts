@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
 import { namesOf } from '@songhua/contracts';
 import { createMinioStore } from '@songhua/object-store';
-import { Counter, Histogram, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
+import {
+  Counter,
+  createReadiness,
+  Histogram,
+  loadConfig,
+  runService,
+  sections,
+  startOpsServer,
+} from '@songhua/runtime';
 import { createTables } from '@songhua/tables';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { z } from 'zod';
@@ -76,7 +84,11 @@ runService('refresh', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: () => catalog.ping(),
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      temporal: () => connection.workflowService.describeNamespace({ namespace }),
+      'object-store': store.ping,
+    }),
   });
 
   return {
