@@ -13,5 +13,5 @@ export async function declareDeployment(options: DeclareOptions): Promise<void> 
 
 /** Removes a named deployment and its data from running engines, which others may share. Throws `usage.deployment` for the default one. */
 export async function wipeDeployment(endpoints: Endpoints): Promise<void> {
-  await (await import('./declare.js')).wipeDeployment(endpoints);
+  await (await import('./declare.js')).wipeAll(endpoints);
 }

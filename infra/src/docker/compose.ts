@@ -23,6 +23,7 @@ const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 200;
 
 export interface ComposeEngines {
+  /** Of the default deployment. */
   endpoints: Endpoints;
   /** Starts what is not running and resolves when all of `engines` answer. */
   up(engines: readonly EngineName[], onProgress?: OnProgress): Promise<void>;
@@ -71,7 +72,7 @@ async function untilAnswers(name: string, probe: () => Promise<void>): Promise<v
 }
 
 /** The engines of `compose.yaml` with this state folder's ports and credentials. Starts nothing. */
-export async function describeCompose(home: Home, ports: PortBook, deployment: string): Promise<ComposeEngines> {
+export async function describeCompose(home: Home, ports: PortBook): Promise<ComposeEngines> {
   const credentials = ensureCredentials(home.credentials);
   const kafka = await ports.take('kafka', 9092);
   const temporal = await ports.take('temporal', 7233);
@@ -98,7 +99,7 @@ export async function describeCompose(home: Home, ports: PortBook, deployment: s
     postgres: () => probePostgres(postgres, DATABASE_USER),
   };
   return {
-    endpoints: endpointsOf(deployment, {
+    endpoints: endpointsOf('', {
       brokers: [`${HOST}:${kafka}`],
       temporalAddress: `${HOST}:${temporal}`,
       temporalUi: `http://${HOST}:${ui}`,

@@ -1,6 +1,6 @@
 import { describeCompose } from '../docker/compose.js';
 import { chooseMode, type EngineMode } from '../docker/engine.js';
-import type { Endpoints } from '../endpoints.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
 import { type Home, openHome, resolveHome } from '../home.js';
@@ -122,8 +122,8 @@ async function startContainers(
   { onProgress, onDatabaseReady, deployment = '' }: StartEnginesOptions,
 ): Promise<RunningEngines> {
   const letGo = await claimHome(home, 'engines');
-  const docker = await describeCompose(home, createPortBook(home.ports), deployment);
-  const { endpoints } = docker;
+  const docker = await describeCompose(home, createPortBook(home.ports));
+  const endpoints = endpointsOf(deployment, docker.endpoints);
   const stop = async (): Promise<void> => {
     await docker.stop();
     letGo();

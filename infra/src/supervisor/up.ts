@@ -91,7 +91,7 @@ async function planEngines(
   if (objectStore !== 'seaweedfs' && (await chooseMode(options.mode)) === 'docker') {
     // A running stack holds its ports, and its containers are as it wants them.
     if (last?.mode === 'docker' && ownerOf(home)?.role === 'supervisor') return last;
-    const docker = await describeCompose(home, createPortBook(home.ports), '');
+    const docker = await describeCompose(home, createPortBook(home.ports));
     try {
       await docker.up(ENGINE_NAMES, onProgress);
     } catch (error) {

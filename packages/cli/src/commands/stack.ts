@@ -60,7 +60,7 @@ export function addStackCommands(program: Command): void {
         if (o.json) printJson({ ...stack, summary });
         else {
           console.log(
-            `${stack.healthy ? pc.green(stack.phase) : pc.red(ailing(stack))}  ${stack.home}${stack.error ? `  ${stack.error}` : ''}`,
+            `${stack.healthy ? pc.green(stack.phase) : pc.red(ailing(stack))}  ${stack.home}${stack.deployment && `  deployment ${stack.deployment}`}${stack.error ? `  ${stack.error}` : ''}`,
           );
           if (stack.processes.length > 0) {
             console.log(
