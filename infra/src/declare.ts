@@ -16,7 +16,10 @@ export interface DeclareOptions {
 
 /** Applies what a deployment declares in all engines. Idempotent. */
 export async function declareAll(options: DeclareOptions): Promise<void> {
-  await Promise.all(ENGINE_NAMES.map((engine) => declare(engine, options)));
+  // All must have settled before a failure is told, or one could still be made while the caller wipes it.
+  const made = await Promise.allSettled(ENGINE_NAMES.map((engine) => declare(engine, options)));
+  const failed = made.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** Applies what is declared for one engine. Idempotent. */

@@ -48,6 +48,8 @@ test('what is not there is wiped without an error, and the default deployment ne
   await wipeDeployment(endpointsOf(`never-${run}`, shared));
   await expect(wipeDeployment(shared)).rejects.toMatchObject({ code: 'usage.deployment' });
   const client = new Client({ connectionString: shared.databaseUrl });
-  await expect(client.connect()).resolves.toBeUndefined();
+  await client.connect();
+  const there = await client.query('SELECT current_database() AS name');
   await client.end();
+  expect(there.rows).toHaveLength(1);
 });

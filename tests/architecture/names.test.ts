@@ -18,8 +18,9 @@ const { topics, landingGroup, taskQueue, namespace, eventSource } = namesOf('');
 const literal = (text: string): string => text.replaceAll('.', '\\.');
 const WRITTEN = new RegExp(
   [
-    `['"\`](${[...Object.values(topics), landingGroup, eventSource].map(literal).join('|')})['"\`]`,
-    'refresh-lane-\\$|[\'"`]forecast-\\$',
+    `['"\`](${[...Object.values(topics), eventSource].map(literal).join('|')})['"\`]`,
+    `\\bgroup: ['"\`]${landingGroup}`,
+    '\\bworkflowId: [\'"`]|refresh-lane-\\$',
     `\\btaskQueue: ['"\`]${taskQueue}|\\bnamespace: ['"\`]${namespace}`,
   ].join('|'),
 );
