@@ -13,6 +13,7 @@ export type InfraErrorCode =
   | 'home.busy'
   | 'home.disk-full'
   | 'port.none-free'
+  | 'usage.deployment'
   | 'stack.not-ready'
   | 'stack.docker-failed';
 

@@ -26,6 +26,7 @@ export type ProcessState = z.infer<typeof processStateSchema>;
 
 const stackStateSchema = z.object({
   phase: z.enum(PHASES),
+  deployment: z.string().default(''),
   mode: z.enum(['native', 'docker']),
   objectStore: z.string(),
   supervisor: z.object({ pid: z.int(), started: z.string() }),

@@ -29,6 +29,8 @@ export interface StackStatus {
   remedy: string | null;
   /** What will keep it from running if nobody acts. */
   warnings: string[];
+  /** Empty: the default one. */
+  deployment: string;
   mode: 'native' | 'docker' | null;
   objectStore: string | null;
   startedAt: string | null;
@@ -54,6 +56,7 @@ export function status(folder?: string): StackStatus {
     healthy: phase === 'ready' && rows.every((row) => row.state === 'ready'),
     remedy,
     warnings: warningsOf(disk, home),
+    deployment: state?.deployment ?? '',
     mode: state?.mode ?? null,
     objectStore: state?.objectStore ?? null,
     startedAt: state?.startedAt ?? null,

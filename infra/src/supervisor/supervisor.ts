@@ -5,7 +5,7 @@ import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
 import { createReserve } from '../disk/reserve.js';
 import { watchDisk } from '../disk/watch.js';
-import type { Endpoints } from '../endpoints.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { describeEngines } from '../engines/describe.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
@@ -61,6 +61,7 @@ export async function createSupervisor(plan: Plan, tell: (text: string) => void)
       ),
     state: (): StackState => ({
       phase,
+      deployment: plan.deployment,
       mode: plan.engines.mode,
       objectStore: native?.objectStore ?? 'minio',
       supervisor: self ?? { pid: process.pid, started: '' },
@@ -85,7 +86,7 @@ export async function createSupervisor(plan: Plan, tell: (text: string) => void)
   const running = (): boolean => stopped === undefined;
 
   const startEngines = async (): Promise<Endpoints> => {
-    if (plan.engines.mode === 'docker') return plan.engines.endpoints;
+    if (plan.engines.mode === 'docker') return endpointsOf(plan.deployment, plan.engines.endpoints);
     const { names, builds, objectStore, java } = plan.engines;
     const described = await describeEngines({
       home,
@@ -93,6 +94,7 @@ export async function createSupervisor(plan: Plan, tell: (text: string) => void)
       engines: names,
       fetched: { builds, objectStore, java },
       temporalUi: true,
+      deployment: plan.deployment,
     });
     for (const spec of described.specs.values())
       engines.push(createSupervised({ spec, kind: 'engine', url: null, onChange, tell }));
@@ -112,7 +114,7 @@ export async function createSupervisor(plan: Plan, tell: (text: string) => void)
       if (!running()) return;
       if (native?.names.length !== 0) {
         enter('declaring');
-        await applyDeclared(home, native?.builds.temporal, running);
+        await applyDeclared(home, running);
         if (!running()) return;
       }
       for (const { service, spec, url } of await describeServices(plan, home, ports, endpoints)) {
@@ -138,9 +140,9 @@ export async function createSupervisor(plan: Plan, tell: (text: string) => void)
   };
 }
 
-async function applyDeclared(home: Home, temporalBuild: string | undefined, running: () => boolean): Promise<void> {
+async function applyDeclared(home: Home, running: () => boolean): Promise<void> {
   const program = join(INFRA_FOLDER, 'dist', 'declare-main.js');
-  const args = [program, home.endpoints, ...(temporalBuild === undefined ? [] : [temporalBuild])];
+  const args = [program, home.endpoints];
   const env = { ...process.env, SONGHUA_OPERATOR_KEY: ensureAccess(home).operatorKey };
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { namesOf } from '@songhua/contracts';
 import { INFRA_FOLDER } from '../builds/lock.js';
 import { createReserve } from '../disk/reserve.js';
 import { isNoSpace, levelOf, spaceOf } from '../disk/space.js';
@@ -29,6 +30,8 @@ export interface UpOptions {
   objectStore?: ObjectStoreKind;
   /** When absent: what this state folder ran last, else the four services of this checkout. */
   services?: ServicePlan[];
+  /** When absent: `$SONGHUA_DEPLOYMENT`, else that of the last run, else the default one. */
+  deployment?: string;
   /** Replicas of the four services of this checkout; 1 of each that is not named. */
   replicas?: Partial<Record<ServiceName, number>>;
   /** All four when absent; none for services that need none. */
@@ -93,8 +96,11 @@ async function makePlan(home: Home, options: UpOptions): Promise<Plan> {
   if (missing) {
     throw infraError('stack.not-ready', `${missing.entry} does not exist: build the checkout first (npm run build)`);
   }
+  const deployment = options.deployment ?? process.env.SONGHUA_DEPLOYMENT ?? last?.deployment ?? '';
+  // A name that cannot be one is told before anything is fetched.
+  namesOf(deployment);
   const engines = await planEngines(home, options, last?.engines);
-  return { home: home.root, engines, services, env: options.env ?? last?.env ?? {} };
+  return { home: home.root, deployment, engines, services, env: options.env ?? last?.env ?? {} };
 }
 
 async function planEngines(

@@ -453,6 +453,8 @@ export interface CatalogOptions {
   poolSize: number;
   /** How the process shows in `pg_stat_activity`. */
   applicationName?: string;
+  /** Whose announcements these are; the only deployment's when absent. */
+  deployment?: string;
 }
 
 export interface Catalog {

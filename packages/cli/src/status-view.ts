@@ -8,8 +8,9 @@ import { countsLine } from './freshness-view.js';
 /** What `songhua status` prints: one line that says how it is, what to do, what threatens, then every process and the estate. */
 export function statusText(stack: StackStatus, summary: z.infer<typeof summarySchema> | null): string {
   const heading = stack.healthy ? pc.green(stack.phase) : pc.red(ailing(stack));
+  const deployment = stack.deployment && `  deployment ${stack.deployment}`;
   return [
-    `${heading}  ${stack.home}${stack.error ? `  ${stack.error}` : ''}`,
+    `${heading}  ${stack.home}${deployment}${stack.error ? `  ${stack.error}` : ''}`,
     ...(stack.remedy ? [stack.remedy] : []),
     ...stack.warnings.map((warning) => pc.yellow(`warning: ${warning}`)),
     ...(stack.processes.length > 0 ? [processTable(stack)] : []),

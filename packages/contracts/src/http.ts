@@ -101,7 +101,7 @@ export const syncProgressSchema = z.object({
   failed: z.int(),
   rows: z.int(),
   rejected: z.int(),
-  /** Versions of this request that are committed but not yet on `songhua.versions.v1`. */
+  /** Versions of this request that are committed but not announced yet. */
   unannounced: z.int(),
   /** Seconds from the request to the last end of each stage so far. */
   stages: z.object({ read: z.number(), refresh: z.number(), announce: z.number() }),

@@ -5,6 +5,7 @@ export * from './line-writer.js';
 export * from './logger.js';
 export * from './metrics.js';
 export * from './ops-server.js';
+export * from './readiness.js';
 export * from './retry.js';
 export * from './service.js';
 export * from './tracing.js';

@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
+import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import type { RunningService, ServiceContext } from '@songhua/runtime';
+import { createReadiness, type RunningService, type ServiceContext } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { startAnchors } from './access/anchors.js';
 import { createAuthenticate } from './access/authenticate.js';
@@ -34,6 +35,7 @@ export async function startCatalogService(
 ): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
   const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
   mkdirSync(tempDirectory, { recursive: true });
+  const names = namesOf(config.SONGHUA_DEPLOYMENT);
   const catalog = createCatalog({
     databaseUrl: config.SONGHUA_DATABASE_URL,
     poolSize: POOL,
@@ -44,6 +46,7 @@ export async function startCatalogService(
     accessKey: config.SONGHUA_S3_ACCESS_KEY,
     secretKey: config.SONGHUA_S3_SECRET_KEY,
     bucket: config.SONGHUA_S3_BUCKET,
+    prefix: names.bucketPrefix,
   });
   let engine: Promise<Tables> | undefined;
   const tables = (): Promise<Tables> => {
@@ -67,7 +70,7 @@ export async function startCatalogService(
   });
   const producer = await messaging.producer();
   const feed = createFeed(catalog.catalog, logger);
-  const relay = startRelay({ catalog: catalog.catalog, producer, logger, metrics });
+  const relay = startRelay({ catalog: catalog.catalog, producer, topic: names.topics.versions, logger, metrics });
   const unlisten = catalog.listen('songhua_outbox', () => {
     relay.wake();
     feed.wake();
@@ -76,6 +79,7 @@ export async function startCatalogService(
     address: config.SONGHUA_TEMPORAL_ADDRESS,
     namespace: config.SONGHUA_TEMPORAL_NAMESPACE,
     lanes: config.SONGHUA_REFRESH_LANES,
+    names,
   });
   const handover = startHandover({ syncs: catalog.syncs, lanes, logger });
   const now = (): Date => new Date();
@@ -100,6 +104,12 @@ export async function startCatalogService(
     refusals: createRefusals({ audit: catalog.audit, logger, metrics, now }),
     anchors,
     devIssuer: issuer !== undefined && keysFile !== undefined ? { issuer, keysFile } : undefined,
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: messaging.ping,
+      'object-store': store.ping,
+      temporal: lanes.ping,
+    }),
     metrics,
     logger,
     now,

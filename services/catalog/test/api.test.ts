@@ -184,7 +184,10 @@ test('summary, lists and machines answer as documented', async () => {
   expect((await get('/api/v1/datasets?q=%25')).status).toBe(200);
   expect(((await (await get('/api/v1/datasets?q=%25')).json()) as { total: number }).total).toBe(0);
   expect(await (await get('/metrics')).text()).toContain('songhua_http_request_seconds');
-  expect((await get('/readyz')).status).toBe(200);
+  expect(await (await get('/readyz')).json()).toEqual({
+    ready: true,
+    engines: { postgres: 'ok', kafka: 'ok', 'object-store': 'ok', temporal: 'ok' },
+  });
   const { paths } = (await (await get('/openapi.json')).json()) as { paths: Record<string, object> };
   for (const path of [
     '/api/v1/summary',

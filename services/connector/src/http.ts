@@ -2,7 +2,7 @@ import type { Catalog } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { type Problem, problemTitle, syncRequestSchema } from '@songhua/contracts';
 import { codeOf, reasonOf } from '@songhua/domain';
-import type { Logger, Registry } from '@songhua/runtime';
+import { type AskReadiness, answerReadiness, type Logger, type Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
 import { ingestRoutes } from './ingest.js';
@@ -22,7 +22,7 @@ export interface HttpDeps {
   internalToken: string;
   metrics: Registry;
   logger: Logger;
-  ready(): Promise<void>;
+  ready: AskReadiness;
   /** Something was enqueued. */
   wake(): void;
   /** Connectors were changed. */
@@ -45,13 +45,9 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   });
 
   app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
-    try {
-      await deps.ready();
-      return { status: 'ready' };
-    } catch (error) {
-      return reply.status(503).send(reasonOf(error));
-    }
+  app.get('/readyz', async ({ url }, reply) => {
+    const { status, readiness } = await answerReadiness(deps.ready, url);
+    return reply.status(status).send(readiness);
   });
   app.get('/metrics', async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),

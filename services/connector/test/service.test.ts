@@ -216,7 +216,10 @@ describe('the HTTP interface', () => {
     expect(body.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['file', 'http', 'postgres']));
     expect(body[0]?.config.required).toEqual(['path']);
     expect((await replica.call('/healthz')).status).toBe(200);
-    expect((await replica.call('/readyz')).status).toBe(200);
+    expect(await replica.call('/readyz')).toMatchObject({
+      status: 200,
+      body: { ready: true, engines: { postgres: 'ok', kafka: 'ok', 'object-store': 'ok' } },
+    });
     const metrics = await (await fetch(`${replica.url}/metrics`)).text();
     expect(metrics).toContain('songhua_syncs_total');
   });

@@ -96,6 +96,7 @@ export async function createWorld(): Promise<World> {
     secretKey: s3.SONGHUA_S3_SECRET_KEY,
     bucket: s3.SONGHUA_S3_BUCKET,
   });
+  await store.ensureBucket();
   const received: Received[] = [];
   const consumer: Consumer = await messaging.consume({
     group: topic,
@@ -137,7 +138,16 @@ export async function createWorld(): Promise<World> {
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
-      const service = await startService({ catalog, producer, store, topic, stopGraceMs: 300, config, context });
+      const service = await startService({
+        catalog,
+        messaging,
+        producer,
+        store,
+        topic,
+        stopGraceMs: 300,
+        config,
+        context,
+      });
       const call: Replica['call'] = async <T>(
         path: string,
         body?: unknown,
