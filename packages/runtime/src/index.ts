@@ -7,4 +7,5 @@ export * from './metrics.js';
 export * from './ops-server.js';
 export * from './retry.js';
 export * from './service.js';
+export * from './temp-folders.js';
 export * from './tracing.js';
