@@ -1,9 +1,17 @@
-import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
 import { REFRESH_TASK_QUEUE } from '@songhua/contracts';
 import { createMinioStore } from '@songhua/object-store';
-import { Counter, Histogram, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
+import {
+  Counter,
+  Histogram,
+  loadConfig,
+  openProcessFolder,
+  runService,
+  sections,
+  startOpsServer,
+} from '@songhua/runtime';
 import { createTables } from '@songhua/tables';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { z } from 'zod';
@@ -23,8 +31,7 @@ const config = z.object({
 
 runService('refresh', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
-  const tempDirectory = join(env.SONGHUA_TEMP_DIR, 'refresh');
-  mkdirSync(tempDirectory, { recursive: true });
+  const tempDirectory = await openProcessFolder(env.SONGHUA_TEMP_DIR, 'refresh');
 
   Runtime.install({
     // runService decides when to stop, and stops the worker.
@@ -82,6 +89,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
       await tables.close();
       await catalog.close();
       await connection.close();
+      await rm(tempDirectory, { recursive: true, force: true });
     },
   };
 

@@ -1,7 +1,7 @@
+import { createBudget } from '@songhua/runtime/budget';
 import { Partitioners } from 'kafkajs';
 import { messagingError } from '../errors.js';
 import type { MessagingOptions, OutgoingMessage, Producer } from '../types.js';
-import { createBudget } from './budget.js';
 import { connectKafka, RETRY } from './client.js';
 import { createLane } from './lane.js';
 import { assertTopics } from './topics.js';
