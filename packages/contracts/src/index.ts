@@ -4,6 +4,7 @@ export * from './http.js';
 export * from './ingest.js';
 export * from './landing.js';
 export * from './manifest.js';
+export * from './problems.js';
 export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';
