@@ -61,6 +61,8 @@ export interface ConnectorRecord {
   proposal: Lifecycle['proposal'];
   /** Why its proposal was refused, or why it is halted. */
   remark: string | null;
+  /** When it last changed, was approved, halted or resumed: what holds now holds since then at the latest. */
+  changedAt: Date;
   /** The dataset's. */
   primaryKey: string[];
 }

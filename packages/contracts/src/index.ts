@@ -5,6 +5,7 @@ export * from './ingest.js';
 export * from './landing.js';
 export * from './manifest.js';
 export * from './names.js';
+export * from './problems.js';
 export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';

@@ -1,6 +1,7 @@
 export * from './access.js';
 export * from './access-key.js';
 export * from './author.js';
+export * from './canonical.js';
 export * from './deployment.js';
 export * from './difference.js';
 export * from './errors.js';

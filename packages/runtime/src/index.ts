@@ -1,5 +1,4 @@
 export * from './config.js';
-export * from './envelope.js';
 export * from './keyring.js';
 export * from './line-writer.js';
 export * from './logger.js';
@@ -7,5 +6,7 @@ export * from './metrics.js';
 export * from './ops-server.js';
 export * from './readiness.js';
 export * from './retry.js';
+export * from './sealing.js';
 export * from './service.js';
+export * from './temp-folders.js';
 export * from './tracing.js';

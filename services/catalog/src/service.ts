@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
@@ -6,7 +6,7 @@ import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import { createReadiness, type RunningService, type ServiceContext } from '@songhua/runtime';
+import { createReadiness, openProcessFolder, type RunningService, type ServiceContext } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { startAnchors } from './access/anchors.js';
 import { createAuthenticate } from './access/authenticate.js';
@@ -33,8 +33,7 @@ export async function startCatalogService(
   { logger, metrics }: Omit<ServiceContext, 'fail'>,
   connect: typeof connectLanes = connectLanes,
 ): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
-  const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
-  mkdirSync(tempDirectory, { recursive: true });
+  const tempDirectory = await openProcessFolder(config.SONGHUA_TEMP_DIR, 'catalog');
   const names = namesOf(config.SONGHUA_DEPLOYMENT);
   const catalog = createCatalog({
     databaseUrl: config.SONGHUA_DATABASE_URL,
@@ -131,6 +130,7 @@ export async function startCatalogService(
       await producer.close();
       await (await engine)?.close();
       await catalog.close();
+      await rm(tempDirectory, { recursive: true, force: true });
     },
   };
 }

@@ -6,7 +6,13 @@ import { connectorKinds } from '@songhua/connectors';
 import { reasonOf } from '@songhua/domain';
 import type { Messaging, Producer } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
-import { createKeyring, createReadiness, type RunningService, type ServiceContext } from '@songhua/runtime';
+import {
+  createKeyring,
+  createReadiness,
+  openProcessFolder,
+  type RunningService,
+  type ServiceContext,
+} from '@songhua/runtime';
 import { startCare } from './care.js';
 import type { ServiceConfig } from './config.js';
 import { createHttp } from './http.js';
@@ -18,7 +24,6 @@ import { createResultWriter } from './results.js';
 import { runSync } from './run-sync.js';
 import { createScheduler } from './scheduler.js';
 import { createSecretResolver } from './secrets.js';
-import { openTempDir } from './temp.js';
 import { createTrials } from './trials/trials.js';
 import { createVault, sealReadable } from './vault.js';
 import { startWatch } from './watch.js';
@@ -48,9 +53,8 @@ const DAY_MS = 86_400_000;
 export async function startService(parts: ServiceParts): Promise<RunningService & { address: string }> {
   const { catalog, producer, config } = parts;
   const { logger, metrics } = parts.context;
-  const unique = randomUUID().slice(0, 8);
-  const owner = `${hostname()}-${process.pid}-${unique}`;
-  const tempDir = await openTempDir(config.SONGHUA_TEMP_DIR, unique);
+  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const tempDir = await openProcessFolder(config.SONGHUA_TEMP_DIR, 'connector');
 
   const kinds = connectorKinds({
     fileRoots: config.SONGHUA_FILE_ROOTS,

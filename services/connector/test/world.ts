@@ -56,6 +56,8 @@ export interface World {
   register(replica: Replica, connectors: Record<string, Partial<ConnectorSpec>>): Promise<void>;
   ended(sync: string): Promise<SyncWithRefresh>;
   write(name: string, text: string): Promise<void>;
+  /** What a connector is now, it has been since `at`. */
+  since(connector: string, at: Date): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -216,6 +218,11 @@ export async function createWorld(): Promise<World> {
       });
     },
     write: (name, text) => writeFile(join(root, name), text),
+    since: (connector, at) =>
+      database.tamper(
+        'connector',
+        `UPDATE connector SET changed_at = '${at.toISOString()}' WHERE name = '${connector}'`,
+      ),
     async close() {
       for (const replica of [...replicas]) await replica.stop();
       await consumer.close();

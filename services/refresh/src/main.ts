@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
 import { namesOf } from '@songhua/contracts';
@@ -8,6 +8,7 @@ import {
   createReadiness,
   Histogram,
   loadConfig,
+  openProcessFolder,
   runService,
   sections,
   startOpsServer,
@@ -34,8 +35,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
   const names = namesOf(env.SONGHUA_DEPLOYMENT);
   const { SONGHUA_TEMPORAL_NAMESPACE: namespace = names.namespace } = env;
-  const tempDirectory = join(env.SONGHUA_TEMP_DIR, 'refresh');
-  mkdirSync(tempDirectory, { recursive: true });
+  const tempDirectory = await openProcessFolder(env.SONGHUA_TEMP_DIR, 'refresh');
 
   Runtime.install({
     // runService decides when to stop, and stops the worker.
@@ -99,6 +99,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
       await tables.close();
       await catalog.close();
       await connection.close();
+      await rm(tempDirectory, { recursive: true, force: true });
     },
   };
 
