@@ -21,6 +21,7 @@ const row = (name: string, state: ProcessState['state']): ProcessState => ({
 });
 const stack = (phase: StackState['phase'], processes: ProcessState[], secondsAgo: number): StackState => ({
   phase,
+  deployment: '',
   mode: 'native',
   objectStore: 'minio',
   supervisor: { pid: 99, started: 'then' },
