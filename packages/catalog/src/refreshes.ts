@@ -81,6 +81,12 @@ export function createRefreshRepository(database: Database, eventSource: string)
       );
     },
 
+    async reread({ sync, attempt }) {
+      const id = deriveId('sy', sync, 'read');
+      await query('rules_reread', 'SELECT rules_reread($1, $2, $3)', [sync, attempt, id]);
+      return id;
+    },
+
     async touch(works) {
       await query('refresh_touch', 'SELECT refresh_touch($1::jsonb)', [JSON.stringify(works)]);
     },

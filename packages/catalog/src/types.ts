@@ -110,7 +110,7 @@ export interface SyncRecord {
   traceparent: string;
 }
 
-export type SyncPurpose = 'read' | 'backfill' | 'replay';
+export type SyncPurpose = 'read' | 'backfill' | 'replay' | 'rules';
 
 export interface SyncTrouble {
   reason: Reason;
@@ -291,6 +291,8 @@ export interface RefreshRepository {
       stages?: Record<string, number>;
     },
   ): Promise<void>;
+  /** Ends a refresh by changed rules whose landing is not kept, and asks for a read of everything instead; answers that read's id. */
+  reread(reference: Pick<LaneReference, 'sync' | 'attempt'>): Promise<string>;
   /** Says that these are being worked on, and why one is tried again. */
   touch(works: { sync: string; attempt: number; trouble?: SyncTrouble }[]): Promise<void>;
 }
@@ -309,8 +311,10 @@ export interface RefreshContext {
     number: number;
     /** Of the landing. */
     attempt: number;
+    slot: string;
+    purpose: SyncPurpose;
     connector: string;
-    /** Key of the landing manifest: of a replay, that of the sync whose rejected rows are read again. */
+    /** Key of the landing manifest: of a replay, that of the sync whose rejected rows are read again; of changed rules, that of the read that came last. */
     landing: string;
     traceparent: string;
     /** Codes that a person has let pass. */

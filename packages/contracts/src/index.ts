@@ -10,5 +10,6 @@ export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';
 export * from './revisions.js';
+export * from './rules.js';
 export * from './storable.js';
 export * from './versions.js';

@@ -164,7 +164,7 @@ export const syncEntry = z.object({
   number: z.int(),
   attempt: z.int(),
   state: z.enum(SYNC_STATES),
-  purpose: z.enum(['read', 'backfill', 'replay']),
+  purpose: z.enum(['read', 'backfill', 'replay', 'rules']),
   full: z.boolean(),
   reset: z.boolean(),
   range: syncRangeSchema.nullable(),
