@@ -179,13 +179,15 @@ async function refresh(reference: LaneReference) {
 
 const forecast = (of: Landed, codes?: string[]) => forecastReplay(deps(), { sync: of.sync, ...(codes && { codes }) });
 
-async function replay(of: Landed, codes?: string[]) {
+async function open(of: Landed, codes?: string[]): Promise<{ sync: string; lane: LaneReference }> {
   const slot = `replay:${randomBytes(4).toString('hex')}`;
   const id = syncId(of.connector, slot);
   const source = await catalog.replays.open({ id, of: of.sync, slot, codes, by: 'key:test', traceparent });
   if (!source?.lane) throw new Error(`cannot be replayed: ${source?.problem}`);
-  return refresh(source.lane);
+  return { sync: id, lane: source.lane };
 }
+
+const replay = async (of: Landed, codes?: string[]) => refresh((await open(of, codes)).lane);
 
 async function published(dataset: string): Promise<Record<string, unknown>[]> {
   const version = await catalog.catalog.version(dataset, 'latest');
@@ -287,6 +289,29 @@ test('in a mode in which the last row of a key stands, a replayed row never take
     [3, null],
   ]);
   expect(await quarantineOf(sync)).toMatchObject({ count: 0 });
+});
+
+test('a replay that was held and approved is a replay still: it reads rejected rows, and moves no cursor', async () => {
+  const read = await createSource('approved', 'full');
+  const sync = await read(['1,90', '2,缺考']);
+  const id = (await catalog.connectors.get('approved'))?.id ?? '';
+  const cursors = await catalog.connectors.cursors([id]);
+  await applyDataset('approved', {
+    columns: [
+      { name: 'id', type: 'integer' },
+      { name: 'score', type: 'decimal', blanks: ['缺考'] },
+    ],
+  });
+  const { lane, sync: opened } = await open(sync);
+  await catalog.refreshes.begin(lane);
+  const reason = { code: 'guard.shrink', message: 'too few', actor: 'department', retryable: false } as const;
+  await catalog.refreshes.finish(lane, { sync: opened, state: 'held', reason }, {});
+  const decided = await catalog.holds.decide(opened, { approved: true, reason: 'right', by: 'key:test' });
+  expect(decided).toMatchObject({ state: 'landed', lane });
+  expect(await refresh(decided?.lane as LaneReference)).toMatchObject({ state: 'published', version: 2 });
+  expect(await published('approved')).toHaveLength(2);
+  expect(await quarantineOf(sync)).toMatchObject({ count: 0 });
+  expect(await catalog.connectors.cursors([id])).toEqual(cursors);
 });
 
 test('a replay that a later read overtook publishes nothing', async () => {
