@@ -58,7 +58,7 @@ async function leaveEverything(): Promise<void> {
   await catalog.refreshes.begin(landed(held));
   await catalog.refreshes.finish(
     landed(held),
-    { dataset: held.dataset, sync: held.id, state: 'held', reason },
+    { sync: held.id, state: 'held', reason },
     { rejected: { count: 1, byCode: { 'cell.type': 1 }, key: 'q/1' } },
   );
   await catalog.holds.decide(held.id, { approved: false, reason: 'cut', by: 'key:1' });
