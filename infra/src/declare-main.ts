@@ -1,19 +1,16 @@
 import { applyMigrations, createCatalog } from '@songhua/catalog';
-import { declare } from './declare.js';
+import { declareAll } from './declare.js';
 import { endpointsFromEnvironment, endpointsSchema } from './endpoints.js';
-import { ENGINE_NAMES } from './engines/types.js';
 import { readJson } from './files.js';
 
 /*
  * A program of its own that ends, so that the clients it needs are not kept in the supervisor's memory.
- * Arguments: the endpoints file, and the folder of the Temporal build when the namespace is ours to declare. Without arguments the
- * endpoints are the environment's, as every service reads them. SONGHUA_OPERATOR_KEY is the key of the first operator, if there is to be one.
+ * Argument: the endpoints file. Without it the endpoints are the environment's, as every service reads them. SONGHUA_OPERATOR_KEY is the key of the first operator, if there is to be one.
  */
 async function main(): Promise<void> {
-  const [, , file, temporalBuild] = process.argv;
+  const [, , file] = process.argv;
   const endpoints = file ? endpointsSchema.parse(readJson(file)) : endpointsFromEnvironment(process.env);
-  const options = { endpoints, temporalBuild, onDatabaseReady: prepareDatabase };
-  await Promise.all(ENGINE_NAMES.map((engine) => declare(engine, options)));
+  await declareAll({ endpoints, onDatabaseReady: prepareDatabase });
 }
 
 async function prepareDatabase(databaseUrl: string): Promise<void> {

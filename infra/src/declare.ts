@@ -1,64 +1,60 @@
-import { join } from 'node:path';
-import { codeOf } from '@songhua/domain';
-import { createKafkaMessaging } from '@songhua/messaging';
+import { namesOf } from '@songhua/contracts';
+import { deleteNamespace, ensureNamespace } from '@songhua/lanes';
+import { createKafkaMessaging, type Messaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import { retry } from '@songhua/runtime';
-import { Client as PostgresClient } from 'pg';
-import { run } from './builds/run.js';
-import { DATABASE, TEMPORAL_RETENTION, TOPICS } from './declared.js';
+import { dropDatabase, ensureDatabase } from './database.js';
+import { TEMPORAL_RETENTION_MS, topicsOf } from './declared.js';
 import type { Endpoints } from './endpoints.js';
-import type { EngineName } from './engines/types.js';
-
-const CALL_TIMEOUT_MS = 30_000;
-const POSTGRES_DUPLICATE_DATABASE = '42P04';
-
-/** Creates the database that `databaseUrl` names when it is not there. */
-export async function declareDatabase(databaseUrl: string): Promise<void> {
-  const url = new URL(databaseUrl);
-  const name = url.pathname.slice(1) || DATABASE;
-  url.pathname = '/postgres';
-  const client = new PostgresClient({ connectionString: url.href });
-  await client.connect();
-  try {
-    await client.query(`CREATE DATABASE "${name.replaceAll('"', '""')}"`);
-  } catch (error) {
-    if (codeOf(error) !== POSTGRES_DUPLICATE_DATABASE) throw error;
-  } finally {
-    await client.end();
-  }
-}
-
-/** Sets how long the namespace keeps closed histories; the server itself makes the namespace. */
-async function declareRetention(temporalBuild: string, address: string, namespace: string): Promise<void> {
-  await run(
-    join(temporalBuild, 'temporal'),
-    ['operator', 'namespace', 'update', '--address', address, '--retention', TEMPORAL_RETENTION, '-n', namespace],
-    { cwd: temporalBuild, timeoutMs: CALL_TIMEOUT_MS },
-  );
-}
+import { ENGINE_NAMES, type EngineName } from './engines/types.js';
+import { infraError } from './errors.js';
 
 export interface DeclareOptions {
   endpoints: Endpoints;
-  /** Folder of the Temporal build, or undefined where somebody else declares the namespace. */
-  temporalBuild?: string | undefined;
   onDatabaseReady?: ((databaseUrl: string) => Promise<unknown>) | undefined;
 }
 
+/** Applies what a deployment declares in all engines. Idempotent. */
+export async function declareAll(options: DeclareOptions): Promise<void> {
+  // All must have settled before a failure is told, or one could still be made while the caller wipes it.
+  const made = await Promise.allSettled(ENGINE_NAMES.map((engine) => declare(engine, options)));
+  const failed = made.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
 /** Applies what is declared for one engine. Idempotent. */
-export async function declare(engine: EngineName, options: DeclareOptions): Promise<void> {
-  const { endpoints } = options;
+export async function declare(engine: EngineName, { endpoints, onDatabaseReady }: DeclareOptions): Promise<void> {
   if (engine === 'kafka') {
-    const messaging = createKafkaMessaging({ brokers: endpoints.brokers, clientId: 'songhua-declare' });
-    await messaging.ensureTopics([...TOPICS]);
+    await messagingOf(endpoints).ensureTopics(topicsOf(namesOf(endpoints.deployment)));
   } else if (engine === 'object-store') {
     const store = createMinioStore(endpoints.s3);
     // A store answers its readiness probe a moment before it takes writes.
     await retry(() => store.ensureBucket(), { tries: 10, baseMs: 200, maxMs: 2_000 });
   } else if (engine === 'temporal') {
-    if (options.temporalBuild === undefined) return;
-    await declareRetention(options.temporalBuild, endpoints.temporalAddress, endpoints.temporalNamespace);
+    const { temporalAddress: address, temporalNamespace: namespace } = endpoints;
+    await ensureNamespace({ address, namespace, retentionMs: TEMPORAL_RETENTION_MS });
   } else {
-    await declareDatabase(endpoints.databaseUrl);
-    await options.onDatabaseReady?.(endpoints.databaseUrl);
+    await ensureDatabase(endpoints);
+    await onDatabaseReady?.(endpoints.databaseUrl);
   }
 }
+
+/** Removes what a deployment has in all engines, with all its data; its services must have ended. */
+export async function wipeAll(endpoints: Endpoints): Promise<void> {
+  const { deployment, topics, bucketPrefix } = namesOf(endpoints.deployment);
+  // Its keys have nothing before them, so they cannot be told from those of others.
+  if (deployment === '')
+    throw infraError('usage.deployment', 'the default deployment goes with its engines only: songhua down --wipe');
+  const store = createMinioStore({ ...endpoints.s3, prefix: bucketPrefix });
+  const keys: string[] = [];
+  for await (const { key } of store.list('')) keys.push(key);
+  await Promise.all([
+    messagingOf(endpoints).deleteTopics(Object.values(topics)),
+    deleteNamespace({ address: endpoints.temporalAddress, namespace: endpoints.temporalNamespace }),
+    store.delete(keys),
+    dropDatabase(endpoints.databaseUrl),
+  ]);
+}
+
+const messagingOf = ({ brokers }: Endpoints): Messaging =>
+  createKafkaMessaging({ brokers, clientId: 'songhua-declare' });

@@ -1,4 +1,4 @@
-import { DEAD_RECORDS_TOPIC, RECORDS_TOPIC, VERSIONS_TOPIC } from '@songhua/contracts';
+import { DEFAULT_BUCKET, type Names } from '@songhua/contracts';
 
 const DAY_MS = 86_400_000;
 
@@ -8,31 +8,29 @@ export interface DeclaredTopic {
   config: Record<string, string>;
 }
 
-/** Every topic of the running system; applied at each start, never changed where one is there already. */
-export const TOPICS: readonly DeclaredTopic[] = [
+/** Every topic of a deployment; applied at each start, never changed where one is there already. */
+export const topicsOf = ({ topics }: Names): DeclaredTopic[] => [
   {
-    name: RECORDS_TOPIC,
+    name: topics.records,
     partitions: 12,
     // Landing keeps the rows for replay, so the topic only has to outlive an outage over a long holiday.
     config: { 'cleanup.policy': 'delete', 'retention.ms': String(7 * DAY_MS) },
   },
   {
-    name: DEAD_RECORDS_TOPIC,
+    name: topics.deadRecords,
     partitions: 3,
     // Dead letters wait for a person.
     config: { 'cleanup.policy': 'delete', 'retention.ms': String(90 * DAY_MS) },
   },
   {
-    name: VERSIONS_TOPIC,
+    name: topics.versions,
     partitions: 3,
     // The latest version of every dataset stays readable for ever; a reader that is a day behind still sees each event.
     config: { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': String(DAY_MS) },
   },
 ];
 
-export const TEMPORAL_NAMESPACE = 'songhua';
 /** How long Temporal keeps closed workflow histories; the catalog keeps outcomes for ever. */
-export const TEMPORAL_RETENTION = '72h';
-export const BUCKET = 'songhua';
-export const DATABASE = 'songhua';
+export const TEMPORAL_RETENTION_MS = 3 * DAY_MS;
+export const BUCKET = DEFAULT_BUCKET;
 export const DATABASE_USER = 'songhua';

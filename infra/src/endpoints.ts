@@ -1,7 +1,9 @@
+import { DEFAULT_BUCKET, namesOf } from '@songhua/contracts';
 import { z } from 'zod';
 
-/** Where the engines of one state folder answer, with what it takes to use them. */
+/** Where the engines of one deployment answer, with what it takes to use them. */
 export const endpointsSchema = z.object({
+  deployment: z.string().default(''),
   brokers: z.array(z.string()),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
@@ -11,9 +13,21 @@ export const endpointsSchema = z.object({
 });
 export type Endpoints = z.infer<typeof endpointsSchema>;
 
+/** What endpoints have that does not depend on the deployment. */
+export type Engines = Omit<Endpoints, 'deployment' | 'temporalNamespace'>;
+
+/** The engines as one deployment uses them: its namespace, its database; the bucket is one for all. Throws `config.invalid`. */
+export function endpointsOf(deployment: string, engines: Engines): Endpoints {
+  const { namespace, database } = namesOf(deployment);
+  const url = new URL(engines.databaseUrl);
+  url.pathname = `/${database}`;
+  return { ...engines, deployment, temporalNamespace: namespace, databaseUrl: url.href };
+}
+
 /** The environment variables by which every service learns of the engines. */
 export function endpointEnvironment(endpoints: Endpoints): Record<string, string> {
   return {
+    SONGHUA_DEPLOYMENT: endpoints.deployment,
     SONGHUA_KAFKA_BROKERS: endpoints.brokers.join(','),
     SONGHUA_TEMPORAL_ADDRESS: endpoints.temporalAddress,
     SONGHUA_TEMPORAL_NAMESPACE: endpoints.temporalNamespace,
@@ -27,15 +41,17 @@ export function endpointEnvironment(endpoints: Endpoints): Record<string, string
 
 /** The same, read back: for a cluster, where the engines are somebody else's. Throws a ZodError that names what is missing. */
 export function endpointsFromEnvironment(environment: NodeJS.ProcessEnv): Endpoints {
+  const deployment = environment.SONGHUA_DEPLOYMENT ?? '';
   return endpointsSchema.parse({
+    deployment,
     brokers: environment.SONGHUA_KAFKA_BROKERS?.split(','),
     temporalAddress: environment.SONGHUA_TEMPORAL_ADDRESS,
-    temporalNamespace: environment.SONGHUA_TEMPORAL_NAMESPACE,
+    temporalNamespace: environment.SONGHUA_TEMPORAL_NAMESPACE || namesOf(deployment).namespace,
     s3: {
       endpoint: environment.SONGHUA_S3_ENDPOINT,
       accessKey: environment.SONGHUA_S3_ACCESS_KEY,
       secretKey: environment.SONGHUA_S3_SECRET_KEY,
-      bucket: environment.SONGHUA_S3_BUCKET,
+      bucket: environment.SONGHUA_S3_BUCKET || DEFAULT_BUCKET,
     },
     databaseUrl: environment.SONGHUA_DATABASE_URL,
   });

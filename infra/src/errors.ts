@@ -11,7 +11,9 @@ export type InfraErrorCode =
   | 'engine.not-ready'
   | 'engine.not-running'
   | 'home.busy'
+  | 'home.disk-full'
   | 'port.none-free'
+  | 'usage.deployment'
   | 'stack.not-ready'
   | 'stack.docker-failed';
 

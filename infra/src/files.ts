@@ -7,16 +7,22 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { codeOf } from '@songhua/domain';
 
-/** Writes JSON so that a reader sees the old or the new document, never half of one. */
+/** Writes JSON so that a reader sees the old or the new document, never half of one; a write that fails leaves the old one. */
 export function writeJson(path: string, value: unknown, mode = 0o644): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** The JSON document at `path`, or undefined when there is none. */

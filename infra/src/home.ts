@@ -19,6 +19,8 @@ export interface Home {
   owner: string;
   plan: string;
   state: string;
+  /** Keeps room on the disk for the day that it is full. */
+  reserve: string;
 }
 
 /** The state folder: the argument, else `$SONGHUA_HOME`, else `.songhua` below `cwd`. */
@@ -51,6 +53,7 @@ export function openHome(folder: string): Home {
     owner: join(run, 'owner.json'),
     plan: join(run, 'plan.json'),
     state: join(run, 'state.json'),
+    reserve: join(root, 'reserve'),
   };
   // Passed through, not listed: PostgreSQL may run as another user, and an inbox may be filled by one.
   for (const path of [root, home.data]) mkdirSync(path, { recursive: true, mode: 0o711 });

@@ -1,5 +1,6 @@
 export { addKek, readOperatorKey, replaceOperatorKey } from './access.js';
 export * from './declared.js';
+export { declareDeployment, wipeDeployment } from './deployment.js';
 export type { EngineMode } from './docker/engine.js';
 export { type DoctorCheck, type DoctorReport, doctor } from './doctor/doctor.js';
 export * from './endpoints.js';
@@ -12,5 +13,5 @@ export type { OnProgress, Phase, Progress } from './progress.js';
 export { type DownOptions, type DownResult, down } from './supervisor/down.js';
 export { defaultServices, SERVICE_NAMES, type ServiceName, type ServicePlan } from './supervisor/plan.js';
 export { type ProcessState, readEndpoints, readState, type StackState } from './supervisor/state.js';
-export { type ProcessStatus, type StackStatus, status } from './supervisor/status.js';
+export { type DiskStatus, type ProcessStatus, type StackStatus, status } from './supervisor/status.js';
 export { type UpOptions, up } from './supervisor/up.js';

@@ -4,14 +4,16 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { namesOf } from '@songhua/contracts';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import { retry } from '@songhua/runtime';
 import { Client } from 'pg';
-import { type RunningEngines, startEngines, TOPICS } from '../src/index.js';
+import { type RunningEngines, startEngines } from '../src/index.js';
 
 const START_MS = 120_000;
-const TOPIC = TOPICS[0]?.name ?? '';
+const { topics } = namesOf('');
+const TOPIC = topics.records;
 const ENGINES = ['kafka', 'temporal', 'object-store', 'postgres'] as const;
 
 let home = '';
@@ -58,7 +60,7 @@ async function consumed(count: number): Promise<string[]> {
   const consumer = await messaging.consume({
     group: `test-${Date.now()}`,
     topic: TOPIC,
-    deadLetterTopic: TOPICS[1]?.name ?? '',
+    deadLetterTopic: topics.deadRecords,
     handlerFor: () => ({
       handle: async (message) => {
         values.push(message.value.toString());

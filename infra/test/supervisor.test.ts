@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openHome } from '../src/home.js';
 import { down, type ServicePlan, type StackStatus, status, up } from '../src/index.js';
 import { identify, isRunning } from '../src/process/identity.js';
 
@@ -62,12 +63,14 @@ test('the supervisor stays small', () => {
   expect(bytes).toBeLessThan(80e6);
 });
 
-test('a service that falls is started again and the fall is told', async () => {
+test('a service that falls is started again, and the fall is told by status and in the log', async () => {
   const { url, pid } = find('echo-2');
   await fetch(`${url}/fall`).catch(() => undefined);
   await until('echo-2 to be back', () => find('echo-2').state === 'ready' && find('echo-2').pid !== pid);
   expect(find('echo-2')).toMatchObject({ restarts: 1, lastError: expect.stringContaining('exit code 7') });
   expect(find('echo').restarts).toBe(0);
+  const log = await readFile(join(home, 'logs', 'supervisor.log'), 'utf8');
+  expect(log).toMatch(/echo-2 ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/);
 }, 60_000);
 
 test('an engine that is killed is started again', async () => {
@@ -90,12 +93,16 @@ test(
 );
 
 test(
-  'after the supervisor itself is killed, up ends what it left and starts the same again',
+  'after the supervisor itself is killed, up ends what it left, also without its record, and starts the same again',
   async () => {
     const before = status(home);
     const left = before.processes.map((one) => identify(one.pid ?? 0));
     process.kill(before.supervisor?.pid ?? 0, 'SIGKILL');
-    await until('the loss to be seen', () => status(home).phase === 'lost');
+    await until('the loss to be seen', () => status(home).phase === 'unsupervised');
+    expect(new Set(status(home).processes.map((one) => one.state))).toEqual(new Set(['unsupervised']));
+    // The mark that each process carries is enough, where there is a /proc.
+    if (process.platform === 'linux') await rm(openHome(home).processes);
+    expect(status(home).processes.map((one) => one.pid)).toEqual(before.processes.map((one) => one.pid));
     await up({ home });
     expect(status(home)).toMatchObject({ phase: 'ready', healthy: true });
     expect(left.filter((one) => one !== undefined && isRunning(one))).toEqual([]);

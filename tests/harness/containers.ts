@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import type { Endpoints } from '@songhua/infra';
+import { type Endpoints, endpointsOf } from '@songhua/infra';
 import { freePort } from '@songhua/runtime/testing';
 import { DockerComposeEnvironment, getContainerRuntimeClient, Wait } from 'testcontainers';
 
@@ -39,14 +39,13 @@ export async function startContainers(): Promise<{ endpoints: Endpoints; stop():
     .withDefaultWaitStrategy(Wait.forListeningPorts())
     .up();
   return {
-    endpoints: {
+    endpoints: endpointsOf('', {
       brokers: [`127.0.0.1:${kafka}`],
       temporalAddress: `127.0.0.1:${temporal}`,
-      temporalNamespace: 'songhua',
       temporalUi: `http://127.0.0.1:${ui}`,
       s3: { endpoint: `http://127.0.0.1:${s3}`, accessKey: 'songhua-test', secretKey: secret, bucket: 'songhua' },
-      databaseUrl: `postgresql://songhua:${secret}@127.0.0.1:${postgres}/songhua`,
-    },
+      databaseUrl: `postgresql://songhua:${secret}@127.0.0.1:${postgres}`,
+    }),
     stop: async () => {
       await environment.down({ removeVolumes: true });
     },

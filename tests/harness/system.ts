@@ -10,13 +10,22 @@ import {
   syncProgressSchema,
 } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
-import { endpointEnvironment, type RunningEngines, startEngines } from '@songhua/infra';
+import {
+  declareDeployment,
+  type Endpoints,
+  endpointEnvironment,
+  endpointsOf,
+  type RunningEngines,
+  startEngines,
+  wipeDeployment,
+} from '@songhua/infra';
 import { freePort, waitFor } from '@songhua/runtime/testing';
 import { SERVICES, type ServiceName, type ServiceUnderTest, startService } from './services.js';
 
-/** A whole Songhua of a test's own: four engines, four services (or more replicas), one state folder. */
+/** A whole Songhua of a test's own: four engines (or names of its own in shared ones), four services (or more replicas), one state folder. */
 export interface System {
   home: string;
+  /** Shared ones are not this system's to stop, kill or restart. */
   engines: RunningEngines;
   services: Map<string, ServiceUnderTest>;
   service(label: string): ServiceUnderTest;
@@ -31,21 +40,27 @@ export interface System {
     which: { all: true } | { connectors: string[] },
     options?: { full?: boolean; reset?: boolean; range?: SyncRange; timeoutMs?: number },
   ): Promise<SyncProgress>;
-  stop(): Promise<void>;
+  /** Ends the services, and the engines that are its own; those that are shared forget the deployment when `wipe` says so. */
+  stop(options?: { wipe?: boolean }): Promise<void>;
 }
 
 export async function startSystem(options: {
   home: string;
   fileRoots: string[];
+  /** Running ones to share, as a deployment; its own are started when absent. */
+  engines?: { endpoints: Endpoints };
+  /** What its names in the engines are made from; needed where they are shared. */
+  deployment?: string;
   replicas?: Partial<Record<ServiceName, number>>;
 }): Promise<System> {
   const { home } = options;
   const operatorKey = newApiKey().key;
   mkdirSync(join(home, 'tmp'), { recursive: true });
-  const engines = await startEngines({
-    home: join(home, 'engines'),
-    onDatabaseReady: (url) => prepareDatabase(url, operatorKey),
-  });
+  const { deployment = '' } = options;
+  const onDatabaseReady = (url: string): Promise<void> => prepareDatabase(url, operatorKey);
+  const engines = options.engines
+    ? await shareEngines(endpointsOf(deployment, options.engines.endpoints), onDatabaseReady)
+    : await startEngines({ home: join(home, 'engines'), deployment, onDatabaseReady });
   const ports = new Map<string, number>();
   const labels = SERVICES.flatMap((name) =>
     Array.from({ length: options.replicas?.[name] ?? 1 }, (_, i) => ({
@@ -125,11 +140,45 @@ export async function startSystem(options: {
       if (!progress) throw new Error('no progress was read');
       return progress;
     },
-    async stop() {
+    async stop({ wipe = false } = {}) {
       await Promise.all([...services.values()].map((service) => service.stop()));
       await engines.stop();
+      if (wipe && options.engines) await wipeDeployment(engines.endpoints);
     },
   };
+}
+
+/** Names of a deployment's own in engines that run for others, too. */
+async function shareEngines(
+  endpoints: Endpoints,
+  onDatabaseReady: (url: string) => Promise<void>,
+): Promise<RunningEngines> {
+  await declareDeployment({ endpoints, onDatabaseReady });
+  const refuse = async (): Promise<never> => {
+    throw new Error('these engines are shared: a test that stops engines starts its own');
+  };
+  return { endpoints, objectStore: 'minio', pids: {}, stop: async () => undefined, kill: refuse, restart: refuse };
+}
+
+/** The engines of the whole test run, as `global-setup` tells them. */
+export function sharedEngines(): { endpoints: Endpoints } {
+  const told = (name: string): string => {
+    const value = process.env[`SONGHUA_TEST_${name}`];
+    if (!value) throw new Error(`SONGHUA_TEST_${name} is not set: \`npm test\` sets it`);
+    return value;
+  };
+  const endpoints = endpointsOf('', {
+    brokers: told('KAFKA_BROKERS').split(','),
+    temporalAddress: told('TEMPORAL_ADDRESS'),
+    s3: {
+      endpoint: told('S3_ENDPOINT'),
+      accessKey: told('S3_ACCESS_KEY'),
+      secretKey: told('S3_SECRET_KEY'),
+      bucket: 'songhua',
+    },
+    databaseUrl: told('DATABASE_URL'),
+  });
+  return { endpoints };
 }
 
 async function prepareDatabase(databaseUrl: string, operatorKey: string): Promise<void> {

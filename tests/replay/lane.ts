@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type LaneReference,
-  NAMESPACE,
+  namesOf,
   REFRESH_LANE_WORKFLOW,
   REFRESH_SIGNAL,
   type RefreshActivities,
@@ -62,12 +62,12 @@ export async function withLane<T>(
   const connection = await NativeConnection.connect({ address: options.address });
   const client = new Client({
     connection: await Connection.connect({ address: options.address }),
-    namespace: NAMESPACE,
+    namespace: namesOf('').namespace,
     identity: 'test-client',
   });
   const worker = await Worker.create({
     connection,
-    namespace: NAMESPACE,
+    namespace: namesOf('').namespace,
     taskQueue,
     workflowBundle: options.code,
     activities: options.activities,

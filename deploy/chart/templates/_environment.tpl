@@ -1,4 +1,5 @@
 {{- define "songhua.environment" -}}
+- { name: SONGHUA_DEPLOYMENT, value: {{ .Values.deployment | quote }} }
 - { name: SONGHUA_KAFKA_BROKERS, value: {{ join "," .Values.engines.brokers | quote }} }
 - { name: SONGHUA_TEMPORAL_ADDRESS, value: {{ .Values.engines.temporalAddress | quote }} }
 - { name: SONGHUA_TEMPORAL_NAMESPACE, value: {{ .Values.engines.temporalNamespace | quote }} }

@@ -6,8 +6,8 @@ import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
 import { findTool } from '../builds/tools.js';
 import { ensureCredentials } from '../credentials.js';
-import { BUCKET, DATABASE, DATABASE_USER, TEMPORAL_NAMESPACE } from '../declared.js';
-import type { Endpoints } from '../endpoints.js';
+import { BUCKET, DATABASE_USER } from '../declared.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import type { EngineName } from '../engines/types.js';
 import { infraError } from '../errors.js';
 import type { Home } from '../home.js';
@@ -23,6 +23,7 @@ const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 200;
 
 export interface ComposeEngines {
+  /** Of the default deployment. */
   endpoints: Endpoints;
   /** Starts what is not running and resolves when all of `engines` answer. */
   up(engines: readonly EngineName[], onProgress?: OnProgress): Promise<void>;
@@ -98,14 +99,13 @@ export async function describeCompose(home: Home, ports: PortBook): Promise<Comp
     postgres: () => probePostgres(postgres, DATABASE_USER),
   };
   return {
-    endpoints: {
+    endpoints: endpointsOf('', {
       brokers: [`${HOST}:${kafka}`],
       temporalAddress: `${HOST}:${temporal}`,
-      temporalNamespace: TEMPORAL_NAMESPACE,
       temporalUi: `http://${HOST}:${ui}`,
       s3: { endpoint, accessKey: credentials.s3AccessKey, secretKey: credentials.s3SecretKey, bucket: BUCKET },
-      databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${HOST}:${postgres}/${DATABASE}`,
-    },
+      databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${HOST}:${postgres}`,
+    }),
     up: async (engines, onProgress) => {
       const report = reporter('docker', onProgress);
       report('starting', engines.join(', '));

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf } from '@songhua/domain';
 import { versionIn } from '../builds/tools.js';
+import { type DiskSpace, levelOf, lowBytes, spaceOf } from '../disk/space.js';
 import { unprivilegedRunner } from '../engines/unprivileged.js';
 import { openHome } from '../home.js';
 import { isFree } from '../process/ports.js';
@@ -48,11 +48,10 @@ export async function checkMemory(total: number, free: number): Promise<DoctorCh
   };
 }
 
-async function freeBytes(path: string): Promise<number> {
+function spaceAt(path: string): DiskSpace {
   let folder = path;
   while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+  return spaceOf(folder);
 }
 
 export async function checkDisk({ home, cache, cached }: DoctorContext): Promise<DoctorCheck> {
@@ -63,11 +62,16 @@ export async function checkDisk({ home, cache, cached }: DoctorContext): Promise
   const found: string[] = [];
   const short: string[] = [];
   for (const [path, needed] of needs) {
-    const free = await freeBytes(path);
-    found.push(`${gigabytes(free)} free at ${path}`);
-    if (free < needed) short.push(`${gigabytes(needed)} at ${path}`);
+    const { freeBytes } = spaceAt(path);
+    found.push(`${gigabytes(freeBytes)} free at ${path}`);
+    if (freeBytes < needed) short.push(`${gigabytes(needed)} at ${path}`);
   }
-  const list = short.join(', ');
+  const space = spaceAt(home);
+  const level = levelOf(space);
+  if (level !== 'ok') found.push(`the disk is ${level}`);
+  // Low is not too little for a start: it is told, and does not count against it.
+  const soon = level === 'ok' ? '' : `${gigabytes(lowBytes(space.totalBytes))} at ${home}`;
+  const list = short.join(', ') || soon;
   return {
     name: 'disk',
     ok: short.length === 0,

@@ -1,6 +1,6 @@
 import { ensureCredentials } from '../credentials.js';
-import { BUCKET, DATABASE, DATABASE_USER, TEMPORAL_NAMESPACE } from '../declared.js';
-import type { Endpoints } from '../endpoints.js';
+import { BUCKET, DATABASE_USER } from '../declared.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import type { Home } from '../home.js';
 import type { ProcessSpec } from '../process/managed.js';
@@ -20,6 +20,7 @@ export interface DescribeOptions {
   engines: readonly EngineName[];
   fetched: FetchedEngines;
   temporalUi: boolean;
+  deployment: string;
 }
 
 /** Chooses ports and credentials, and says how each engine is run and where it will answer. Starts nothing. */
@@ -50,10 +51,9 @@ export async function describeEngines(
   }
   const at = (name: string): string => `${HOST}:${ports[name] ?? 0}`;
   const ui = ports['temporal-ui'];
-  const endpoints: Endpoints = {
+  const endpoints = endpointsOf(options.deployment, {
     brokers: [at('kafka')],
     temporalAddress: at('temporal'),
-    temporalNamespace: TEMPORAL_NAMESPACE,
     ...(ui === undefined ? {} : { temporalUi: `http://${HOST}:${ui}` }),
     s3: {
       endpoint: `http://${at('object-store')}`,
@@ -61,7 +61,7 @@ export async function describeEngines(
       secretKey: credentials.s3SecretKey,
       bucket: BUCKET,
     },
-    databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${at('postgres')}/${DATABASE}`,
-  };
+    databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${at('postgres')}`,
+  });
   return { specs, endpoints };
 }

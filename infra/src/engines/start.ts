@@ -1,9 +1,10 @@
 import { describeCompose } from '../docker/compose.js';
 import { chooseMode, type EngineMode } from '../docker/engine.js';
-import type { Endpoints } from '../endpoints.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
 import { type Home, openHome, resolveHome } from '../home.js';
+import { keepLogs } from '../logs/keeper.js';
 import { createManagedProcess, type ManagedProcess } from '../process/managed.js';
 import { createPortBook } from '../process/ports.js';
 import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
@@ -24,6 +25,8 @@ export interface StartEnginesOptions {
   /** Temporal's web page, too; off when absent. */
   temporalUi?: boolean;
   onProgress?: OnProgress;
+  /** Whose topics, namespace and database to declare; the default one's when absent. */
+  deployment?: string;
   /** Runs when the database exists: migrations. */
   onDatabaseReady?: (databaseUrl: string) => Promise<unknown>;
 }
@@ -60,8 +63,10 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
         identity ? [{ name: spec.name, stopSignal: spec.stopSignal, ...identity }] : [],
       ),
     );
+  const endLogs = keepLogs({ paths: () => [...processes.values()].map(({ spec }) => spec.log), tell: () => undefined });
   const stop = async (): Promise<void> => {
     await Promise.all([...processes.values()].map((managed) => managed.stop()));
+    endLogs();
     letGo();
   };
   const find = (name: EngineName): ManagedProcess => {
@@ -74,8 +79,8 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
     await reapProcesses(home);
     const fetched = await fetchEngines({ engines, objectStore: options.objectStore, onProgress });
     const ports = createPortBook(home.ports);
-    const temporalUi = options.temporalUi ?? false;
-    const { specs, endpoints } = await describeEngines({ home, ports, engines, fetched, temporalUi });
+    const { temporalUi = false, deployment = '' } = options;
+    const { specs, endpoints } = await describeEngines({ home, ports, engines, fetched, temporalUi, deployment });
     // Loaded only here, because whoever merely asks for a status needs none of the clients.
     const { declare } = await import('../declare.js');
     const { onDatabaseReady } = options;
@@ -86,7 +91,7 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
       report('starting');
       await managed.start();
       report('declaring');
-      await declare(name, { endpoints, temporalBuild: fetched.builds.temporal, onDatabaseReady });
+      await declare(name, { endpoints, onDatabaseReady });
       report('ready');
     });
     // All must have settled before a failure stops them, or one could start after the stop.
@@ -117,11 +122,11 @@ export async function startEngines(options: StartEnginesOptions = {}): Promise<R
 async function startContainers(
   home: Home,
   engines: readonly EngineName[],
-  { onProgress, onDatabaseReady }: StartEnginesOptions,
+  { onProgress, onDatabaseReady, deployment = '' }: StartEnginesOptions,
 ): Promise<RunningEngines> {
   const letGo = await claimHome(home, 'engines');
   const docker = await describeCompose(home, createPortBook(home.ports));
-  const { endpoints } = docker;
+  const endpoints = endpointsOf(deployment, docker.endpoints);
   const stop = async (): Promise<void> => {
     await docker.stop();
     letGo();

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { infraError } from '../errors.js';
 import { tail } from '../files.js';
 import { identify, type ProcessIdentity } from './identity.js';
+import { markOf } from './marks.js';
 
 /** A program with everything its start needs. */
 export interface Command {
@@ -42,16 +43,6 @@ export interface ManagedProcess {
 }
 
 const PROBE_INTERVAL_MS = 100;
-const LOG_ROTATE_BYTES = 16 * 1024 * 1024;
-
-function openLog(path: string): number {
-  try {
-    if (statSync(path).size > LOG_ROTATE_BYTES) renameSync(path, `${path}.1`);
-  } catch {
-    // No log yet.
-  }
-  return openSync(path, 'a', 0o644);
-}
 
 /** One program of ours. It outlives this process unless stopped: its output goes to a file and it has its own process group. */
 export function createManagedProcess(spec: ProcessSpec, onChange: () => void = () => undefined): ManagedProcess {
@@ -64,12 +55,13 @@ export function createManagedProcess(spec: ProcessSpec, onChange: () => void = (
 
   const launch = (): void => {
     const command = spec.command();
-    const log = openLog(spec.log);
+    // For appending, so that it can be emptied while it is written.
+    const log = openSync(spec.log, 'a', 0o644);
     how = undefined;
     expected = false;
     const started = spawn(command.file, command.args, {
       cwd: command.cwd,
-      env: command.env,
+      env: { ...command.env, ...markOf(spec) },
       detached: true,
       stdio: ['ignore', log, log],
       ...(command.uid === undefined ? {} : { uid: command.uid, gid: command.gid }),

@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 
 const HOST = '127.0.0.1';
 const TIMEOUT_MS = 2_000;
+const BODY_KEPT = 300;
 
 function exchange(port: number, request: Buffer, enough: (answer: Buffer) => boolean): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -64,9 +65,15 @@ export async function probePostgres(port: number, user: string): Promise<void> {
 export function probeHttp(url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false, timeout: TIMEOUT_MS }, (response) => {
-      response.resume();
-      if (response.statusCode === 200) resolve();
-      else reject(new Error(`${url} answers ${response.statusCode}`));
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        if (body.length < BODY_KEPT) body += text;
+      });
+      // Which engine a service waits for is in what it says.
+      response.once('close', () => {
+        if (response.statusCode === 200) resolve();
+        else reject(new Error(`${url} answers ${response.statusCode} ${body.slice(0, BODY_KEPT)}`.trimEnd()));
+      });
     });
     request.on('timeout', () => request.destroy(new Error(`no answer from ${url} within ${TIMEOUT_MS} ms`)));
     request.on('error', reject);

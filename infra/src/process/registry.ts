@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
 import { z } from 'zod';
@@ -5,9 +6,10 @@ import { infraError } from '../errors.js';
 import { readJson, writeJson } from '../files.js';
 import type { Home } from '../home.js';
 import { identify, isRunning, type ProcessIdentity } from './identity.js';
+import { findMarked, type ProcessRecord, recordSchema } from './marks.js';
 
-const recordSchema = z.object({ name: z.string(), pid: z.int(), started: z.string(), stopSignal: z.string() });
-export type ProcessRecord = z.infer<typeof recordSchema>;
+export type { ProcessRecord };
+
 const ownerSchema = z.object({ pid: z.int(), started: z.string(), role: z.string() });
 
 const POLL_MS = 50;
@@ -36,11 +38,22 @@ export async function endProcess(identity: ProcessIdentity, signal: NodeJS.Signa
   }
 }
 
+/**
+ * What an owner of this state folder started and that lives, in the order of its record; then what carries our mark and is in no record,
+ * because the owner was killed, or the disk full, before it could write.
+ */
+export function livingProcesses(home: Home): ProcessRecord[] {
+  const recorded = readProcesses(home).filter(isRunning);
+  const known = new Set(recorded.map(({ pid }) => pid));
+  return [...recorded, ...findMarked(home.logs).filter(({ pid }) => !known.has(pid))];
+}
+
 /** Ends what a dead owner left running, last started first. Returns the names of those that were still alive. */
 export async function reapProcesses(home: Home): Promise<string[]> {
-  const alive = readProcesses(home).filter(isRunning).reverse();
+  const alive = livingProcesses(home).reverse();
   for (const record of alive) await endProcess(record, record.stopSignal as NodeJS.Signals, REAP_TIMEOUT_MS);
-  recordProcesses(home, []);
+  // Removed rather than written, which a full disk refuses.
+  rmSync(home.processes, { force: true });
   return alive.map((record) => record.name);
 }
 
@@ -69,5 +82,5 @@ export async function claimHome(home: Home, role: string): Promise<() => void> {
   } finally {
     await release();
   }
-  return () => writeJson(home.owner, {});
+  return () => rmSync(home.owner, { force: true });
 }

@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
+import { createReserve } from '../disk/reserve.js';
+import { isDiskFault } from '../disk/space.js';
 import { composeDown } from '../docker/compose.js';
 import { infraError } from '../errors.js';
 import { readJson, writeJson } from '../files.js';
-import { openHome, resolveHome } from '../home.js';
+import { type Home, openHome, resolveHome } from '../home.js';
 import { endProcess, ownerOf, reapProcesses } from '../process/registry.js';
 import { planSchema } from './plan.js';
 import { readState } from './state.js';
@@ -37,15 +39,28 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
   }
   if (owner?.role === 'supervisor') await endProcess(owner, 'SIGTERM', SUPERVISOR_STOP_TIMEOUT_MS);
   const reaped = await reapProcesses(home);
-  const state = readState(home.root);
-  if (state && state.phase !== 'stopped' && state.phase !== 'failed')
-    writeJson(home.state, { ...state, phase: 'stopped' });
+  noteStopped(home);
   if (planSchema.safeParse(readJson(home.plan)).data?.engines.mode === 'docker') {
     await composeDown(home, options.wipe ?? false);
   }
   if (options.wipe) {
-    const paths = [home.data, home.logs, home.run, home.temp, home.credentials, home.keys, home.ports, home.endpoints];
+    const { data, logs, run, temp, credentials, keys, ports, endpoints, reserve } = home;
+    const paths = [data, logs, run, temp, credentials, keys, ports, endpoints, reserve];
     for (const path of paths) await rm(path, { recursive: true, force: true });
   }
   return { wasRunning: owner !== undefined, reaped, wiped: options.wipe ?? false };
+}
+
+/** Leaves the word that it was stopped, for who asks later. */
+function noteStopped(home: Home): void {
+  const state = readState(home.root);
+  if (!state || state.phase === 'stopped' || state.phase === 'failed') return;
+  const processes = state.processes.map((one) => ({ ...one, state: 'stopped' as const, pid: null, started: null }));
+  const stopped = { ...state, phase: 'stopped' as const, processes };
+  try {
+    createReserve(home.reserve).withRoom(() => writeJson(home.state, stopped));
+  } catch (error) {
+    // Everything has ended, which is what counts and what `status` finds.
+    if (!isDiskFault(error)) throw error;
+  }
 }

@@ -25,6 +25,8 @@ export type ServicePlan = z.infer<typeof serviceSchema>;
 /** All that the supervisor is told; everything in it is already fetched and checked. */
 export const planSchema = z.object({
   home: z.string(),
+  /** What names in the engines are derived from; empty: the default ones. */
+  deployment: z.string().default(''),
   engines: z.discriminatedUnion('mode', [
     z.object({
       mode: z.literal('native'),

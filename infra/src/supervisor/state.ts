@@ -13,6 +13,8 @@ const processStateSchema = z.object({
   kind: z.enum(['engine', 'service']),
   state: z.enum(PROCESS_STATES),
   pid: z.int().nullable(),
+  /** Tells the process from a later one with its pid; opaque. */
+  started: z.string().nullable(),
   /** Loopback address that people and other services use. */
   url: z.string().nullable(),
   restarts: z.int(),
@@ -24,6 +26,7 @@ export type ProcessState = z.infer<typeof processStateSchema>;
 
 const stackStateSchema = z.object({
   phase: z.enum(PHASES),
+  deployment: z.string().default(''),
   mode: z.enum(['native', 'docker']),
   objectStore: z.string(),
   supervisor: z.object({ pid: z.int(), started: z.string() }),
@@ -36,6 +39,9 @@ const stackStateSchema = z.object({
   processes: z.array(processStateSchema),
 });
 export type StackState = z.infer<typeof stackStateSchema>;
+
+/** How often a supervisor writes, also when nothing changes: one that writes no more has something in its way. */
+export const HEARTBEAT_MS = 5_000;
 
 /** What the supervisor last wrote, or undefined when none ever ran; it may be dead by now, which `status` tells. */
 export function readState(folder: string): StackState | undefined {

@@ -23,6 +23,8 @@ export interface SupervisedOptions {
   kind: 'engine' | 'service';
   url: string | null;
   onChange(): void;
+  /** One line of the supervisor's log. */
+  tell(text: string): void;
 }
 
 /** The pause before restart number `failures` in a row, in ms. */
@@ -31,12 +33,13 @@ export function pauseBefore(failures: number): number {
 }
 
 /** One process that is started again whenever it ends by itself, with growing pauses. */
-export function createSupervised({ spec, kind, url, onChange }: SupervisedOptions): Supervised {
+export function createSupervised({ spec, kind, url, onChange, tell }: SupervisedOptions): Supervised {
   const state: ProcessState = {
     name: spec.name,
     kind,
     state: 'waiting',
     pid: null,
+    started: null,
     url,
     restarts: 0,
     lastError: null,
@@ -47,7 +50,9 @@ export function createSupervised({ spec, kind, url, onChange }: SupervisedOption
     Object.assign(state, changes);
     onChange();
   };
-  const managed = createManagedProcess(spec, () => change({ pid: managed.identity?.pid ?? null }));
+  const managed = createManagedProcess(spec, () =>
+    change({ pid: managed.identity?.pid ?? null, started: managed.identity?.started ?? null }),
+  );
   const stopping = new AbortController();
   let failures = 0;
   let health: NodeJS.Timeout | undefined;
@@ -58,12 +63,16 @@ export function createSupervised({ spec, kind, url, onChange }: SupervisedOption
       spec.probe().then(
         () => {
           missed = 0;
-          if (state.state === 'unhealthy') change({ state: 'ready' });
+          if (state.state !== 'unhealthy') return;
+          change({ state: 'ready' });
+          tell(`${spec.name} answers again`);
         },
         (error: unknown) => {
           missed += 1;
           if (missed < FAILURES_TO_UNHEALTHY || state.state !== 'ready') return;
-          change({ state: 'unhealthy', lastError: String((error as { message?: unknown }).message ?? error) });
+          const why = String((error as { message?: unknown }).message ?? error);
+          change({ state: 'unhealthy', lastError: why });
+          tell(`${spec.name} does not answer: ${why}`);
         },
       );
     }, HEALTH_INTERVAL_MS);
@@ -75,18 +84,26 @@ export function createSupervised({ spec, kind, url, onChange }: SupervisedOption
       try {
         await managed.start();
         change({ state: 'ready', readyAt: new Date().toISOString() });
+        tell(`${spec.name} is ready as process ${state.pid}`);
         watch();
         return;
       } catch (error) {
         if (stopping.signal.aborted) return;
         failures += 1;
-        change({ state: 'crashed', restarts: state.restarts + 1, lastError: String((error as Error).message) });
-        await pause();
+        await fallen(String((error as Error).message));
       }
     }
   };
-  const pause = (): Promise<void> =>
-    delay(pauseBefore(failures), undefined, { signal: stopping.signal }).catch(() => undefined);
+  /** Tells of an end, and waits before the next start. */
+  const fallen = async (why: string): Promise<void> => {
+    const pauseMs = pauseBefore(failures);
+    change({ state: 'crashed', restarts: state.restarts + 1, lastError: why });
+    // A start that failed comes with the end of the log, which is where the reader can look as well.
+    const [what = ''] = why.split(/; the end of |\n/);
+    const said = what.startsWith(spec.name) ? what : `${spec.name} ${what}`;
+    tell(`${said}; restart ${state.restarts} (${failures} in a row) in ${pauseMs / 1000} s`);
+    await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  };
 
   managed.onCrash((how) => {
     // A death while starting is `keepStarting`'s to handle.
@@ -94,8 +111,7 @@ export function createSupervised({ spec, kind, url, onChange }: SupervisedOption
     clearInterval(health);
     const lived = Date.now() - Date.parse(state.readyAt ?? '');
     failures = lived > RECOVERED_MS ? 1 : failures + 1;
-    change({ state: 'crashed', restarts: state.restarts + 1, lastError: `ended by itself (${how})` });
-    void pause().then(keepStarting);
+    void fallen(`ended by itself (${how}) after ${Math.round(lived / 1000)} s`).then(keepStarting);
   });
 
   return {

@@ -3,15 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensureAccess } from '../access.js';
 import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
-import type { Endpoints } from '../endpoints.js';
+import { createReserve } from '../disk/reserve.js';
+import { watchDisk } from '../disk/watch.js';
+import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { describeEngines } from '../engines/describe.js';
 import { infraError } from '../errors.js';
 import { writeJson } from '../files.js';
 import { type Home, openHome } from '../home.js';
+import { keepLogs } from '../logs/keeper.js';
 import { identify } from '../process/identity.js';
 import { createPortBook } from '../process/ports.js';
-import { claimHome, reapProcesses, recordProcesses } from '../process/registry.js';
+import { claimHome, reapProcesses } from '../process/registry.js';
 import type { Plan } from './plan.js';
+import { createRecorder } from './recorder.js';
 import { describeServices } from './services.js';
 import type { StackPhase, StackState } from './state.js';
 import { createSupervised, type Supervised } from './supervised.js';
@@ -27,8 +31,11 @@ export interface Supervisor {
   stop(error?: string): Promise<void>;
 }
 
-/** Owns one state folder: its engines and services, and the state file that tells about them. */
-export async function createSupervisor(plan: Plan): Promise<Supervisor> {
+/**
+ * Owns one state folder: its engines and services, and the state file that tells about them.
+ * @param tell takes one line of its log; must not throw.
+ */
+export async function createSupervisor(plan: Plan, tell: (text: string) => void): Promise<Supervisor> {
   const home = openHome(plan.home);
   const letGo = await claimHome(home, 'supervisor');
   const engines: Supervised[] = [];
@@ -41,19 +48,20 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
   let endpoints: Endpoints | undefined;
   let apiUrl: string | null = null;
   let stopped: Promise<void> | undefined;
-  let pendingWrite = false;
 
-  const write = (): void => {
-    pendingWrite = false;
-    const all = [...engines, ...services];
-    recordProcesses(
-      home,
-      all.flatMap(({ managed: { spec, identity } }) =>
+  const all = (): Supervised[] => [...engines, ...services];
+  const reserve = createReserve(home.reserve);
+  const recorder = createRecorder({
+    home,
+    reserve,
+    tell,
+    processes: () =>
+      all().flatMap(({ managed: { spec, identity } }) =>
         identity ? [{ name: spec.name, stopSignal: spec.stopSignal, ...identity }] : [],
       ),
-    );
-    const state: StackState = {
+    state: (): StackState => ({
       phase,
+      deployment: plan.deployment,
       mode: plan.engines.mode,
       objectStore: native?.objectStore ?? 'minio',
       supervisor: self ?? { pid: process.pid, started: '' },
@@ -62,24 +70,23 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
       error: problem,
       apiUrl,
       temporalUi: endpoints?.temporalUi ?? null,
-      processes: all.map((supervised) => supervised.state),
-    };
-    writeJson(home.state, state);
-  };
-  // Several processes change at once; one write tells them all.
-  const onChange = (): void => {
-    if (pendingWrite) return;
-    pendingWrite = true;
-    setImmediate(write);
-  };
+      processes: all().map((supervised) => supervised.state),
+    }),
+  });
+  const onChange = recorder.soon;
+  const logs = [join(home.logs, 'supervisor.log')];
+  const watches = [
+    watchDisk(home.root, reserve, tell),
+    keepLogs({ paths: () => [...logs, ...all().map(({ state }) => state.log)], tell }),
+  ];
   const enter = (next: StackPhase): void => {
     phase = next;
-    write();
+    recorder.write();
   };
   const running = (): boolean => stopped === undefined;
 
   const startEngines = async (): Promise<Endpoints> => {
-    if (plan.engines.mode === 'docker') return plan.engines.endpoints;
+    if (plan.engines.mode === 'docker') return endpointsOf(plan.deployment, plan.engines.endpoints);
     const { names, builds, objectStore, java } = plan.engines;
     const described = await describeEngines({
       home,
@@ -87,9 +94,10 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
       engines: names,
       fetched: { builds, objectStore, java },
       temporalUi: true,
+      deployment: plan.deployment,
     });
     for (const spec of described.specs.values())
-      engines.push(createSupervised({ spec, kind: 'engine', url: null, onChange }));
+      engines.push(createSupervised({ spec, kind: 'engine', url: null, onChange, tell }));
     await Promise.all(engines.map((engine) => engine.run()));
     return described.endpoints;
   };
@@ -98,16 +106,19 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
   return {
     start: async () => {
       // Before anything is recorded: the record names what a killed predecessor left.
-      await reapProcesses(home);
+      const left = await reapProcesses(home);
+      if (left.length > 0) tell(`ended what a killed predecessor had left: ${left.join(', ')}`);
       enter('starting');
       endpoints = await startEngines();
       writeJson(home.endpoints, endpoints, 0o600);
       if (!running()) return;
-      enter('declaring');
-      await applyDeclared(home, native?.builds.temporal, running);
-      if (!running()) return;
+      if (native?.names.length !== 0) {
+        enter('declaring');
+        await applyDeclared(home, running);
+        if (!running()) return;
+      }
       for (const { service, spec, url } of await describeServices(plan, home, ports, endpoints)) {
-        services.push(createSupervised({ spec, kind: 'service', url, onChange }));
+        services.push(createSupervised({ spec, kind: 'service', url, onChange, tell }));
         if (service === 'catalog') apiUrl ??= url;
       }
       await Promise.all(services.map((service) => service.run()));
@@ -119,17 +130,19 @@ export async function createSupervisor(plan: Plan): Promise<Supervisor> {
         enter('stopping');
         await Promise.all(services.map((service) => service.stop()));
         await Promise.all(engines.map((engine) => engine.stop()));
+        for (const end of watches) end();
         letGo();
         enter(error === undefined ? 'stopped' : 'failed');
+        recorder.end();
       })();
       return stopped;
     },
   };
 }
 
-async function applyDeclared(home: Home, temporalBuild: string | undefined, running: () => boolean): Promise<void> {
+async function applyDeclared(home: Home, running: () => boolean): Promise<void> {
   const program = join(INFRA_FOLDER, 'dist', 'declare-main.js');
-  const args = [program, home.endpoints, ...(temporalBuild === undefined ? [] : [temporalBuild])];
+  const args = [program, home.endpoints];
   const env = { ...process.env, SONGHUA_OPERATOR_KEY: ensureAccess(home).operatorKey };
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -4,11 +4,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { namesOf } from '@songhua/contracts';
 import { INFRA_FOLDER } from '../builds/lock.js';
+import { createReserve } from '../disk/reserve.js';
+import { isNoSpace, levelOf, spaceOf } from '../disk/space.js';
 import { describeCompose } from '../docker/compose.js';
 import { chooseMode, type EngineMode } from '../docker/engine.js';
 import { fetchEngines } from '../engines/fetch.js';
-import { ENGINE_NAMES, type ObjectStoreKind } from '../engines/types.js';
+import { ENGINE_NAMES, type EngineName, type ObjectStoreKind } from '../engines/types.js';
 import { infraError } from '../errors.js';
 import { readJson, tail, writeJson } from '../files.js';
 import { type Home, openHome, resolveHome } from '../home.js';
@@ -27,8 +30,12 @@ export interface UpOptions {
   objectStore?: ObjectStoreKind;
   /** When absent: what this state folder ran last, else the four services of this checkout. */
   services?: ServicePlan[];
+  /** When absent: `$SONGHUA_DEPLOYMENT`, else that of the last run, else the default one. */
+  deployment?: string;
   /** Replicas of the four services of this checkout; 1 of each that is not named. */
   replicas?: Partial<Record<ServiceName, number>>;
+  /** All four when absent; none for services that need none. */
+  engines?: readonly EngineName[];
   /** More environment variables for every service; when absent, those of the last run. */
   env?: Record<string, string>;
   onProgress?: OnProgress;
@@ -46,10 +53,27 @@ const PHASE_OF: Partial<Record<ProcessState['state'], Phase>> = { starting: 'sta
 /**
  * Starts engines and services under a supervisor that outlives this process and its terminal, and resolves when all are ready. Where
  * the same stack runs already nothing happens; where it runs with other settings it is restarted with these. Throws
- * `stack.not-ready` with the reason and the end of the log, after stopping what had started.
+ * `stack.not-ready` with the reason and the end of the log, after stopping what had started, and `home.disk-full`.
  */
 export async function up(options: UpOptions = {}): Promise<StackState> {
   const home = openHome(resolveHome(options.home));
+  // A start writes before there is a supervisor to make room for it.
+  if (levelOf(spaceOf(home.root)) === 'full') createReserve(home.reserve).releaseAll();
+  try {
+    return await start(home, options);
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    throw infraError(
+      'home.disk-full',
+      `nothing can be written at ${home.root}: make room on its disk, then try again`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function start(home: Home, options: UpOptions): Promise<StackState> {
   const plan = await makePlan(home, options);
   if (ownerOf(home)?.role === 'supervisor') {
     const current = readState(home.root);
@@ -72,8 +96,11 @@ async function makePlan(home: Home, options: UpOptions): Promise<Plan> {
   if (missing) {
     throw infraError('stack.not-ready', `${missing.entry} does not exist: build the checkout first (npm run build)`);
   }
+  const deployment = options.deployment ?? process.env.SONGHUA_DEPLOYMENT ?? last?.deployment ?? '';
+  // A name that cannot be one is told before anything is fetched.
+  namesOf(deployment);
   const engines = await planEngines(home, options, last?.engines);
-  return { home: home.root, engines, services, env: options.env ?? last?.env ?? {} };
+  return { home: home.root, deployment, engines, services, env: options.env ?? last?.env ?? {} };
 }
 
 async function planEngines(
@@ -81,13 +108,13 @@ async function planEngines(
   options: UpOptions,
   last: Plan['engines'] | undefined,
 ): Promise<Plan['engines']> {
-  const { objectStore, onProgress } = options;
-  if (objectStore !== 'seaweedfs' && (await chooseMode(options.mode)) === 'docker') {
+  const { objectStore, onProgress, engines = ENGINE_NAMES } = options;
+  if (engines.length > 0 && objectStore !== 'seaweedfs' && (await chooseMode(options.mode)) === 'docker') {
     // A running stack holds its ports, and its containers are as it wants them.
     if (last?.mode === 'docker' && ownerOf(home)?.role === 'supervisor') return last;
     const docker = await describeCompose(home, createPortBook(home.ports));
     try {
-      await docker.up(ENGINE_NAMES, onProgress);
+      await docker.up(engines, onProgress);
     } catch (error) {
       // What came up must not stay behind unsupervised; the first failure is the one to tell.
       await docker.stop().catch(() => undefined);
@@ -96,8 +123,8 @@ async function planEngines(
     return { mode: 'docker', endpoints: docker.endpoints };
   }
   const lastStore = last?.mode === 'native' ? last.objectStore : undefined;
-  const fetched = await fetchEngines({ engines: ENGINE_NAMES, objectStore: objectStore ?? lastStore, onProgress });
-  return { mode: 'native', names: [...ENGINE_NAMES], ...fetched };
+  const fetched = await fetchEngines({ engines, objectStore: objectStore ?? lastStore, onProgress });
+  return { mode: 'native', names: [...engines], ...fetched };
 }
 
 /** Starts the supervisor; returns whether it has ended. */

@@ -156,7 +156,8 @@ BEGIN
       bytes = coalesce(size, 0),
       checked_at = CASE WHEN s.purpose = 'read' THEN greatest(p.checked_at, s.started_at) ELSE p.checked_at END,
       data_changed_at = CASE WHEN s.purpose = 'read' THEN clock_timestamp() ELSE p.data_changed_at END,
-      source_changed_at = coalesce((m #>> '{source,changedAt}')::timestamptz, p.source_changed_at)
+      source_changed_at = CASE WHEN s.purpose = 'read'
+        THEN greatest(p.source_changed_at, (m #>> '{source,changedAt}')::timestamptz) ELSE p.source_changed_at END
     WHERE p.dataset_id = s.dataset_id AND p.number = (m #>> '{previous,version}')::integer
       AND p.identity = m #>> '{previous,identity}';
   END IF;
@@ -197,7 +198,8 @@ BEGIN
   IF s.state = 'unchanged' THEN
     UPDATE current_pointer p SET
       checked_at = CASE WHEN s.purpose = 'read' THEN greatest(p.checked_at, s.started_at) ELSE p.checked_at END,
-      source_changed_at = coalesce((effects ->> 'sourceChangedAt')::timestamptz, p.source_changed_at)
+      source_changed_at = CASE WHEN s.purpose = 'read'
+        THEN greatest(p.source_changed_at, (effects ->> 'sourceChangedAt')::timestamptz) ELSE p.source_changed_at END
     WHERE p.dataset_id = s.dataset_id AND p.number = coalesce(s.version, p.number);
     IF NOT FOUND THEN
       RAISE EXCEPTION 'the dataset of sync % moved on while it was compared', asked USING ERRCODE = 'SH409';

@@ -166,3 +166,24 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 END $$;
+
+-- Ends a sync that waits or is read, for the reason that somebody gives; whoever reads it finds its lease gone. `facts`: {reason, by, actor}.
+-- NULL: it is neither queued nor read.
+CREATE OR REPLACE FUNCTION sync_cancel(asked text, facts jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  was text;
+  ended sync;
+BEGIN
+  SELECT state INTO was FROM sync WHERE id = asked AND state IN ('queued', 'reading') FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  PERFORM sync_fail(s, jsonb_build_object('code', 'sync.cancelled', 'message', (facts ->> 'by') || ': ' || (facts ->> 'reason'),
+    'actor', facts ->> 'actor', 'retryable', false)) FROM sync s WHERE s.id = asked;
+  SELECT * INTO ended FROM sync WHERE id = asked;
+  PERFORM audit_append(facts ->> 'by', 'sync.cancel', 'Connector/' || (sync_json(ended) ->> 'connector'),
+    jsonb_build_object('sync', asked, 'state', was, 'reason', facts ->> 'reason'));
+  -- The next sync of the connector may be taken.
+  PERFORM pg_notify('songhua_syncs', '');
+  RETURN sync_json(ended);
+END $$;

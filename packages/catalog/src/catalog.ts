@@ -1,3 +1,4 @@
+import { namesOf } from '@songhua/contracts';
 import { createAuditRepository } from './access-audit.js';
 import { createAccessRepository } from './access-keys.js';
 import { createCatalogRepository } from './catalog-repository.js';
@@ -19,7 +20,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
   return {
     syncs: createSyncRepository(database),
     connectors: createConnectorRepository(database),
-    refreshes: createRefreshRepository(database),
+    refreshes: createRefreshRepository(database, namesOf(options.deployment ?? '').eventSource),
     catalog: createCatalogRepository(database),
     resources: createResourceRepository(database),
     health: createHealthRepository(database),

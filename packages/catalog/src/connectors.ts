@@ -18,10 +18,11 @@ interface ConnectorRow extends LifeRow {
   primary_key: string[];
   has_run: boolean;
   remark: string | null;
+  changed_at: Date;
 }
 
 const SELECT = `SELECT c.id, c.name::text AS name, d.name::text AS dataset, c.dataset_id, d.department::text AS department,
-  c.kind, c.mode, c.spec, c.revision, c.approved_revision, c.proposed_revision, c.proposal, c.halt, c.remark,
+  c.kind, c.mode, c.spec, c.revision, c.approved_revision, c.proposed_revision, c.proposal, c.halt, c.remark, c.changed_at,
   c.last_number > 0 AS has_run, coalesce(d.spec -> 'primaryKey', '[]') AS primary_key
   FROM connector c JOIN dataset d ON d.id = c.dataset_id AND c.deleted_at IS NULL`;
 
@@ -42,6 +43,7 @@ const toConnector = (row: ConnectorRow): ConnectorRecord => {
     approved: life.approved,
     proposal: life.proposal,
     remark,
+    changedAt: row.changed_at,
     primaryKey: row.primary_key,
   };
 };

@@ -1,5 +1,18 @@
 import type { DatasetSpec, Summary } from '@songhua/contracts';
-import { type Freshness, type Reason, refreshStateOf, type SyncState, type TableSchema } from '@songhua/domain';
+import {
+  FRESHNESS_STATES,
+  type Frequency,
+  type Freshness,
+  freshness,
+  IN_SYNC_STATES,
+  type InSync,
+  inSync,
+  type LastLook,
+  type Reason,
+  refreshStateOf,
+  type SyncState,
+  type TableSchema,
+} from '@songhua/domain';
 import type { Database } from './database.js';
 import type { DatasetEntry, DatasetQuery } from './types.js';
 
@@ -8,7 +21,11 @@ interface EntryRow {
   title: string;
   department: string;
   domain: string;
-  frequency: string;
+  frequency: Frequency;
+  retired: boolean;
+  confirmation_counts: boolean;
+  schedule_wait: number | null;
+  last_look: LastLook | null;
   rows: number;
   bytes: number;
   version: number | null;
@@ -18,6 +35,7 @@ interface EntryRow {
   data_changed_at: Date | null;
   metadata_changed_at: Date;
   freshness: Freshness;
+  in_sync: InSync;
   sync_id: string | null;
   sync_state: SyncState;
   landed: boolean;
@@ -33,7 +51,9 @@ const DETAILS = `SELECT e.*, (SELECT count(*) FROM version v WHERE v.dataset_id 
   LEFT JOIN LATERAL (SELECT id, state, reason, landing_key FROM sync s WHERE s.dataset_id = e.id ORDER BY queued_at DESC LIMIT 1) l
     ON true`;
 
-const FRESHNESS = 'freshness(frequency, retired, checked_at, data_changed_at, $1)';
+const STATES = `freshness(frequency, retired,
+      last_change(confirmation_counts, checked_at, source_changed_at, data_changed_at), due, overdue, delinquent, $1) AS freshness,
+    in_sync(retired, last_look, checked_at, data_changed_at, confirmation_holds(frequency, overdue, schedule_wait), $1) AS in_sync`;
 
 const ORDER_BY: Record<DatasetQuery['sort'], string> = {
   name: 'name',
@@ -43,7 +63,16 @@ const ORDER_BY: Record<DatasetQuery['sort'], string> = {
   freshness: `array_position(ARRAY['delinquent', 'overdue', 'due', 'unknown', 'fresh', 'retired'], freshness), name`,
 };
 
-function toEntry(row: EntryRow): DatasetEntry {
+function toEntry(row: EntryRow, now: Date): DatasetEntry {
+  const clocks = {
+    checkedAt: row.checked_at,
+    sourceChangedAt: row.source_changed_at,
+    dataChangedAt: row.data_changed_at,
+    metadataChangedAt: row.metadata_changed_at,
+  };
+  const { frequency, retired } = row;
+  const promised = freshness({ frequency, retired, confirmationCounts: row.confirmation_counts }, clocks, now);
+  const looked = inSync({ frequency, retired, last: row.last_look, wait: row.schedule_wait }, clocks, now);
   return {
     name: row.name,
     title: row.title,
@@ -54,13 +83,12 @@ function toEntry(row: EntryRow): DatasetEntry {
     bytes: row.bytes,
     version: row.version,
     versions: row.versions,
-    clocks: {
-      checkedAt: row.checked_at,
-      sourceChangedAt: row.source_changed_at,
-      dataChangedAt: row.data_changed_at,
-      metadataChangedAt: row.metadata_changed_at,
-    },
+    clocks,
     freshness: row.freshness,
+    dueAt: promised.dueAt,
+    lateSince: promised.lateSince,
+    inSync: row.in_sync,
+    inSyncUntil: looked.until,
     lastSync:
       row.sync_id === null
         ? null
@@ -85,10 +113,10 @@ export async function listDatasets(
   const [result] = await query<{ total: number; items: EntryJson[] | null }>(
     `dataset_list_${filter.sort}`,
     `WITH matching AS MATERIALIZED (
-       SELECT * FROM (SELECT d.*, ${FRESHNESS} AS freshness FROM dataset_entry d
+       SELECT * FROM (SELECT d.*, ${STATES} FROM dataset_entry d
          WHERE ($2::text IS NULL OR d.search LIKE $2) AND ($3::text IS NULL OR d.department = $3)
            AND ($4::text IS NULL OR d.domain = $4)) f
-       WHERE $5::text IS NULL OR freshness = $5
+       WHERE ($5::text IS NULL OR freshness = $5) AND ($8::text IS NULL OR in_sync = $8)
      ), page AS (SELECT * FROM matching ORDER BY ${order} LIMIT $6 OFFSET $7),
      details AS (${DETAILS})
      SELECT (SELECT count(*) FROM matching) AS total,
@@ -101,9 +129,10 @@ export async function listDatasets(
       filter.freshness ?? null,
       filter.pageSize,
       (filter.page - 1) * filter.pageSize,
+      filter.inSync ?? null,
     ],
   );
-  return { total: result?.total ?? 0, items: (result?.items ?? []).map((item) => toEntry(fromJson(item))) };
+  return { total: result?.total ?? 0, items: (result?.items ?? []).map((item) => toEntry(fromJson(item), now)) };
 }
 
 type Clock = 'checked_at' | 'source_changed_at' | 'data_changed_at';
@@ -127,26 +156,29 @@ export async function findDataset(
 ): Promise<(DatasetEntry & { spec: DatasetSpec; schema: TableSchema | null }) | undefined> {
   const [row] = await query<EntryRow>(
     'dataset_get',
-    `WITH page AS (SELECT d.*, ${FRESHNESS} AS freshness FROM dataset_entry d WHERE d.name = $2),
+    `WITH page AS (SELECT d.*, ${STATES} FROM dataset_entry d WHERE d.name = $2),
        details AS (${DETAILS})
      SELECT details.*, v.table_schema FROM details LEFT JOIN version v ON v.dataset_id = details.id AND v.number = details.version`,
     [now, name],
   );
-  return row && { ...toEntry(row), spec: row.spec, schema: row.table_schema };
+  return row && { ...toEntry(row, now), spec: row.spec, schema: row.table_schema };
 }
 
 export async function summarize({ query }: Database, now: Date): Promise<Summary> {
   const [row] = await query<{ summary: Summary }>(
     'summary',
-    `WITH entry AS MATERIALIZED (SELECT d.version, d.rows, d.bytes, ${FRESHNESS} AS freshness FROM dataset_entry d),
-     counted AS (SELECT freshness, count(*) AS n FROM entry GROUP BY freshness)
+    `WITH entry AS MATERIALIZED (SELECT d.version, d.rows, d.bytes, ${STATES} FROM dataset_entry d),
+     counted AS (SELECT freshness, count(*) AS n FROM entry GROUP BY freshness),
+     looked AS (SELECT in_sync, count(*) AS n FROM entry GROUP BY in_sync)
      SELECT jsonb_build_object(
        'departments', (SELECT count(*) FROM department), 'domains', (SELECT count(*) FROM domain),
        'datasets', (SELECT count(*) FROM entry), 'published', (SELECT count(version) FROM entry),
        'versions', (SELECT count(*) FROM version), 'records', (SELECT coalesce(sum(rows), 0) FROM entry),
        'bytes', (SELECT coalesce(sum(bytes), 0) FROM entry),
        'freshness', (SELECT jsonb_object_agg(state, coalesce(n, 0)) FROM
-         unnest(ARRAY['fresh', 'due', 'overdue', 'delinquent', 'unknown', 'retired']) state LEFT JOIN counted ON freshness = state),
+         unnest($2::text[]) state LEFT JOIN counted ON freshness = state),
+       'inSync', (SELECT jsonb_object_agg(state, coalesce(n, 0)) FROM
+         unnest($3::text[]) state LEFT JOIN looked ON in_sync = state),
        'holds', (SELECT count(*) FROM sync WHERE state = 'held'),
        'quarantined', (SELECT coalesce(sum(j.count), 0) FROM dataset d JOIN LATERAL (SELECT s.id FROM sync s
            WHERE s.dataset_id = d.id AND s.landing_key IS NOT NULL AND s.purpose <> 'replay' AND s.state NOT IN ('landed', 'refreshing')
@@ -155,7 +187,7 @@ export async function summarize({ query }: Database, now: Date): Promise<Summary
          'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading'))
            + (SELECT count(*) FROM sync WHERE state IN ('delivered', 'landed', 'refreshing')),
          'failed24h', (SELECT count(*) FROM sync WHERE state = 'failed' AND ended_at > $1 - interval '1 day'))) AS summary`,
-    [now],
+    [now, FRESHNESS_STATES, IN_SYNC_STATES],
   );
   if (!row) throw new Error('a summary is always one row');
   return row.summary;

@@ -55,25 +55,30 @@ const DEPENDENTS: Record<Kind, string> = {
     UNION ALL SELECT 'version ' || v.number FROM version v JOIN dataset d ON d.id = v.dataset_id WHERE d.name = $1`,
 };
 
-// Of a dataset that was never published, also what its connectors left.
+const IDS_OF_DATASET = {
+  dataset_id: 'SELECT id FROM dataset WHERE name = $1',
+  connector_id: 'SELECT c.id FROM connector c JOIN dataset d ON d.id = c.dataset_id WHERE d.name = $1',
+  sync_id: 'SELECT s.id FROM sync s JOIN dataset d ON d.id = s.dataset_id WHERE d.name = $1',
+};
+
+/** What the connectors of a dataset that was never published left, by table and the column that leads to it; referring tables first. */
+export const GONE_WITH_DATASET: [table: string, by: keyof typeof IDS_OF_DATASET][] = [
+  ['rejected_summary', 'dataset_id'],
+  ['hold_decision', 'sync_id'],
+  ['quarantine_replay', 'sync_id'],
+  ['ingest', 'connector_id'],
+  ['connector_cursor', 'connector_id'],
+  ['connector_secret', 'connector_id'],
+  ['connector_health', 'connector_id'],
+  ['sync', 'dataset_id'],
+  ['connector', 'dataset_id'],
+];
+
 const REMOVALS: Record<Kind, string[]> = {
   Department: ['DELETE FROM department WHERE name = $1 RETURNING name'],
   Domain: ['DELETE FROM domain WHERE name = $1 RETURNING name'],
   Dataset: [
-    'DELETE FROM rejected_summary WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)',
-    ...['hold_decision', 'quarantine_replay'].map(
-      (table) => `DELETE FROM ${table} WHERE sync_id IN (SELECT s.id FROM sync s JOIN dataset d ON d.id = s.dataset_id
-        WHERE d.name = $1)`,
-    ),
-    ...['connector_cursor', 'connector_secret', 'connector_health'].map(
-      (
-        table,
-      ) => `DELETE FROM ${table} WHERE connector_id IN (SELECT c.id FROM connector c JOIN dataset d ON d.id = c.dataset_id
-        WHERE d.name = $1)`,
-    ),
-    ...['sync', 'connector'].map(
-      (table) => `DELETE FROM ${table} WHERE dataset_id = (SELECT id FROM dataset WHERE name = $1)`,
-    ),
+    ...GONE_WITH_DATASET.map(([table, by]) => `DELETE FROM ${table} WHERE ${by} IN (${IDS_OF_DATASET[by]})`),
     'DELETE FROM dataset WHERE name = $1 RETURNING name',
   ],
 };

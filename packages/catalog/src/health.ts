@@ -5,7 +5,7 @@ import type { ConnectorHealth, HealthRepository, NoticeRepository } from './oper
 // Longer than any run of failures that a rule looks at.
 const ENDS = 50;
 
-// A replay, a hold and what was superseded say nothing of the source.
+// A replay, a hold, what was superseded and what somebody cancelled say nothing of the source.
 const AILING = `WITH failing AS (
     SELECT connector_id FROM sync WHERE state = 'failed' AND ended_at > clock_timestamp() - make_interval(secs => $1)
     UNION SELECT connector_id FROM connector_health WHERE failures > 0
@@ -18,7 +18,7 @@ const AILING = `WITH failing AS (
         SELECT s.number, s.ended_at AS at, CASE s.state WHEN 'failed' THEN s.reason END AS reason
         FROM sync s
         WHERE s.connector_id = c.id AND s.number > coalesce(h.forgiven, 0) AND s.state IN ('published', 'unchanged', 'failed')
-          AND s.purpose <> 'replay' AND coalesce(s.reason ->> 'code', '') <> 'hold.rejected'
+          AND s.purpose <> 'replay' AND coalesce(s.reason ->> 'code', '') NOT IN ('hold.rejected', 'sync.cancelled')
         ORDER BY s.number DESC LIMIT ${ENDS}
       ) e
     ) x ON x.number IS NOT NULL`;

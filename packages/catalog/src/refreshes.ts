@@ -4,11 +4,11 @@ import type { Database } from './database.js';
 import type { RefreshContext, RefreshRepository } from './types.js';
 
 /** The announcement of a version; the same manifest always makes the same event id. */
-function publishedEvent(manifest: Manifest, manifestKey: string): VersionEvent {
+function publishedEvent(manifest: Manifest, manifestKey: string, source: string): VersionEvent {
   return versionEventSchema.parse({
     specversion: '1.0',
     id: deriveId('ev', manifest.datasetId, String(manifest.version), 'published'),
-    source: '/songhua/catalog',
+    source,
     type: 'version.published',
     subject: `${manifest.dataset}/v${manifest.version}`,
     time: new Date().toISOString(),
@@ -30,7 +30,7 @@ function publishedEvent(manifest: Manifest, manifestKey: string): VersionEvent {
 const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb, $5::jsonb) AS result';
 const FINISH = 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)';
 
-export function createRefreshRepository(database: Database): RefreshRepository {
+export function createRefreshRepository(database: Database, eventSource: string): RefreshRepository {
   const { query } = database;
   return {
     async begin({ sync, attempt }) {
@@ -58,7 +58,7 @@ export function createRefreshRepository(database: Database): RefreshRepository {
         JSON.stringify(manifest),
         manifestKey,
         JSON.stringify(rejected),
-        JSON.stringify(publishedEvent(manifest, manifestKey)),
+        JSON.stringify(publishedEvent(manifest, manifestKey, eventSource)),
         JSON.stringify(stages ?? null),
       ];
       const [row] = await query<{ result: 'committed' | 'already' }>(

@@ -80,6 +80,14 @@ export function createSyncRepository(database: Database): SyncRepository {
       return rows.map((row) => row.id);
     },
 
+    async cancel(id, decision) {
+      const [row] = await query<{ s: SyncRow | null }>('sync_cancel', 'SELECT sync_cancel($1, $2::jsonb) AS s', [
+        id,
+        JSON.stringify(decision),
+      ]);
+      return row?.s ? toSync(row.s) : undefined;
+    },
+
     async recoverExpired(mostCrashes) {
       return recovered(
         await query('sync_recover', 'SELECT id, state FROM sync_recover($1, $2::jsonb)', [

@@ -15,10 +15,12 @@ import type {
   VersionEvent,
 } from '@songhua/contracts';
 import type {
+  Actor,
   Author,
   Clocks,
   ConnectorState,
   Freshness,
+  InSync,
   Lifecycle,
   LifecycleEvent,
   Reason,
@@ -59,6 +61,8 @@ export interface ConnectorRecord {
   proposal: Lifecycle['proposal'];
   /** Why its proposal was refused, or why it is halted. */
   remark: string | null;
+  /** When it last changed, was approved, halted or resumed: what holds now holds since then at the latest. */
+  changedAt: Date;
   /** The dataset's. */
   primaryKey: string[];
 }
@@ -148,6 +152,11 @@ export interface SyncRepository {
    * `unchanged` also advances the connector's checked clock.
    */
   finish(owner: string, results: SyncResult[]): Promise<string[]>;
+  /**
+   * Ends a sync that is queued or read with `sync.cancelled`, beside its audit row; `actor` is whose turn it then is. Who reads it loses it at
+   * the next renewal. Undefined when it is neither.
+   */
+  cancel(id: string, decision: { reason: string; by: string; actor: Actor }): Promise<SyncRecord | undefined>;
   /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that `mostCrashes` processes ended with, with `sync.abandoned`. */
   recoverExpired(mostCrashes: number): Promise<Recovered>;
   /**
@@ -327,6 +336,13 @@ export interface DatasetEntry {
   versions: number;
   clocks: Clocks;
   freshness: Freshness;
+  /** When the next change is due; null where no promise can be missed. */
+  dueAt: Date | null;
+  /** Since when it is overdue; null while it is not. */
+  lateSince: Date | null;
+  inSync: InSync;
+  /** How long the last confirmation holds, or held. */
+  inSyncUntil: Date | null;
   lastSync: { id: string; state: SyncState; refresh: RefreshState | null; reason: Reason | null } | null;
 }
 
@@ -423,6 +439,7 @@ export interface DatasetQuery {
   department?: string | undefined;
   domain?: string | undefined;
   freshness?: Freshness | undefined;
+  inSync?: InSync | undefined;
   sort: 'name' | 'rows' | 'changed' | 'freshness';
   page: number;
   pageSize: number;
@@ -438,6 +455,8 @@ export interface CatalogOptions {
   poolSize: number;
   /** How the process shows in `pg_stat_activity`. */
   applicationName?: string;
+  /** Whose announcements these are; the only deployment's when absent. */
+  deployment?: string;
 }
 
 export interface Catalog {

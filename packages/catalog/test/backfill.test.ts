@@ -51,6 +51,7 @@ test('a backfill publishes without moving the cursor (I5) or making old data loo
   expect(backfill).toMatchObject({ range: RANGE, full: false, reset: false });
   await catalog.refreshes.begin(landed(backfill));
   const manifest = manifestOf(backfill, 2, { content: 'b', previous: { version: 1, content: 'a' } });
+  manifest.source.changedAt = new Date().toISOString();
   expect(await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).toBe('committed');
   expect(await cursorNow()).toEqual(cursor);
   expect(await clocksNow()).toEqual(clocks);
@@ -64,7 +65,10 @@ test('a backfill that finds nothing new is no check of the whole source', async 
   const delivered = await deliver(catalog, connector, 'request:b');
   await catalog.refreshes.begin(landed(delivered));
   const outcome = { sync: delivered.id, state: 'unchanged' as const, version: 1 };
-  await catalog.refreshes.finish(landed(delivered), outcome, { cursor: { elsewhere: true } });
+  await catalog.refreshes.finish(landed(delivered), outcome, {
+    cursor: { elsewhere: true },
+    sourceChangedAt: new Date().toISOString(),
+  });
   await ask('request:c', { range: RANGE });
   const [taken] = await catalog.syncs.take('reader', 1, 1, 60);
   await catalog.syncs.finish('reader', [result(taken as SyncRecord, 'unchanged')]);

@@ -175,10 +175,12 @@ export async function publish(
   version: number,
   content: string,
   previous?: { version: number; content: string },
+  changedAt: string | null = null,
 ): Promise<SyncRecord> {
   const sync = await deliver(catalog, connector, slot);
   await catalog.refreshes.begin(landed(sync));
   const manifest = manifestOf(sync, version, previous ? { content, previous } : { content });
+  manifest.source.changedAt = changedAt;
   await catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
   return sync;
 }

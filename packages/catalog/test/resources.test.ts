@@ -313,6 +313,7 @@ const randomDataset = fc
     title: text,
     description: optional(text),
     frequency: fc.constantFrom(...Object.keys(FREQUENCIES)),
+    confirmationCounts: optional(fc.boolean()),
     primaryKey: fc.array(text, { maxLength: 3 }),
     columns: optional(
       fc.array(

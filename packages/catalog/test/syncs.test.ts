@@ -302,3 +302,50 @@ test('the last schedule slot is told, requests aside', async () => {
     'request:abc',
   ]);
 });
+
+test('a sync that waits or is read is cancelled once, with the reason and by whom; its reader loses it and the next one is taken', async () => {
+  const [reading] = await enqueue(catalog, [first()], 'slot-1');
+  const [queued] = await enqueue(catalog, [first()], 'slot-2');
+  const [next] = await enqueue(catalog, [first()], 'slot-3');
+  if (!reading || !queued || !next) throw new Error('nothing was claimed');
+  await catalog.syncs.take('reader', 4, 4, 60);
+  const decision = { reason: 'it drips', by: 'key:1', actor: 'department' } as const;
+  for (const { id } of [reading, queued]) {
+    const both = await Promise.all([catalog.syncs.cancel(id, decision), catalog.syncs.cancel(id, decision)]);
+    expect(both.filter(Boolean)).toMatchObject([
+      {
+        id,
+        state: 'failed',
+        owner: null,
+        reason: { code: 'sync.cancelled', message: 'key:1: it drips', actor: 'department', retryable: false },
+      },
+    ]);
+  }
+  expect(await catalog.audit.list({ action: 'sync.cancel', limit: 9 })).toMatchObject([
+    { actor: 'key:1', detail: { sync: queued.id, state: 'queued', reason: 'it drips' } },
+    { actor: 'key:1', detail: { sync: reading.id, state: 'reading', reason: 'it drips' } },
+  ]);
+  expect(await catalog.syncs.renew('reader', [{ id: reading.id, begun: true, rows: 0, bytes: 0 }], 60)).toEqual([]);
+  expect(await catalog.syncs.finish('reader', [result(reading, 'delivered')])).toEqual([]);
+  expect((await catalog.syncs.take('reader', 4, 4, 60)).map(({ id }) => id)).toEqual([next.id]);
+});
+
+test('a sync that is read to its end is cancelled no more, and neither is one that is not there', async () => {
+  const [sync] = await enqueue(catalog, [first()], 'slot-1');
+  if (!sync) throw new Error('nothing was claimed');
+  await catalog.syncs.take('reader', 4, 4, 60);
+  await catalog.syncs.finish('reader', [result(sync, 'delivered')]);
+  const decision = { reason: 'too late', by: 'key:1', actor: 'operator' } as const;
+  expect(await catalog.syncs.cancel(sync.id, decision)).toBeUndefined();
+  expect(await catalog.syncs.cancel('sy_none', decision)).toBeUndefined();
+  expect(await catalog.syncs.get(sync.id)).toMatchObject({ state: 'delivered', reason: null });
+  expect(await catalog.audit.list({ action: 'sync.cancel', limit: 9 })).toEqual([]);
+});
+
+test('syncs that somebody cancelled say nothing of how the source fares', async () => {
+  for (const slot of ['1', '2', '3', '4', '5', '6']) {
+    const [sync] = await enqueue(catalog, [first()], slot);
+    if (sync) await catalog.syncs.cancel(sync.id, { reason: 'not now', by: 'key:1', actor: 'department' });
+  }
+  expect(await catalog.health.ailing(3600)).toEqual([]);
+});

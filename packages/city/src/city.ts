@@ -12,6 +12,7 @@ import {
   realDatasetResource,
   type SourceAddresses,
 } from './resources.js';
+import { type Shape, shapedDatasets } from './shapes.js';
 import { NO_CHANGES, publishedRows, totalsOf, truthOf } from './truth.js';
 import type {
   ConnectorResource,
@@ -22,7 +23,7 @@ import type {
   DomainResource,
   Totals,
 } from './types.js';
-import { type WriteOptions, type WriteResult, writeCity } from './write.js';
+import { type Sources, type WriteOptions, type WriteResult, writeCity } from './write.js';
 
 export interface CityOptions {
   /** 1 is the report's city: 3,170,000 records. Smaller and larger cities have the same datasets. */
@@ -53,6 +54,8 @@ export interface City {
   readonly datasets: DatasetResource[];
   /** Real data beside them, of the civil-affairs bureau; counted apart. */
   readonly realDatasets: DatasetResource[];
+  /** Which dataset is delivered in which unusual shape, in every city. */
+  readonly shapes: Readonly<Record<Shape, string>>;
   connectors(addresses: SourceAddresses): ConnectorResource[];
   /** Everything to apply, in an order in which each resource finds what it names. */
   resources(addresses: SourceAddresses): Resource[];
@@ -62,7 +65,7 @@ export interface City {
   /** Of the 620; the sum of their truths. */
   totals(): Totals;
   realTotals(): Promise<Totals>;
-  /** Brings the files under `dir` to the city's present state. */
+  /** Brings the files under `dir` to the city's present state. Throws `city.unknown-dataset`. */
   write(dir: string, options?: WriteOptions): Promise<WriteResult>;
   /** Takes the city to `step` (0 is the beginning), always by the same way; the result tells the last step. */
   evolve(step: number): Evolution;
@@ -116,13 +119,14 @@ export function createCity(options: CityOptions = {}): City {
     domains,
     datasets,
     realDatasets,
+    shapes: shapedDatasets,
     connectors,
     resources: (addresses) => [...departments, ...domains, ...datasets, ...realDatasets, ...connectors(addresses)],
     truth: (dataset) => truthOfPlan(named(plans, dataset)),
     realTruth: (dataset) => realTruth(named(real, dataset)),
     totals: () => totalsOf(plans.map(truthOfPlan)),
     realTotals: async () => totalsOf(await Promise.all(real.map(realTruth))),
-    write: (dir, writeOptions) => writeCity(dir, { plans, real }, writeOptions),
+    write: (dir, writeOptions = {}) => writeCity(dir, chosen({ plans, real }, writeOptions.datasets), writeOptions),
     evolve,
   };
 }
@@ -142,6 +146,16 @@ function truthOfReal(real: RealTable, rows: number, step: number): DatasetTruth 
       columns: real.columns.map((name) => ({ name, type: 'string', nullable: name !== 'code', source: name })),
       primaryKey: ['code'],
     },
+  };
+}
+
+function chosen(sources: Sources, datasets: readonly string[] | undefined): Sources {
+  if (datasets === undefined) return sources;
+  for (const name of datasets) named<{ name: string }>([...sources.plans, ...sources.real], name);
+  const wanted = new Set(datasets);
+  return {
+    plans: sources.plans.filter((plan) => wanted.has(plan.name)),
+    real: sources.real.filter((table) => wanted.has(table.name)),
   };
 }
 

@@ -46,7 +46,7 @@ function placeBadRows(part: Part, at: (limit: number) => number): void {
     if (!repeats(row)) continue;
     let index = at(row.after + 1);
     // One repetition a row, or the second of two would be judged against the first.
-    while (repeated.has(index) && index < part.count - 1) index++;
+    while (repeated.has(index) && repeated.size < part.count) index = (index + 1) % part.count;
     repeated.add(index);
     row.index = index;
     row.after = Math.max(row.after, index);
@@ -55,7 +55,7 @@ function placeBadRows(part: Part, at: (limit: number) => number): void {
 }
 
 function kindsFor(plan: DatasetPlan): BadRowKind[] {
-  const kinds: BadRowKind[] = ['short', 'long', 'identical'];
+  const kinds: BadRowKind[] = plan.format === 'csv' ? ['short', 'long', 'identical'] : ['identical'];
   if (plan.primaryKey.length > 0) kinds.push('duplicate-key', 'blank-cell');
   if (plan.declared && damageable(plan).length > 0) kinds.push('bad-cell', 'bad-cell');
   return kinds;

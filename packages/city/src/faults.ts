@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,8 +15,10 @@ const faultSchema = z.discriminatedUnion('kind', [
   /** Announces the whole length and closes the connection half-way. */
   z.strictObject({ kind: z.literal('truncated') }),
   z.strictObject({ kind: z.literal('slow'), bytesPerSecond: z.int().positive() }),
+  /** The whole file, spread evenly over so many seconds. */
+  z.strictObject({ kind: z.literal('drip'), seconds: z.number().positive() }),
 ]);
-/** How a served path fails. */
+/** How a served path answers other than at once and well. */
 export type Fault = z.infer<typeof faultSchema>;
 
 const commandSchema = z.strictObject({ path: z.string().startsWith('/'), fault: faultSchema.nullable() });
@@ -41,6 +44,29 @@ async function slow(response: ServerResponse, file: string, bytesPerSecond: numb
   await pipeline(createReadStream(file, { highWaterMark: piece }), brake, response);
 }
 
+async function drip(response: ServerResponse, file: string, seconds: number): Promise<void> {
+  // The file as it is now, whatever is written in its place meanwhile.
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const drops = Math.max(1, Math.min(size, Math.round(seconds * TICKS_PER_SECOND)));
+    const pause = (seconds * 1000) / drops;
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    await pipeline(async function* () {
+      for (let drop = 0; drop < drops; drop++) {
+        if (drop > 0) await wait(pause, undefined, { signal: gone.signal });
+        const start = Math.floor((size * drop) / drops);
+        const length = Math.floor((size * (drop + 1)) / drops) - start;
+        const { buffer } = await handle.read(Buffer.alloc(length), 0, length, start);
+        yield buffer;
+      }
+    }, response);
+  } finally {
+    await handle.close();
+  }
+}
+
 async function truncated(response: ServerResponse, file: string, size: number): Promise<void> {
   const half = Math.floor(size / 2);
   for await (const chunk of createReadStream(file, { end: Math.max(0, half - 1) })) {
@@ -55,5 +81,5 @@ function loginPage(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(LOGIN_PAGE);
 }
 
-/** The ways to answer wrongly. */
-export const faulty = { slow, truncated, loginPage };
+/** The ways to answer so. */
+export const faulty = { slow, drip, truncated, loginPage };

@@ -238,6 +238,14 @@ export const remark = (header: string, sentences: readonly string[], options: Op
   },
 });
 
+const MOST_PARAGRAPHS = 5;
+/** The same field as people fill it in who are given a large box: most cells run over several lines. */
+export const paragraphs = (field: Field): Field => ({
+  ...field,
+  free: true,
+  text: (row) => Array.from({ length: 1 + below(row, MOST_PARAGRAPHS) }, () => field.text(row)).join('\n'),
+});
+
 /** The text of one cell, blanks included. */
 export function cellText(field: Field, row: Row): string {
   if (field.blank !== undefined && draw(row) < field.blank) return blankCell(row);
@@ -257,8 +265,8 @@ function dayOf(year: number, month = 1): number {
   }
   return day;
 }
-const firstDay = (row: Row): number =>
-  row.period.year > 0 ? dayOf(row.period.year, row.period.month || 1) : FIRST_DAY_OF_SINGLE;
+const firstDay = ({ period }: Row): number =>
+  period.year > 0 ? dayOf(period.year, period.month || 1) + Math.max(0, period.day - 1) : FIRST_DAY_OF_SINGLE;
 const FIRST_DAY_OF_SINGLE = dayOf(2015);
 const DAYS_IN_YEAR = 365;
 const DAYS_IN_MONTH = 28;
@@ -266,6 +274,7 @@ const DAYS_IN_MONTH = 28;
 /** The day on which what the row tells of happened: within the file's period, or in 2013 to 2017. */
 function ownDay(row: Row): number {
   if (row.period.year === 0) return dayOf(2013) + (row.anchor % (5 * DAYS_IN_YEAR));
+  if (row.period.day > 0) return firstDay(row);
   return firstDay(row) + (row.anchor % (row.period.month > 0 ? DAYS_IN_MONTH : DAYS_IN_YEAR));
 }
 
@@ -275,7 +284,7 @@ function isoDay(day: number): string {
 const ISO_ROW: Row = {
   state: 0,
   index: 0,
-  period: { label: '', year: 0, month: 0 },
+  period: { label: '', year: 0, month: 0, day: 0 },
   dress: { dates: ['iso'], blanks: [''], thousands: false, looseDistricts: false },
   subject: '',
   anchor: 0,

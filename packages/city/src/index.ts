@@ -2,6 +2,7 @@ export * from './city.js';
 export type { Fault } from './faults.js';
 export type { SourceAddresses } from './resources.js';
 export * from './serve.js';
+export type { Shape } from './shapes.js';
 export { CITY_RECORDS } from './sizes.js';
 export type {
   BadRowClass,

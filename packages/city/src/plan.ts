@@ -1,9 +1,12 @@
 import type { Frequency } from '@songhua/domain';
 import { type ArchetypeName, archetypes } from './archetypes/all.js';
 import { type CatalogueEntry, departments, entriesOf } from './catalogue/departments.js';
+import { pad } from './cells.js';
 import { planBadRows } from './dirt.js';
+import { paragraphs } from './fields.js';
 import { chooseFormat } from './formats/choose.js';
 import { below, type Draws, draw, drawsFor, pick, seedOf } from './random.js';
+import { type Shape, shapeOf } from './shapes.js';
 import { datasetSizes } from './sizes.js';
 import type { Archetype, DatasetPlan, DateStyle, Dialect, Dress, Field, Layout, Part, Period } from './types.js';
 
@@ -20,6 +23,8 @@ const DATE_STYLES: readonly (readonly DateStyle[])[] = [
   ['iso', 'slash'],
   ['iso', 'slash', 'compact', 'chinese'],
 ];
+// These leave out what has no value, so no word stands for it.
+const SPARSE: ReadonlySet<Shape | undefined> = new Set<Shape>(['pretty-json', 'indented-xml']);
 // Styles that say by themselves that they are dates.
 const PLAIN_DATE_STYLES: readonly (readonly DateStyle[])[] = [['iso'], ['slash'], ['chinese']];
 
@@ -35,18 +40,20 @@ export function planCity(options: PlanOptions): DatasetPlan[] {
   return entries.map((entry, i) => planDataset(entry, sizes[i] as number, options.seed));
 }
 
-/** Gives large sizes to the kinds of dataset that are large. */
+/** Gives large sizes to the kinds of dataset that are large, and to shapes the rank that they are there for. */
 function sizesByEntry(entries: readonly CatalogueEntry[], { scale, seed }: PlanOptions): number[] {
-  const ranked = entries
-    .map((entry, at) => ({
-      at,
-      weight: archetypes[entry.kind].magnitude + 0.5 * draw(drawsFor(seed, 'rank', nameOf(entry))),
-    }))
-    .sort((a, b) => a.weight - b.weight || a.at - b.at);
+  const placed = entries.map((entry, at) => ({
+    at,
+    weight: archetypes[entry.kind].magnitude + 0.5 * draw(drawsFor(seed, 'rank', nameOf(entry))),
+    rank: shapeOf(nameOf(entry))?.rank,
+  }));
+  const ranked = placed.filter((p) => p.rank === undefined).sort((a, b) => b.weight - a.weight || b.at - a.at);
+  const fixed = placed.flatMap(({ rank, ...p }) => (rank === undefined ? [] : [{ ...p, rank }]));
+  for (const one of fixed.sort((a, b) => a.rank - b.rank)) ranked.splice(one.rank, 0, one);
   const sizes = datasetSizes(entries.length, scale, seed);
   const result: number[] = new Array(entries.length);
   ranked.forEach(({ at }, rank) => {
-    result[at] = sizes[rank] as number;
+    result[at] = sizes[sizes.length - 1 - rank] as number;
   });
   return result;
 }
@@ -60,8 +67,9 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
   const archetype: Archetype = archetypes[entry.kind];
   const name = nameOf(entry);
   const draws = drawsFor(seed, name);
-  const layout = layoutOf(archetype, draws);
-  const fields = fieldsOf(archetype, draws);
+  const shaped = shapeOf(name);
+  const layout = shaped?.layout ?? layoutOf(archetype, draws);
+  const fields = fieldsOf(archetype, shaped?.shape, draws);
   const declared = fields.some((f) => f.ambiguous) || entry.special || draw(draws) < 0.65;
   const keyless = !entry.special && draw(draws) < 0.04;
   const title = entry.special ? entry.title : `${entry.title}${archetype.title}`;
@@ -73,13 +81,14 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
     department: entry.department,
     domain: entry.domain,
     frequency: pick<Frequency>(draws, archetype.frequencies),
-    source: layout === 'single' && draw(draws) < 0.55 ? 'http' : 'file',
-    format: 'csv',
+    source: shaped?.source ?? (layout === 'single' && draw(draws) < 0.55 ? 'http' : 'file'),
+    format: shaped?.format ?? 'csv',
+    shape: shaped?.shape,
     layout,
     fields,
     primaryKey: keyless ? [] : fields.filter((f) => f.key).map((f) => f.header),
     declared,
-    dress: dressOf(declared, draws),
+    dress: { ...dressOf(declared, draws), ...(SPARSE.has(shaped?.shape) && { blanks: [''] }) },
     parts: [],
     state: 'sound',
     seed: seedOf(seed, 'rows', name),
@@ -87,7 +96,7 @@ function planDataset(entry: CatalogueEntry, rows: number, seed: number): Dataset
   plan.parts = partsOf(plan, entry.kind, rows, draws, dialectOf(seed, entry.department, draws));
   planBadRows(plan, rows);
   // The report's own datasets stay what they were there.
-  if (!entry.special) plan.format = chooseFormat(plan, seed);
+  if (!entry.special && shaped === undefined) plan.format = chooseFormat(plan, seed);
   for (const part of plan.parts) part.path = pathOf(plan, part.period);
   return plan;
 }
@@ -98,9 +107,11 @@ function layoutOf(archetype: Archetype, draws: Draws): Layout {
   return several.length > 0 && draw(draws) < 0.25 ? pick(draws, several) : 'single';
 }
 
-function fieldsOf(archetype: Archetype, draws: Draws): Field[] {
+function fieldsOf(archetype: Archetype, shape: Shape | undefined, draws: Draws): Field[] {
   const chosen = [...archetype.fields, ...archetype.optional.filter(() => draw(draws) < 0.5)];
-  return chosen.map((field) => ({ ...field, header: pick(draws, field.header.split('|')) }));
+  const fields = chosen.map((field) => ({ ...field, header: pick(draws, field.header.split('|')) }));
+  if (shape !== 'multi-line-csv') return fields;
+  return fields.map((field) => (field.free && field.type === 'string' ? paragraphs(field) : field));
 }
 
 function dressOf(declared: boolean, draws: Draws): Dress {
@@ -129,12 +140,12 @@ function partsOf(plan: DatasetPlan, kind: ArchetypeName, rows: number, draws: Dr
   const periods = periodsOf(plan.layout, kind, rows, draws);
   // The four years of admission scores were four pages in four formats before they became one dataset.
   const varied = kind === 'admissions' || draw(draws) < 0.15;
-  const share = Math.floor(rows / periods.length);
+  const rowsBefore = (i: number): number => Math.floor((rows * i) / periods.length);
   return periods.map((period, i) => ({
     period,
     path: pathOf(plan, period),
     seed: seedOf(plan.seed, period.label),
-    count: i === periods.length - 1 ? rows - share * i : share,
+    count: rowsBefore(i + 1) - rowsBefore(i),
     removed: new Set(),
     revisions: new Map(),
     bad: [],
@@ -147,23 +158,41 @@ function partsOf(plan: DatasetPlan, kind: ArchetypeName, rows: number, draws: Dr
 const lastFirst = (count: number): number[] => [count - 1, ...Array.from({ length: count - 1 }, (_, k) => k)];
 
 function periodsOf(layout: Layout, kind: ArchetypeName, rows: number, draws: Draws): Period[] {
-  if (layout === 'single') return [{ label: '', year: 0, month: 0 }];
-  const wanted = kind === 'admissions' ? 4 : layout === 'yearly' ? 3 + below(draws, 4) : 4 + below(draws, 9);
+  if (layout === 'single') return [{ label: '', year: 0, month: 0, day: 0 }];
+  const wanted = kind === 'admissions' ? 4 : filesOf(layout, rows, draws);
   const count = Math.max(2, Math.min(wanted, Math.floor(rows / 3)));
-  const last: Period =
-    layout === 'yearly' ? { label: '2017', year: 2017, month: 0 } : { label: '201706', year: 2017, month: 6 };
-  const periods = [last];
+  const periods = [LAST_PERIODS[layout]];
   while (periods.length < count) periods.unshift(step(periods[0] as Period, -1));
   return periods;
 }
 
+// A folder that a department's system has put a file into every day for eight years.
+const MOST_DAYS = 3000;
+const ROWS_A_DAY = 9;
+const LAST_PERIODS: Record<Exclude<Layout, 'single'>, Period> = {
+  yearly: { label: '2017', year: 2017, month: 0, day: 0 },
+  monthly: { label: '201706', year: 2017, month: 6, day: 0 },
+  daily: { label: '20170630', year: 2017, month: 6, day: 30 },
+};
+
+function filesOf(layout: Exclude<Layout, 'single'>, rows: number, draws: Draws): number {
+  if (layout === 'daily') return Math.min(MOST_DAYS, Math.floor(rows / ROWS_A_DAY));
+  return layout === 'yearly' ? 3 + below(draws, 4) : 4 + below(draws, 9);
+}
+
 /** The period after (or before) another of the same length. */
 export function step(period: Period, by: 1 | -1): Period {
-  if (period.month === 0) return { label: String(period.year + by), year: period.year + by, month: 0 };
+  if (period.day > 0) return dayOf(new Date(Date.UTC(period.year, period.month - 1, period.day + by)));
+  if (period.month === 0) return { label: String(period.year + by), year: period.year + by, month: 0, day: 0 };
   const months = period.year * 12 + period.month - 1 + by;
   const year = Math.floor(months / 12);
   const month = (months % 12) + 1;
-  return { label: `${year}${String(month).padStart(2, '0')}`, year, month };
+  return { label: `${year}${pad(month, 2)}`, year, month, day: 0 };
+}
+
+function dayOf(date: Date): Period {
+  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()];
+  return { label: `${year}${pad(month, 2)}${pad(day, 2)}`, year, month, day };
 }
 
 /** Where a file of a dataset lies under the city's folder. */

@@ -6,6 +6,7 @@ import { extname, join, normalize, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Fault, faulty, parseFault } from './faults.js';
 import { mediaTypes } from './formats/all.js';
+import { DRIPPING_PATH } from './shapes.js';
 
 const MEDIA_TYPES = mediaTypes();
 const FAULTS_PATH = '/.faults';
@@ -18,6 +19,8 @@ export interface ServeOptions {
   dir: string;
   /** 0 or absent: any free port. */
   port?: number;
+  /** The city's dripping source takes so long, in seconds, to answer whole; absent: it answers at once, as the others do. */
+  dripSeconds?: number | undefined;
 }
 
 /** The departments' web servers, as one. */
@@ -34,6 +37,7 @@ export interface CityServer {
 export async function serve(options: ServeOptions): Promise<CityServer> {
   const root = join(options.dir, 'http');
   const faults = new Map<string, Fault>();
+  if (options.dripSeconds !== undefined) faults.set(DRIPPING_PATH, { kind: 'drip', seconds: options.dripSeconds });
   const setFault = (path: string, fault: Fault | undefined): void => {
     if (fault === undefined) faults.delete(path);
     else faults.set(path, fault);
@@ -92,6 +96,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, site: 
     return;
   }
   if (fault?.kind === 'truncated') return faulty.truncated(response, file, found.size);
+  if (fault?.kind === 'drip') return faulty.drip(response, file, fault.seconds);
   if (fault?.kind === 'slow') return faulty.slow(response, file, fault.bytesPerSecond);
   await pipeline(createReadStream(file), response);
 }

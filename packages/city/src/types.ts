@@ -1,6 +1,7 @@
 import type { Resource } from '@songhua/contracts';
 import type { ColumnType, Frequency, TableSchema } from '@songhua/domain';
 import type { Draws } from './random.js';
+import type { Shape } from './shapes.js';
 
 /** How a department writes values into cells. */
 export interface Dress {
@@ -18,7 +19,10 @@ export type DateStyle = 'iso' | 'slash' | 'compact' | 'chinese';
 export interface Period {
   label: string;
   year: number;
+  /** 0 for a whole year. */
   month: number;
+  /** 0 for a whole month. */
+  day: number;
 }
 
 /** One row while it is being rendered: its place in its file, and the draws of the cell at hand. */
@@ -50,7 +54,7 @@ export interface Field {
   text(row: Row): string;
 }
 
-export type Layout = 'single' | 'yearly' | 'monthly';
+export type Layout = 'single' | 'yearly' | 'monthly' | 'daily';
 
 /** A kind of dataset that many departments keep. */
 export interface Archetype {
@@ -125,6 +129,8 @@ export interface DatasetPlan {
   frequency: Frequency;
   source: SourceKind;
   format: string;
+  /** How its files differ from what the format usually looks like. */
+  shape: Shape | undefined;
   layout: Layout;
   fields: Field[];
   primaryKey: string[];

@@ -7,10 +7,11 @@ import { LOGIN_PAGE } from './login-page.js';
 import type { DatasetPlan, Part } from './types.js';
 
 /** Counts up whenever the same plan would give other bytes, so that files of an older generator are written anew. */
-const GENERATOR = 4;
+const GENERATOR = 5;
 // One file's rows are made while others wait for the disk.
 const IN_FLIGHT = 4;
 const MARKERS = '.city/markers.json';
+
 export interface WriteProgress {
   files: number;
   filesTotal: number;
@@ -18,6 +19,8 @@ export interface WriteProgress {
 }
 
 export interface WriteOptions {
+  /** Names of the only datasets to write; files of others that were written before are removed. All when absent. */
+  datasets?: readonly string[];
   /** Called after each file. */
   onProgress?: (progress: WriteProgress) => void;
 }
@@ -32,6 +35,12 @@ export interface WriteResult {
   bytes: number;
 }
 
+/** What a city is written from. */
+export interface Sources {
+  plans: readonly DatasetPlan[];
+  real: readonly RealTable[];
+}
+
 interface CityFile {
   path: string;
   marker: string;
@@ -44,11 +53,7 @@ type Markers = Record<string, { marker: string; bytes: number }>;
  * Brings the files under `dir` to what the plans say: writes what is new or different (each to a temporary name first, so that
  * a reader never sees half a file), leaves what is already right, deletes what it wrote before and is gone. Never touches other files.
  */
-export async function writeCity(
-  dir: string,
-  sources: { plans: readonly DatasetPlan[]; real: readonly RealTable[] },
-  options: WriteOptions = {},
-): Promise<WriteResult> {
+export async function writeCity(dir: string, sources: Sources, options: WriteOptions = {}): Promise<WriteResult> {
   const files = [...sources.plans.flatMap(filesOf), ...sources.real.map(realFile)];
   const known = await readMarkers(dir);
   const markers: Markers = {};
@@ -96,10 +101,10 @@ function realFile(real: RealTable): CityFile {
 
 /** A hash of all that a file's bytes are made from. */
 function markerOf(plan: DatasetPlan, part: Part): string {
-  const { seed, state, format, fields, dress } = plan;
+  const { seed, state, format, shape, fields, dress } = plan;
   const { removed, revisions, ...rest } = part;
   const headers = fields.map((field) => field.header);
-  const facts = [GENERATOR, seed, state, format, headers, dress, rest, [...removed], [...revisions]];
+  const facts = [GENERATOR, seed, state, format, shape ?? '', headers, dress, rest, [...removed], [...revisions]];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }
 

@@ -10,27 +10,29 @@ const parseXml = (text: string) => new DOMParser().parseFromString(text, 'text/x
 /** Records of the JSON that the city writes, header first; digits as `JSON.parse` sees them. */
 export function jsonRecords(text: string): string[][] {
   const { data } = JSON.parse(text) as { data: { records: Record<string, string | number | null>[] } };
-  const [first] = data.records;
-  const keys = Object.keys(first ?? {});
+  const keys = [...new Set(data.records.flatMap((record) => Object.keys(record)))];
   // The source's own digits, since a parsed 1.50 is 1.5.
-  const digits = [...text.matchAll(/"((?:[^"\\]|\\.)*)":(-?\d[\d.]*)[,}]/g)]
+  const digits = [...text.matchAll(/"((?:[^"\\]|\\.)*)": ?(-?\d[\d.]*)(?=[,}\s])/g)]
     .map((match) => match[2] as string)
     .slice(1);
   let next = 0;
-  const rows = data.records.map((record) =>
-    keys.map((key) => {
-      const value = record[key];
-      if (typeof value === 'number') return digits[next++] as string;
-      return value ?? '';
-    }),
-  );
+  const rows = data.records.map((record) => {
+    const cells = new Map<string, string>();
+    for (const [key, value] of Object.entries(record))
+      cells.set(key, typeof value === 'number' ? (digits[next++] as string) : (value ?? ''));
+    return keys.map((key) => cells.get(key) ?? '');
+  });
   return [keys, ...rows];
 }
 
 export function xmlRecords(text: string): string[][] {
-  const rows = elements(parseXml(text), 'row').map((row) => [...row.childNodes] as Element[]);
-  const names = (rows[0] ?? []).map((cell) => cell.tagName);
-  return [names, ...rows.map((row) => row.map((cell) => cell.textContent ?? ''))];
+  const rows = elements(parseXml(text), 'row').map((row) => {
+    // Elements only: between them there may be line breaks.
+    const cells = ([...row.childNodes] as Element[]).filter((node) => node.nodeType === 1);
+    return new Map(cells.map((cell) => [cell.tagName, cell.textContent ?? '']));
+  });
+  const names = [...new Set(rows.flatMap((row) => [...row.keys()]))];
+  return [names, ...rows.map((row) => names.map((name) => row.get(name) ?? ''))];
 }
 
 /** Rows of the first sheet, with the title above and the note below left out, and days as ISO dates. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type CityServer, serve } from '@songhua/city';
+import { type CityServer, createCity, serve } from '@songhua/city';
 
 const BODY = `编号,名称\n${'1,松花江\n'.repeat(20_000)}`;
 const PATH = '/bureau/list.csv';
@@ -65,6 +65,49 @@ test('a path fails as its fault says until it is mended', async () => {
   expect(await (await get(PATH)).text()).toBe(BODY);
   server.setFault(PATH, undefined);
   expect((await get(PATH)).status).toBe(200);
+});
+
+test('a dripping path comes bit by bit, and whole at the end', async () => {
+  server.setFault(PATH, { kind: 'drip', seconds: 0.3 });
+  const response = await get(PATH);
+  expect(Number(response.headers.get('content-length'))).toBe(Buffer.byteLength(BODY));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of response.body ?? []) pieces.push(piece);
+  expect(pieces.length).toBeGreaterThan(2);
+  expect(Buffer.concat(pieces).toString()).toBe(BODY);
+  const etag = response.headers.get('etag') ?? '';
+  expect((await get(PATH, { 'if-none-match': etag })).status).toBe(304);
+  server.setFault(PATH, undefined);
+});
+
+test('a reader that leaves a dripping path leaves nothing behind: the server closes at once', async () => {
+  const own = await serve({ dir });
+  own.setFault(PATH, { kind: 'drip', seconds: 1200 });
+  const leaving = new AbortController();
+  const response = await fetch(own.url + PATH, { signal: leaving.signal });
+  expect((await response.body?.getReader().read())?.value?.length).toBeGreaterThan(0);
+  leaving.abort();
+  await own.close();
+});
+
+test('asked to, the server of a written city drips its dripping source, complete at the end, and no other', async () => {
+  const city = createCity({ scale: 0.02 });
+  const folder = await mkdtemp(join(tmpdir(), 'songhua-city-'));
+  const dripping = city.shapes.dripping;
+  await city.write(folder, { datasets: [dripping, city.shapes['pretty-json']] });
+  const own = await serve({ dir: folder, dripSeconds: 0.3 });
+  try {
+    const connector = city.connectors({ root: folder, httpBase: own.url }).find((c) => c.spec.dataset === dripping);
+    const url = String(connector?.spec.config.url);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of (await fetch(url)).body ?? []) pieces.push(piece);
+    expect(pieces.length).toBeGreaterThan(2);
+    const file = city.truth(dripping).files[0] ?? '';
+    expect(Buffer.concat(pieces)).toEqual(await readFile(join(folder, file)));
+  } finally {
+    await own.close();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('another process sets and mends faults by PUT', async () => {

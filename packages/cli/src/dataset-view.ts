@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bytes, count, table } from './format.js';
+import { freshnessWords, inSyncWords } from './freshness-view.js';
 
 const time = z.string().nullable();
 
@@ -13,6 +14,10 @@ export const datasetEntrySchema = z.looseObject({
   rows: z.int(),
   version: z.int().nullable(),
   freshness: z.string(),
+  dueAt: time,
+  lateSince: time,
+  inSync: z.string(),
+  inSyncUntil: time,
   clocks: z.looseObject({ checkedAt: time, sourceChangedAt: time, dataChangedAt: time }),
 });
 
@@ -51,7 +56,8 @@ export function datasetView(dataset: DatasetDetail): string {
     ['department', dataset.department],
     ['domain', dataset.domain],
     ['promise', dataset.frequency],
-    ['freshness', dataset.freshness],
+    ['freshness', freshnessWords(dataset)],
+    ['in sync', inSyncWords(dataset)],
     ['version', dataset.version === null ? 'none yet' : `${dataset.version} of ${dataset.versions}`],
     ['rows', `${count(dataset.rows)}, ${bytes(dataset.bytes)}`],
     ['checked', clocks.checkedAt ?? '-'],

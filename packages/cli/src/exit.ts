@@ -1,7 +1,8 @@
 import { reasonOf, type SonghuaError } from '@songhua/domain';
 import { onStderr as pc } from './colours.js';
+import { Interrupted } from './waiting.js';
 
-/** Exit codes of the contract. */
+/** Exit codes of the contract; a wait that a signal ends has 130 (SIGINT) or 143 (SIGTERM). */
 export const EXIT = { done: 0, failed: 1, usage: 2, held: 3 } as const;
 
 // Codes whose cause is what the user typed or the file the user named.
@@ -20,6 +21,11 @@ export function action<A extends unknown[]>(
     try {
       process.exitCode = (await work(...args)) ?? EXIT.done;
     } catch (error) {
+      if (error instanceof Interrupted) {
+        process.stderr.write(`${error.message}\n`);
+        process.exitCode = error.exit;
+        return;
+      }
       const reason = reasonOf(error);
       process.stderr.write(`${pc.red('error')} ${pc.bold(reason.code)}: ${reason.message}\n`);
       const details = (error as Partial<SonghuaError>).details ?? {};

@@ -16,6 +16,7 @@ import { addRevisionCommands } from './commands/revisions.js';
 import { addSecretCommands } from './commands/secrets.js';
 import { addStackCommands } from './commands/stack.js';
 import { addSyncCommands } from './commands/sync.js';
+import { refuseRepeats } from './options.js';
 
 const program = new Command('songhua')
   .description("Keeps a city's open data fresh. / 让城市的开放数据保持新鲜。")
@@ -41,6 +42,7 @@ addAccessCommands(program);
 addAuditCommands(program);
 addInspectCommand(program);
 addBenchCommand(program);
+refuseRepeats(program);
 
 // `songhua … | head`: whoever read the output has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

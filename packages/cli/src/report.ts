@@ -1,6 +1,7 @@
 import type { Summary, SyncProgress } from '@songhua/contracts';
 import pc from './colours.js';
 import { bytes, count, seconds, table } from './format.js';
+import { countsLine } from './freshness-view.js';
 
 /** The closing report of the demo, for a person. */
 export function demoReport(facts: {
@@ -26,7 +27,8 @@ export function demoReport(facts: {
         ['stored / 存储', bytes(summary.bytes)],
         ['rejected rows / 被拒行', `${count(progress.rejected)} kept with line and reason`],
         ['rate / 速率', `${count(rate)} rows/s, source to announced version`],
-        ['freshness / 鲜度', freshnessLine(summary)],
+        ['freshness / 鲜度', countsLine(summary.freshness)],
+        ['in sync / 一致', countsLine(summary.inSync)],
       ],
     ),
     '',
@@ -59,11 +61,4 @@ export function demoReport(facts: {
     '',
   );
   return lines.join('\n');
-}
-
-function freshnessLine(summary: Summary): string {
-  return Object.entries(summary.freshness)
-    .filter(([, n]) => n > 0)
-    .map(([state, n]) => `${state} ${count(n)}`)
-    .join(', ');
 }

@@ -1,7 +1,7 @@
-import type { SyncProgress } from '@songhua/contracts';
-import { syncAcceptedSchema } from '@songhua/contracts';
+import { randomUUID } from 'node:crypto';
+import { type SyncProgress, syncAcceptedSchema } from '@songhua/contracts';
 import type { Api } from './api.js';
-import { followRequest } from './follow.js';
+import { awaitRequest } from './follow-request.js';
 import type { Progress } from './progress.js';
 
 /** Runs every connector now and follows to the last announced version. `seconds` is from the request to that moment. */
@@ -11,7 +11,10 @@ export async function syncAll(
   progress: Progress,
 ): Promise<SyncProgress & { seconds: number }> {
   const started = performance.now();
-  const accepted = await api.post('/api/v1/syncs', { ...which, full: false }, syncAcceptedSchema);
-  const result = await followRequest(api, accepted.request, progress);
+  const request = randomUUID();
+  const result = await awaitRequest(api, request, progress, async (patient, follow) => {
+    await patient.post('/api/v1/syncs', { ...which, full: false, request }, syncAcceptedSchema);
+    return follow();
+  });
   return { ...result, seconds: (performance.now() - started) / 1000 };
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { SonghuaError } from '@songhua/domain';
 import { defaultServices, type ObjectStoreKind, type ServicePlan, type StackState, status, up } from '@songhua/infra';
 import { z } from 'zod';
@@ -98,8 +99,11 @@ function remember(options: StackOptions): z.infer<typeof settingsSchema> {
     ...(cityDir !== undefined && { cityDir }),
     ...((options.devIssuer ?? kept.devIssuer) && { devIssuer: true }),
   };
+  if (isDeepStrictEqual(settings, kept)) return settings;
   mkdirSync(options.home, { recursive: true });
-  writeFileSync(path, `${JSON.stringify(settings, null, 2)}\n`);
+  // Written aside first: a full disk would otherwise leave half of it, and what was kept would be lost.
+  writeFileSync(`${path}.new`, `${JSON.stringify(settings, null, 2)}\n`);
+  renameSync(`${path}.new`, path);
   return settings;
 }
 

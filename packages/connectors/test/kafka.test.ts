@@ -317,4 +317,5 @@ test('topics in which Songhua keeps what was not screened yet are no source', ()
   const valid = (topic: string): boolean => connector.configSchema.safeParse({ brokers, topic }).success;
   expect(['orders', 'songhua.versions.v1'].map(valid)).toEqual([true, true]);
   expect(['songhua.records.v1', 'songhua.records.dead.v1'].map(valid)).toEqual([false, false]);
+  expect(['staging.songhua.records.v1', 'staging.songhua.versions.v1'].map(valid)).toEqual([false, true]);
 });

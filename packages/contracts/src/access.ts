@@ -1,5 +1,6 @@
 import { ACTION_NAMES, CREDENTIAL_ROLES, isName, type Principal, ROLES, SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
+import { momentSchema } from './storable.js';
 
 /** On calls between services: the principal for whom the call is made. Believed only beside the internal token. */
 export const PRINCIPAL_HEADER = 'songhua-principal';
@@ -39,7 +40,7 @@ export const keyRequestSchema = z
     role: z.enum(CREDENTIAL_ROLES),
     department: department.optional().describe('of the role department: the only one that the key acts for'),
     actions: actions.min(1).optional().describe('narrows what the role may do, for example to ingest.push'),
-    expiresAt: z.iso.datetime({ offset: true }).optional(),
+    expiresAt: momentSchema.optional(),
   })
   .refine((key) => (key.role === 'department') === (key.department !== undefined), {
     path: ['department'],

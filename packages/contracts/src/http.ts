@@ -1,10 +1,9 @@
-import { FRESHNESS_STATES } from '@songhua/domain';
+import { FRESHNESS_STATES, IN_SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 import { syncRangeSchema } from './records.js';
 
-const freshnessCounts = z.object(
-  Object.fromEntries(FRESHNESS_STATES.map((s) => [s, z.int()])) as Record<(typeof FRESHNESS_STATES)[number], z.ZodInt>,
-);
+const countsOf = <State extends string>(states: readonly State[]) =>
+  z.object(Object.fromEntries(states.map((state) => [state, z.int()])) as Record<State, z.ZodInt>);
 
 /** `GET /api/v1/summary`. */
 export const summarySchema = z.object({
@@ -15,7 +14,8 @@ export const summarySchema = z.object({
   versions: z.int(),
   records: z.int(),
   bytes: z.int(),
-  freshness: freshnessCounts,
+  freshness: countsOf(FRESHNESS_STATES).describe('datasets by whether their source keeps its promise'),
+  inSync: countsOf(IN_SYNC_STATES).describe('datasets by whether what is served is the same as the source'),
   holds: z.int(),
   quarantined: z.int(),
   syncs: z.object({ running: z.int(), failed24h: z.int() }),
@@ -101,7 +101,7 @@ export const syncProgressSchema = z.object({
   failed: z.int(),
   rows: z.int(),
   rejected: z.int(),
-  /** Versions of this request that are committed but not yet on `songhua.versions.v1`. */
+  /** Versions of this request that are committed but not announced yet. */
   unannounced: z.int(),
   /** Seconds from the request to the last end of each stage so far. */
   stages: z.object({ read: z.number(), refresh: z.number(), announce: z.number() }),

@@ -4,6 +4,8 @@ export * from './http.js';
 export * from './ingest.js';
 export * from './landing.js';
 export * from './manifest.js';
+export * from './names.js';
+export * from './problems.js';
 export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';

@@ -4,6 +4,9 @@ import { syncCompletedSchema } from './records.js';
 /** Where the heads of the audit log are, of all days. */
 export const AUDIT_HEADS = 'audit/heads/';
 
+/** The first part of every key. */
+export const KEY_FOLDERS: readonly string[] = ['audit', 'datasets', 'ingest', 'landing', 'quarantine', 'renders'];
+
 /** Keys of the bucket. Ids are internal ids (`ds_…`, `sy_…`), never names from outside. */
 export const keys = {
   /** Content that a department sent; `place` is unique to the request. */

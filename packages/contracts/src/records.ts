@@ -2,11 +2,9 @@ import { SYNC_MODES } from '@songhua/domain';
 import { z } from 'zod';
 
 /**
- * What travels on `songhua.records.v1`. The message key is the dataset's name, so one dataset is one ordered stream.
+ * What travels on the topic of records (`namesOf`). The message key is the dataset's name, so one dataset is one ordered stream.
  * Everything but the rows is in headers, so that landing can route a message without decoding its value.
  */
-export const RECORDS_TOPIC = 'songhua.records.v1';
-export const DEAD_RECORDS_TOPIC = 'songhua.records.dead.v1';
 
 /** Uncompressed text in one batch of any kind, at most; see decisions on batch size. */
 export const MAX_BATCH_BYTES = 512 * 1024;

@@ -1,8 +1,6 @@
 import type { Reason, RefreshState } from '@songhua/domain';
 
-/** Temporal names. Workflow inputs carry references only, never rows. */
-export const NAMESPACE = 'songhua';
-export const REFRESH_TASK_QUEUE = 'refresh';
+/** Names in workflow code; those on the server are a deployment's own (`namesOf`). Workflow inputs carry references only, never rows. */
 export const REFRESH_LANE_WORKFLOW = 'refreshLane';
 export const REFRESH_SIGNAL = 'refresh';
 export const FORECAST_WORKFLOW = 'forecast';
@@ -89,5 +87,3 @@ export function laneOf(datasetId: string, lanes: number): number {
   for (let i = 0; i < datasetId.length; i++) hash = Math.imul(hash ^ datasetId.charCodeAt(i), 0x01000193) >>> 0;
   return hash % lanes;
 }
-
-export const laneWorkflowId = (lane: number, lanes: number): string => `refresh-lane-${lane}-of-${lanes}`;

@@ -30,6 +30,12 @@ export const datasetSpec = z.strictObject({
   department: name.describe('提供部门 · the Department that offers it'),
   domain: name.describe('主题 · its Domain'),
   frequency: frequency.default('UNKNOWN').describe('承诺的更新频率 · the promise: how often it changes'),
+  confirmationCounts: z
+    .boolean()
+    .optional()
+    .describe(
+      '核对无变化也算履行承诺 · a check that finds nothing new keeps the promise as a change does; otherwise only a change does',
+    ),
   primaryKey: z.array(z.string()).default([]).describe('主键列 · columns that name a row'),
   columns: z
     .array(

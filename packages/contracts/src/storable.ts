@@ -1,3 +1,16 @@
+import { z } from 'zod';
+
+// An instant with microseconds and an offset has 32.
+const MOMENT_CHARS = 40;
+// Clocks of the world are at most 14 hours from UTC; the catalog knows no more than 15, and no year before 1.
+const MOMENT = /^(?!0000).*(Z|[+-](0\d|1[0-4]):?\d\d)$/;
+
+/** An instant in ISO 8601 with its offset, as people give it and the catalog can keep it. */
+export const momentSchema = z.iso
+  .datetime({ offset: true })
+  .max(MOMENT_CHARS)
+  .regex(MOMENT, 'use a year from 0001 to 9999 and an offset of at most 14 hours, as in 2026-03-01T08:00:00+08:00');
+
 /** Something in a value that the catalog cannot keep. */
 export interface Unstorable {
   path: PropertyKey[];

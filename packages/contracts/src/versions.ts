@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { changesSchema } from './manifest.js';
 
-export const VERSIONS_TOPIC = 'songhua.versions.v1';
-
 /** CloudEvents 1.0, structured JSON; the message key is the dataset's name. */
 export const versionEventSchema = z.object({
   specversion: z.literal('1.0'),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonical, differences } from './difference.js';
+import { canonicalJson } from './canonical.js';
+import { differences } from './difference.js';
 
 const json = fc.jsonValue({ maxDepth: 4 });
 
@@ -8,8 +9,8 @@ describe('the difference of two documents', () => {
   test('is empty exactly when they are the same value, whatever the order of keys', () => {
     fc.assert(
       fc.property(json, json, (a, b) => {
-        expect(differences(a, b).length === 0).toBe(canonical(a) === canonical(b));
-        expect(differences(a, JSON.parse(canonical(a)))).toEqual([]);
+        expect(differences(a, b).length === 0).toBe(canonicalJson(a) === canonicalJson(b));
+        expect(differences(a, JSON.parse(canonicalJson(a)))).toEqual([]);
       }),
     );
   });
@@ -17,7 +18,7 @@ describe('the difference of two documents', () => {
   test('names each field once, with what it was and what it is', () => {
     fc.assert(
       fc.property(json, json, (a, b) => {
-        for (const { before, after } of differences(a, b)) expect(canonical(before)).not.toBe(canonical(after));
+        for (const { before, after } of differences(a, b)) expect(canonicalJson(before)).not.toBe(canonicalJson(after));
       }),
     );
     const before = { title: 'a', guards: { maxShrink: 0.5 }, labels: { x: '1' } };

@@ -1,3 +1,5 @@
+import { canonicalJson } from './canonical.js';
+
 /** One field that two documents do not share; `before` or `after` is absent where the field is. */
 export interface Difference {
   /** As `spec.guards.maxShrink` or `spec.columns[score].type`. */
@@ -27,7 +29,7 @@ function byName(value: unknown): Map<string, Fields> | undefined {
  * when both have the same canonical text.
  */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
-  if (canonical(before) === canonical(after)) return [];
+  if (canonicalJson(before) === canonicalJson(after)) return [];
   if (isFields(before) && isFields(after)) {
     const keys = [...new Set([...Object.keys(after), ...Object.keys(before)])];
     return keys.flatMap((key) => differences(before[key], after[key], path === '' ? key : `${path}.${key}`));
@@ -40,18 +42,4 @@ export function differences(before: unknown, after: unknown, path = ''): Differe
     return found.length > 0 ? found : [{ path, before: [...was.keys()], after: [...is.keys()] }];
   }
   return [{ path, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }];
-}
-
-/** JSON text that is the same for the same value, whatever the order of its keys; '' for undefined. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(sorted(value)) ?? '';
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isFields(value)) return value;
-  // Without a prototype, so that a key `__proto__` is a key.
-  const copy: Fields = Object.create(null);
-  for (const key of Object.keys(value).sort()) copy[key] = sorted(value[key]);
-  return copy;
 }

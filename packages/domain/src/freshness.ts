@@ -1,22 +1,6 @@
-/** The promise: how often a dataset is declared to change (EU frequency vocabulary names, the subset the city uses). */
-export const FREQUENCIES = {
-  CONT: 3600,
-  HOURLY: 3600,
-  DAILY: 86_400,
-  WEEKLY: 7 * 86_400,
-  BIWEEKLY: 14 * 86_400,
-  MONTHLY: 31 * 86_400,
-  BIMONTHLY: 62 * 86_400,
-  QUARTERLY: 92 * 86_400,
-  ANNUAL_2: 184 * 86_400,
-  ANNUAL: 366 * 86_400,
-  BIENNIAL: 731 * 86_400,
-  IRREG: null,
-  NEVER: null,
-  UNKNOWN: null,
-} as const satisfies Record<string, number | null>;
-export type Frequency = keyof typeof FREQUENCIES;
+import { type Frequency, thresholdsOf, UNKNOWN_PROMISES } from './promise.js';
 
+/** Does the source keep its promise? */
 export const FRESHNESS_STATES = ['fresh', 'due', 'overdue', 'delinquent', 'unknown', 'retired'] as const;
 export type Freshness = (typeof FRESHNESS_STATES)[number];
 
@@ -32,23 +16,57 @@ export interface Clocks {
   metadataChangedAt: Date | null;
 }
 
-// A grace of a tenth of the period absorbs a late export; past twice the period the promise is plainly broken.
-const GRACE = 0.1;
-const DELINQUENT_AT = 2;
+/** What a dataset declares of its changes. */
+export interface Promised {
+  frequency: Frequency;
+  /** A check that found nothing new keeps the promise as a change does. */
+  confirmationCounts: boolean;
+  retired: boolean;
+}
+
+export interface Freshly {
+  state: Freshness;
+  /** When the next change is due; null where no promise can be missed. */
+  dueAt: Date | null;
+  /** Since when it is overdue; null while it is not. */
+  lateSince: Date | null;
+}
 
 /**
- * Freshness of a dataset from its promise, at `now`.
- * The promise is kept by a successful check that found the published data still true, or by a change of data:
- * the age is measured from the later of `checkedAt` and `dataChangedAt`. Without a version, or a promise, it is `unknown`.
+ * Whether a source keeps its promise, at `now`: by the time since its data changed, or it said so itself. That it was looked at is no
+ * change, unless the dataset declares that a confirmation counts. Without a version, or a known promise, it is `unknown`.
  */
-export function freshness(frequency: Frequency, clocks: Clocks, now: Date, retired = false): Freshness {
-  if (retired) return 'retired';
-  const period = FREQUENCIES[frequency];
-  if (clocks.dataChangedAt === null) return 'unknown';
-  if (period === null) return frequency === 'UNKNOWN' ? 'unknown' : 'fresh';
-  const last = Math.max(clocks.dataChangedAt.getTime(), clocks.checkedAt?.getTime() ?? 0);
-  const age = (now.getTime() - last) / 1000 / period;
-  if (age <= 1) return 'fresh';
-  if (age <= 1 + GRACE) return 'due';
-  return age <= DELINQUENT_AT ? 'overdue' : 'delinquent';
+export function freshness({ frequency, confirmationCounts, retired }: Promised, clocks: Clocks, now: Date): Freshly {
+  const never = { dueAt: null, lateSince: null };
+  if (retired) return { state: 'retired', ...never };
+  const changed = lastChange(clocks, confirmationCounts);
+  if (changed === null || UNKNOWN_PROMISES.includes(frequency)) return { state: 'unknown', ...never };
+  const thresholds = thresholdsOf(frequency);
+  if (!thresholds) return { state: 'fresh', ...never };
+  const after = (seconds: number): Date => new Date(changed + seconds * 1000);
+  const late = after(thresholds.overdue);
+  const reached = (moment: Date): boolean => now >= moment;
+  const dueAt = after(thresholds.due);
+  return {
+    state: reached(after(thresholds.delinquent))
+      ? 'delinquent'
+      : reached(late)
+        ? 'overdue'
+        : reached(dueAt)
+          ? 'due'
+          : 'fresh',
+    dueAt,
+    lateSince: reached(late) ? late : null,
+  };
+}
+
+/** In milliseconds; null before the first version. */
+function lastChange(clocks: Clocks, confirmationCounts: boolean): number | null {
+  const { checkedAt, sourceChangedAt, dataChangedAt } = clocks;
+  if (dataChangedAt === null) return null;
+  const changed = dataChangedAt.getTime();
+  const checked = checkedAt?.getTime() ?? changed;
+  // A source whose clock is ahead cannot have changed after it was looked at: a date in the far future would keep every promise.
+  const stated = sourceChangedAt === null ? changed : Math.min(sourceChangedAt.getTime(), checked);
+  return Math.max(changed, stated, confirmationCounts ? checked : changed);
 }

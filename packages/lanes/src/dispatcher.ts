@@ -1,11 +1,10 @@
 import {
   type LaneReference,
   laneOf,
-  laneWorkflowId,
   MOST_REFERENCES,
+  type Names,
   REFRESH_LANE_WORKFLOW,
   REFRESH_SIGNAL,
-  REFRESH_TASK_QUEUE,
   type RefreshLaneInput,
 } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
@@ -21,7 +20,10 @@ interface Waiting {
  * Hands landed syncs to their lane workflows, starting a lane that is not running. While one signal to a lane is on its way,
  * later syncs of that lane collect for the next one, so a burst costs few signals and a single sync waits for nothing.
  */
-export function createLaneDispatcher(client: Client, lanes: number): (reference: LaneReference) => Promise<void> {
+export function createLaneDispatcher(
+  client: Client,
+  { lanes, names }: { lanes: number; names: Names },
+): (reference: LaneReference) => Promise<void> {
   const queues = new Map<number, { waiting: Waiting[]; sending: boolean }>();
 
   const drain = async (lane: number, queue: { waiting: Waiting[]; sending: boolean }): Promise<void> => {
@@ -30,8 +32,8 @@ export function createLaneDispatcher(client: Client, lanes: number): (reference:
       const group = queue.waiting.splice(0, MOST_REFERENCES);
       try {
         await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
-          workflowId: laneWorkflowId(lane, lanes),
-          taskQueue: REFRESH_TASK_QUEUE,
+          workflowId: names.laneWorkflowId(lane, lanes),
+          taskQueue: names.taskQueue,
           args: [{ lane, pending: [] } satisfies RefreshLaneInput],
           signal: REFRESH_SIGNAL,
           signalArgs: [group.map((w) => w.reference)],

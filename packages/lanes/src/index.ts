@@ -1,1 +1,2 @@
 export { connectLanes, type Lanes } from './lanes.js';
+export { deleteNamespace, ensureNamespace } from './namespace.js';

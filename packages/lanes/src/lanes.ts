@@ -1,7 +1,7 @@
 import {
   FORECAST_WORKFLOW,
   type LaneReference,
-  REFRESH_TASK_QUEUE,
+  type Names,
   type ReplayForecast,
   type ReplayReference,
 } from '@songhua/contracts';
@@ -15,6 +15,7 @@ export interface Lanes {
   dispatch(reference: LaneReference): Promise<void>;
   /** What a replay would do, without doing it. Throws `workflow.unavailable` and `replay.failed`. */
   forecast(replay: ReplayReference, id: string): Promise<ReplayForecast>;
+  /** Resolves when Temporal answers and has the namespace. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -22,18 +23,24 @@ export interface Lanes {
 // A person waits for the answer; a replay of more takes its time as a replay, without a forecast.
 const FORECAST_TIMEOUT = '2 minutes';
 
-/** Connects to Temporal on first use, so that a service starts before it does. */
-export function connectLanes(options: { address: string; namespace: string; lanes: number }): Lanes {
+/** Connects to Temporal on first use, so that a service starts before it does. The namespace is the deployment's own when absent. */
+export function connectLanes(options: {
+  address: string;
+  namespace?: string | undefined;
+  lanes: number;
+  names: Names;
+}): Lanes {
   const connection = Connection.lazy({ address: options.address });
-  const client = new Client({ connection, namespace: options.namespace });
-  const dispatch = createLaneDispatcher(client, options.lanes);
+  const { names, namespace = names.namespace } = options;
+  const client = new Client({ connection, namespace });
+  const dispatch = createLaneDispatcher(client, options);
   return {
     dispatch,
     async forecast(replay, id) {
       try {
         return (await client.workflow.execute(FORECAST_WORKFLOW, {
-          workflowId: `forecast-${id}`,
-          taskQueue: REFRESH_TASK_QUEUE,
+          workflowId: names.forecastWorkflowId(id),
+          taskQueue: names.taskQueue,
           workflowExecutionTimeout: FORECAST_TIMEOUT,
           args: [replay],
         })) as ReplayForecast;
@@ -47,7 +54,7 @@ export function connectLanes(options: { address: string; namespace: string; lane
       }
     },
     async ping() {
-      await connection.workflowService.getSystemInfo({});
+      await connection.workflowService.describeNamespace({ namespace });
     },
     close: () => connection.close(),
   };

@@ -59,6 +59,10 @@ export interface TopicSpec {
 export interface Messaging {
   /** Creates what is missing, leaves what is there. */
   ensureTopics(topics: TopicSpec[]): Promise<void>;
+  /** Removes those that are there, with what is in them. */
+  deleteTopics(topics: string[]): Promise<void>;
+  /** Resolves when a broker answers; throws `messaging.unavailable` within seconds when none does. */
+  ping(): Promise<void>;
   producer(): Promise<Producer>;
   consume(options: ConsumerOptions): Promise<Consumer>;
 }

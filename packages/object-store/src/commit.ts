@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { keys, MAX_MANIFEST_BYTES, type Manifest, type ManifestFile, manifestSchema } from '@songhua/contracts';
-import { codeOf } from '@songhua/domain';
+import { canonicalJson, codeOf } from '@songhua/domain';
 import { objectError } from './errors.js';
-import { canonicalJson, readJson } from './json.js';
+import { readJson } from './json.js';
 import type { ObjectStore, Transferred } from './types.js';
 
 export interface UploadOptions {
@@ -63,7 +63,7 @@ export interface Commit {
  * with `object.unavailable` it is unknown whether the manifest stands; the same call again tells.
  */
 export async function commitManifest(store: ObjectStore, manifest: Manifest): Promise<Commit> {
-  const body = canonicalJson(manifestSchema.parse(manifest));
+  const body = Buffer.from(canonicalJson(manifestSchema.parse(manifest)));
   const key = keys.manifest(manifest.datasetId, manifest.version);
   if ((await store.putIfAbsent(key, body, 'application/json')) === 'created') return { outcome: 'created', manifest };
   const standing = await readManifest(store, manifest.datasetId, manifest.version);

@@ -2,16 +2,6 @@ import { codeOf } from '@songhua/domain';
 import { objectError } from './errors.js';
 import type { ObjectStore } from './types.js';
 
-/** JSON with names in a fixed order and no spaces: equal values have equal bytes, however they were built. */
-export function canonicalJson(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value, sortNames), 'utf8');
-}
-
-function sortNames(_name: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-}
-
 /** Whatever turns unknown JSON into a `T` or throws: a zod schema. */
 export interface Schema<T> {
   parse(value: unknown): T;

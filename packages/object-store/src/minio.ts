@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Client } from 'minio';
 import { downloadTo, openBody, readLimited } from './download.js';
 import { objectError, storeError } from './errors.js';
+import { withPrefix } from './prefix.js';
 import { createTransport } from './transport.js';
 import type { ObjectInfo, ObjectStore, ObjectStoreOptions } from './types.js';
 import { putBuffer, putLocalFile, type Target } from './upload.js';
@@ -12,7 +13,7 @@ const DELETE_PAGE = 1000; // S3's own limit
 
 /** The S3 port on the minio client. Opens no connection until the first call; idle connections keep no process alive. */
 export function createMinioStore(options: ObjectStoreOptions): ObjectStore {
-  const { bucket, region = 'us-east-1' } = options;
+  const { bucket, prefix = '', region = 'us-east-1' } = options;
   const client = connect(options, region);
   const at = (method: string, key = ''): string => `${method} ${bucket}/${key} at ${options.endpoint}`;
 
@@ -35,7 +36,7 @@ export function createMinioStore(options: ObjectStoreOptions): ObjectStore {
     >;
   };
 
-  return {
+  const store: ObjectStore = {
     put: (key, body, contentType) => call(at('PUT', key), () => putBuffer(target(key, contentType), body)),
 
     putFile: (key, path, contentType) => call(at('PUT', key), () => putLocalFile(target(key, contentType), path)),
@@ -111,7 +112,14 @@ export function createMinioStore(options: ObjectStoreOptions): ObjectStore {
           if (code !== 'BucketAlreadyOwnedByYou' && code !== 'BucketAlreadyExists') throw error;
         }
       }),
+
+    ping: () =>
+      call(at('HEAD'), async () => {
+        if (!(await client.bucketExists(bucket)))
+          throw objectError('object.bucket-missing', `bucket ${bucket} does not exist at ${options.endpoint}`);
+      }),
   };
+  return prefix === '' ? store : withPrefix(store, prefix);
 }
 
 function connect(options: ObjectStoreOptions, region: string): Client {

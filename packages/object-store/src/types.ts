@@ -33,6 +33,8 @@ export interface ObjectStore {
   list(prefix: string): AsyncIterable<ObjectInfo>;
   delete(keys: string[]): Promise<void>;
   ensureBucket(): Promise<void>;
+  /** Resolves when the store answers and has the bucket. */
+  ping(): Promise<void>;
 }
 
 export interface ObjectStoreOptions {
@@ -41,6 +43,8 @@ export interface ObjectStoreOptions {
   accessKey: string;
   secretKey: string;
   bucket: string;
+  /** Before every key, for a bucket that others share; callers neither give nor get it. Empty when absent. */
+  prefix?: string;
   region?: string;
   /** Longest silence of a connection before a call fails with `object.unavailable`; 30 s. */
   silenceMs?: number;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { keys, type Manifest } from '@songhua/contracts';
-import { reasonOf } from '@songhua/domain';
-import { canonicalJson, commitManifest, type ObjectStore, readManifest, uploadVerified } from '@songhua/object-store';
+import { canonicalJson, reasonOf } from '@songhua/domain';
+import { commitManifest, type ObjectStore, readManifest, uploadVerified } from '@songhua/object-store';
 import { storeOn } from './engines.js';
 
 const datasetId = `ds_test_${randomBytes(8).toString('hex')}`;
@@ -151,6 +151,8 @@ describe('manifest commit', () => {
   test('equal manifests have equal bytes', async () => {
     const mine = manifest();
     await commitManifest(store, mine);
-    expect(await store.readAll(keys.manifest(datasetId, mine.version), 10_000)).toEqual(canonicalJson(mine));
+    expect(await store.readAll(keys.manifest(datasetId, mine.version), 10_000)).toEqual(
+      Buffer.from(canonicalJson(mine)),
+    );
   });
 });

@@ -1,8 +1,15 @@
-import { SonghuaError } from '@songhua/domain';
+import { DEPLOYMENT_NAME, SonghuaError } from '@songhua/domain';
 import { z } from 'zod';
 
 /** Environment variables by section; a service parses only the sections that it uses. */
 export const sections = {
+  /** Which of several deployments that share engines this is; their names there follow from it. */
+  deployment: z.object({
+    SONGHUA_DEPLOYMENT: z
+      .string()
+      .regex(DEPLOYMENT_NAME, 'expected a letter, then up to 30 of a-z, 0-9 and hyphens')
+      .default(''),
+  }),
   http: z.object({
     SONGHUA_HTTP_HOST: z.string().default('127.0.0.1'),
     SONGHUA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
@@ -10,7 +17,11 @@ export const sections = {
   kafka: z.object({ SONGHUA_KAFKA_BROKERS: z.string().transform((s) => s.split(',').map((b) => b.trim())) }),
   temporal: z.object({
     SONGHUA_TEMPORAL_ADDRESS: z.string(),
-    SONGHUA_TEMPORAL_NAMESPACE: z.string().default('songhua'),
+    /** Unset: the deployment's own. */
+    SONGHUA_TEMPORAL_NAMESPACE: z
+      .string()
+      .optional()
+      .transform((name) => name || undefined),
   }),
   objectStore: z.object({
     SONGHUA_S3_ENDPOINT: z.url(),

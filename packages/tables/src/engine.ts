@@ -6,6 +6,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 import { SonghuaError } from '@songhua/domain';
+import { createBudget } from '@songhua/runtime/budget';
 import type { TablesOptions } from './types.js';
 import { CITY_ZONE } from './values/datetime.js';
 
@@ -117,37 +118,13 @@ function sessionOn(connection: DuckDBConnection, threads: number): Session {
   }
 }
 
-/** First come, first served; a wide job takes every slot. */
-function slots(size: number): { take(count: number): Promise<void>; give(count: number): void } {
-  let free = size;
-  const waiting: { count: number; go: () => void }[] = [];
-  const next = (): void => {
-    for (let head = waiting[0]; head && head.count <= free; head = waiting[0]) {
-      waiting.shift();
-      free -= head.count;
-      head.go();
-    }
-  };
-  return {
-    take: (count) =>
-      new Promise((go) => {
-        waiting.push({ count, go });
-        next();
-      }),
-    give: (count) => {
-      free += count;
-      next();
-    },
-  };
-}
-
 /**
  * One DuckDB instance, so that `memoryMb` bounds all jobs together. Its scheduler has one thread, and each small job runs on the
  * thread that calls it: with two scheduler threads small tables cost more CPU and no less time.
  */
 export function createEngine(options: TablesOptions): Engine {
   const threads = Math.max(1, options.threads);
-  const queue = slots(threads);
+  const queue = createBudget(threads);
   let opening: Promise<DuckDBInstance> | undefined;
   const open = async (): Promise<DuckDBInstance> => {
     const instance = await DuckDBInstance.create(':memory:', {

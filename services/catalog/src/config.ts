@@ -16,6 +16,7 @@ const roleNames = z
 
 /** What the catalog service reads from the environment. */
 export const configSchema = z.object({
+  ...sections.deployment.shape,
   ...sections.http.shape,
   ...sections.kafka.shape,
   ...sections.objectStore.shape,

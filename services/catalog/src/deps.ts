@@ -1,7 +1,7 @@
 import type { Catalog } from '@songhua/catalog';
 import type { Lanes } from '@songhua/lanes';
 import type { ObjectStore } from '@songhua/object-store';
-import type { Logger, Registry } from '@songhua/runtime';
+import type { AskReadiness, Logger, Registry } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import type { Anchors } from './access/anchors.js';
 import type { Authenticate } from './access/authenticate.js';
@@ -31,6 +31,7 @@ export interface Deps {
   anchors: Anchors;
   /** Served only where it is configured. */
   devIssuer?: { issuer: string; keysFile: string } | undefined;
+  ready: AskReadiness;
   metrics: Registry;
   logger: Logger;
   now(): Date;

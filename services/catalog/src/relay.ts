@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CatalogRepository } from '@songhua/catalog';
-import { VERSIONS_TOPIC, type VersionEvent } from '@songhua/contracts';
+import type { VersionEvent } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { OutgoingMessage, Producer } from '@songhua/messaging';
 import { Counter, type Logger, type Registry } from '@songhua/runtime';
@@ -28,16 +28,17 @@ const toMessage = (event: VersionEvent): OutgoingMessage => ({
 });
 
 /**
- * Announces committed versions on `songhua.versions.v1`, in order, at least once; of several replicas one at a time does.
+ * Announces committed versions on their topic, in order, at least once; of several replicas one at a time does.
  * While Kafka or PostgreSQL is away it waits longer from try to try and loses nothing.
  */
 export function startRelay(options: {
   catalog: CatalogRepository;
   producer: Producer;
+  topic: string;
   logger: Logger;
   metrics: Registry;
 }): Relay {
-  const { catalog, producer, logger } = options;
+  const { catalog, producer, topic, logger } = options;
   const signal = createWake();
   let pending = true;
   const closing = new AbortController();
@@ -49,7 +50,7 @@ export function startRelay(options: {
 
   const drain = async (): Promise<void> => {
     for (;;) {
-      const count = await catalog.relay(BATCH, (events) => producer.send(VERSIONS_TOPIC, events.map(toMessage)));
+      const count = await catalog.relay(BATCH, (events) => producer.send(topic, events.map(toMessage)));
       if (count === 'elsewhere' || count === 0) return;
       announced.inc(count);
     }

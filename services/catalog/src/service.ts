@@ -1,11 +1,12 @@
-import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
+import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import type { RunningService, ServiceContext } from '@songhua/runtime';
+import { createReadiness, openProcessFolder, type RunningService, type ServiceContext } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { startAnchors } from './access/anchors.js';
 import { createAuthenticate } from './access/authenticate.js';
@@ -32,8 +33,8 @@ export async function startCatalogService(
   { logger, metrics }: Omit<ServiceContext, 'fail'>,
   connect: typeof connectLanes = connectLanes,
 ): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
-  const tempDirectory = join(config.SONGHUA_TEMP_DIR, 'catalog');
-  mkdirSync(tempDirectory, { recursive: true });
+  const tempDirectory = await openProcessFolder(config.SONGHUA_TEMP_DIR, 'catalog');
+  const names = namesOf(config.SONGHUA_DEPLOYMENT);
   const catalog = createCatalog({
     databaseUrl: config.SONGHUA_DATABASE_URL,
     poolSize: POOL,
@@ -44,6 +45,7 @@ export async function startCatalogService(
     accessKey: config.SONGHUA_S3_ACCESS_KEY,
     secretKey: config.SONGHUA_S3_SECRET_KEY,
     bucket: config.SONGHUA_S3_BUCKET,
+    prefix: names.bucketPrefix,
   });
   let engine: Promise<Tables> | undefined;
   const tables = (): Promise<Tables> => {
@@ -67,7 +69,7 @@ export async function startCatalogService(
   });
   const producer = await messaging.producer();
   const feed = createFeed(catalog.catalog, logger);
-  const relay = startRelay({ catalog: catalog.catalog, producer, logger, metrics });
+  const relay = startRelay({ catalog: catalog.catalog, producer, topic: names.topics.versions, logger, metrics });
   const unlisten = catalog.listen('songhua_outbox', () => {
     relay.wake();
     feed.wake();
@@ -76,6 +78,7 @@ export async function startCatalogService(
     address: config.SONGHUA_TEMPORAL_ADDRESS,
     namespace: config.SONGHUA_TEMPORAL_NAMESPACE,
     lanes: config.SONGHUA_REFRESH_LANES,
+    names,
   });
   const handover = startHandover({ syncs: catalog.syncs, lanes, logger });
   const now = (): Date => new Date();
@@ -100,6 +103,12 @@ export async function startCatalogService(
     refusals: createRefusals({ audit: catalog.audit, logger, metrics, now }),
     anchors,
     devIssuer: issuer !== undefined && keysFile !== undefined ? { issuer, keysFile } : undefined,
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: messaging.ping,
+      'object-store': store.ping,
+      temporal: lanes.ping,
+    }),
     metrics,
     logger,
     now,
@@ -121,6 +130,7 @@ export async function startCatalogService(
       await producer.close();
       await (await engine)?.close();
       await catalog.close();
+      await rm(tempDirectory, { recursive: true, force: true });
     },
   };
 }

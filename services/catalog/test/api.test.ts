@@ -172,14 +172,22 @@ test('a committed version is announced on the event stream and in the changes fe
 test('summary, lists and machines answer as documented', async () => {
   const summary = summarySchema.parse(await (await get('/api/v1/summary')).json());
   expect(summary).toMatchObject({ departments: 1, domains: 1, datasets: 2, published: 1, records: 1, versions: 1 });
-  const page = (await (await get('/api/v1/datasets?q=分数&freshness=fresh&sort=changed')).json()) as {
+  const page = (await (await get('/api/v1/datasets?q=分数&freshness=fresh&inSync=confirmed&sort=changed')).json()) as {
     items: unknown[];
   };
   expect(page).toMatchObject({ total: 1, page: 1, items: [{ name: 'gamma', rows: 1, freshness: 'fresh' }] });
+  const [gamma] = page.items as { clocks: Record<string, string>; dueAt: string; inSyncUntil: string }[];
+  expect(gamma).toMatchObject({ lateSince: null, inSync: 'confirmed' });
+  expect(Date.parse(gamma?.dueAt ?? '') - Date.parse(gamma?.clocks.dataChangedAt ?? '')).toBe(86_400_000);
+  expect(Date.parse(gamma?.inSyncUntil ?? '') - Date.parse(gamma?.clocks.checkedAt ?? '')).toBe(2 * 86_400_000);
+  expect(summary.inSync).toEqual({ confirmed: 1, differs: 0, failing: 0, stale: 0, unknown: 1 });
   expect((await get('/api/v1/datasets?q=%25')).status).toBe(200);
   expect(((await (await get('/api/v1/datasets?q=%25')).json()) as { total: number }).total).toBe(0);
   expect(await (await get('/metrics')).text()).toContain('songhua_http_request_seconds');
-  expect((await get('/readyz')).status).toBe(200);
+  expect(await (await get('/readyz')).json()).toEqual({
+    ready: true,
+    engines: { postgres: 'ok', kafka: 'ok', 'object-store': 'ok', temporal: 'ok' },
+  });
   const { paths } = (await (await get('/openapi.json')).json()) as { paths: Record<string, object> };
   for (const path of [
     '/api/v1/summary',

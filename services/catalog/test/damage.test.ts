@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Manifest } from '@songhua/contracts';
 import { type Harness, startHarness } from './harness.js';
@@ -43,4 +44,25 @@ test('rows and renders of a damaged object are refused, and served again once it
   await harness.store.put(file.key, bytes, file.mediaType);
   const rows = await fetch(new URL('/api/v1/datasets/damaged/rows?pageSize=1', harness.url));
   expect(await rows.json()).toMatchObject({ total: 5000 });
+});
+
+test('rejected rows of an object that was cut are refused, not shown as if there were no more', async () => {
+  await register(harness, 'cut');
+  const count = 2000;
+  const key = 'quarantine/cut/rejected.ndjson.gz';
+  const manifest = await publishRows(harness, 'cut', [[1, 'a']], { count, byCode: { 'cell.type': count }, key });
+  const lines = Array.from({ length: count }, (_, i) => {
+    const message = createHash('sha256').update(String(i)).digest('hex');
+    return `${JSON.stringify({ file: 0, line: i + 2, code: 'cell.type', message, raw: '' })}\n`;
+  });
+  const packed = gzipSync(lines.join(''));
+  const ask = async () => {
+    const url = new URL(`/api/v1/quarantine/${manifest.source.sync}?page=2&pageSize=1000`, harness.url);
+    const response = await fetch(url, { headers: harness.operator });
+    return { status: response.status, body: (await response.json()) as { rows?: { line: number }[] } };
+  };
+  await harness.store.put(key, packed, 'application/gzip');
+  expect((await ask()).body.rows?.map(({ line }) => line)).toEqual(lines.slice(1000).map((_, i) => i + 1002));
+  await harness.store.put(key, packed.subarray(0, packed.length - 10_000), 'application/gzip');
+  expect(await ask()).toMatchObject({ status: 500 });
 });

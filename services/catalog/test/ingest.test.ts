@@ -79,7 +79,7 @@ const stored = async (): Promise<string[]> => {
   return keys;
 };
 const leftovers = async () =>
-  (await readdir(join(harness.tempDirectory, 'a', 'catalog'))).filter((name) => name.startsWith('push-'));
+  (await readdir(join(harness.tempDirectory, 'a'), { recursive: true })).filter((name) => name.includes('push-'));
 
 test('the content is in the object store, to the byte, before the connector service hears of it', async () => {
   takes(() => asked().objectKey);

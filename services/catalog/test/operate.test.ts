@@ -81,3 +81,22 @@ test('a replay is handed to the lane as rows of the sync that they were rejected
     body: { code: 'replay.missing' },
   });
 });
+
+test('a sync that waits is cancelled by its department, in whose name it stands; then it is ended, and says so', async () => {
+  const [connector] = await harness.catalog.connectors.list({ names: [things.connector] });
+  if (!connector) throw new Error('the connector is not there');
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const [sync] = await harness.catalog.syncs.enqueue([{ connector, slot: 'request:long', full: false, traceparent }]);
+  const path = `/api/v1/syncs/${sync?.id}:cancel`;
+  const own = await harness.credentials({ role: 'department', department: things.department });
+  expect(await post(path, { reason: ' ' }, own)).toMatchObject({ status: 400 });
+  expect(await post(path, { reason: 'it drips' }, own)).toMatchObject({
+    status: 200,
+    body: { id: sync?.id, state: 'failed', reason: { code: 'sync.cancelled', actor: 'department' } },
+  });
+  expect(await post(path, { reason: 'again' }, own)).toMatchObject({ status: 409, body: { code: 'sync.ended' } });
+  expect(await post('/api/v1/syncs/sy_none:cancel', { reason: 'x' })).toMatchObject({
+    status: 404,
+    body: { code: 'sync.unknown' },
+  });
+});

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { DEAD_RECORDS_TOPIC, VERSIONS_TOPIC, type VersionEvent, versionEventSchema } from '@songhua/contracts';
+import { namesOf, type VersionEvent, versionEventSchema } from '@songhua/contracts';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { type Harness, startHarness } from './harness.js';
 import { publishRows, register } from './publish.js';
 
+const { topics } = namesOf('');
 let harness: Harness;
 const name = `relayed-${process.pid}-${Date.now()}`;
 const seen: { event: VersionEvent; key: string; at: number }[] = [];
@@ -15,11 +16,11 @@ beforeAll(async () => {
     brokers: (process.env.SONGHUA_TEST_KAFKA_BROKERS ?? '').split(','),
     clientId: 'catalog-relay-test',
   });
-  await messaging.ensureTopics([VERSIONS_TOPIC, DEAD_RECORDS_TOPIC].map((topic) => ({ name: topic, partitions: 4 })));
+  await messaging.ensureTopics([topics.versions, topics.deadRecords].map((topic) => ({ name: topic, partitions: 4 })));
   const consumer = await messaging.consume({
     group: `catalog-relay-test-${name}`,
-    topic: VERSIONS_TOPIC,
-    deadLetterTopic: DEAD_RECORDS_TOPIC,
+    topic: topics.versions,
+    deadLetterTopic: topics.deadRecords,
     handlerFor: () => ({
       handle: async ({ key, value }) => {
         if (key === name)

@@ -14,6 +14,7 @@ const list = (separator: string) =>
     );
 
 export const serviceConfig = z.object({
+  ...sections.deployment.shape,
   ...sections.http.shape,
   ...sections.kafka.shape,
   ...sections.objectStore.shape,

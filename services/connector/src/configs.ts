@@ -1,5 +1,5 @@
 import { type Connector, sourceError } from '@songhua/connector-sdk';
-import { canonical } from '@songhua/domain';
+import { canonicalJson } from '@songhua/domain';
 import { configProblems } from './config-problems.js';
 
 // `scheme://user:password@…`, or a token alone: whoever may read a connector may read its config.
@@ -30,7 +30,7 @@ export function fullConfig(kind: Connector, config: Record<string, unknown>): Re
   const plain: unknown = JSON.parse(JSON.stringify(full));
   const again = kind.configSchema.safeParse(plain);
   const stable =
-    again.success && canonical(again.data) === canonical(full) && typeof plain === 'object' && plain !== null;
+    again.success && canonicalJson(again.data) === canonicalJson(full) && typeof plain === 'object' && plain !== null;
   return stable ? (plain as Record<string, unknown>) : config;
 }
 

@@ -1,8 +1,7 @@
 import type { Catalog } from '@songhua/catalog';
 import type { ConnectorKinds } from '@songhua/connectors';
-import { type Problem, problemTitle, syncRequestSchema } from '@songhua/contracts';
-import { codeOf, reasonOf } from '@songhua/domain';
-import type { Logger, Registry } from '@songhua/runtime';
+import { problemOf, syncRequestSchema } from '@songhua/contracts';
+import { type AskReadiness, answerReadiness, type Logger, type Registry } from '@songhua/runtime';
 import { type FastifyInstance, fastify } from 'fastify';
 import { z } from 'zod';
 import { ingestRoutes } from './ingest.js';
@@ -22,7 +21,7 @@ export interface HttpDeps {
   internalToken: string;
   metrics: Registry;
   logger: Logger;
-  ready(): Promise<void>;
+  ready: AskReadiness;
   /** Something was enqueued. */
   wake(): void;
   /** Connectors were changed. */
@@ -45,13 +44,9 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
   });
 
   app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
-    try {
-      await deps.ready();
-      return { status: 'ready' };
-    } catch (error) {
-      return reply.status(503).send(reasonOf(error));
-    }
+  app.get('/readyz', async ({ url }, reply) => {
+    const { status, readiness } = await answerReadiness(deps.ready, url);
+    return reply.status(status).send(readiness);
   });
   app.get('/metrics', async (_request, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.metrics()),
@@ -82,43 +77,4 @@ export function createHttp(deps: HttpDeps): FastifyInstance {
     app.post(`/connectors::${action}`, async ({ body, principal }) => attempt(parse(trialSchema, body), principal));
 
   return app;
-}
-
-function problemOf(error: unknown): Problem {
-  const reason = reasonOf(error);
-  const fastifyStatus = (error as { statusCode?: unknown }).statusCode;
-  const details = (error as { details?: { errors?: Problem['errors'] } }).details;
-  const status =
-    typeof fastifyStatus === 'number' ? fastifyStatus : statusOf(reason.code, reason.actor, reason.retryable);
-  return {
-    type: `urn:songhua:problem:${reason.code}`,
-    title: problemTitle(status),
-    status,
-    code: typeof fastifyStatus === 'number' ? `request.${(codeOf(error) ?? 'invalid').toLowerCase()}` : reason.code,
-    detail: reason.message,
-    actor: reason.actor,
-    ...(details?.errors ? { errors: details.errors } : {}),
-  };
-}
-
-const CONFLICTS = new Set([
-  'resource.conflict',
-  'connector.lifecycle',
-  'connector.not-running',
-  'connector.dataset-fixed',
-  'ingest.key-reused',
-  'ingest.not-push',
-]);
-
-function statusOf(code: string, actor: string, retryable: boolean): number {
-  if (code === 'connector.unknown') return 404;
-  if (code === 'connector.rate-limited') return 429;
-  if (CONFLICTS.has(code)) return 409;
-  if (code === 'access.forbidden') return 403;
-  if (code === 'access.internal') return 401;
-  if (retryable) return 503;
-  // What the department or operator can put right is wrong with the request or its source, not with this service.
-  if (actor === 'department' || code.startsWith('connector.'))
-    return /^(source|schema|guard|mode)\./.test(code) ? 422 : 400;
-  return 500;
 }

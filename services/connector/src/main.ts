@@ -1,4 +1,5 @@
 import { createCatalog } from '@songhua/catalog';
+import { namesOf } from '@songhua/contracts';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import { loadConfig, runService } from '@songhua/runtime';
@@ -10,6 +11,7 @@ const POOL_SIZE = 4;
 
 runService('connector', async (context) => {
   const config = loadConfig(serviceConfig);
+  const names = namesOf(config.SONGHUA_DEPLOYMENT);
   const catalog = await createCatalog({ databaseUrl: config.SONGHUA_DATABASE_URL, poolSize: POOL_SIZE });
   const messaging = createKafkaMessaging({ brokers: config.SONGHUA_KAFKA_BROKERS, clientId: 'songhua-connector' });
   const producer = await messaging.producer();
@@ -18,8 +20,17 @@ runService('connector', async (context) => {
     accessKey: config.SONGHUA_S3_ACCESS_KEY,
     secretKey: config.SONGHUA_S3_SECRET_KEY,
     bucket: config.SONGHUA_S3_BUCKET,
+    prefix: names.bucketPrefix,
   });
-  const service = await startService({ catalog, producer, store, config, context });
+  const service = await startService({
+    catalog,
+    messaging,
+    producer,
+    store,
+    topic: names.topics.records,
+    config,
+    context,
+  });
   context.logger.info({ address: service.address }, 'listening');
   return {
     async stop() {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '@songhua/catalog';
 import type { SyncAccepted, SyncRequest } from '@songhua/contracts';
-import { runProblem, SonghuaError } from '@songhua/domain';
+import { runProblem, SonghuaError, syncId } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 
 /** Claims `slots` in one statement. */
@@ -29,9 +29,10 @@ function checkRequest(request: SyncRequest, selected: ConnectorRecord[]): void {
 }
 
 /**
- * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots. Paused and
- * suspended connectors run only when they are named. `by` is who asks. Throws `sync.request-invalid`, `connector.unknown`, `connector.not-running` and
- * `connector.rate-limited`; of many, those that their source asked to leave alone are passed over.
+ * "Run now": claims one slot of every connector that `request` selects. The same request id claims the same slots,
+ * whatever became of the connectors since. Paused and suspended connectors run only when they are named. `by` is who asks. Throws
+ * `sync.request-invalid`, `connector.unknown`, `connector.not-running` and `connector.rate-limited`; of many, those that their source asked to
+ * leave alone are passed over.
  */
 export async function requestSyncs(
   catalog: Catalog,
@@ -60,8 +61,15 @@ export async function requestSyncs(
         { actor: 'department', details: { unknown } },
       );
   }
+  const id = request.request ?? randomUUID();
+  const slot = `request:${id}`;
+  const before = request.request === undefined ? new Set() : await claimedBefore(catalog, selected, slot);
+  const [claimed, fresh] = [
+    selected.filter(({ name }) => before.has(name)),
+    selected.filter(({ name }) => !before.has(name)),
+  ];
   const cause = names ? 'request' : 'schedule';
-  const halted = selected.flatMap(({ name, state }) => {
+  const halted = fresh.flatMap(({ name, state }) => {
     const problem = runProblem(state, cause);
     return problem === undefined ? [] : [{ name, problem }];
   });
@@ -75,19 +83,25 @@ export async function requestSyncs(
       { actor: 'department' },
     );
   checkRequest(request, selected);
-  const allowed = selected.filter(({ state }) => runProblem(state, cause) === undefined);
+  const allowed = fresh.filter(({ state }) => runProblem(state, cause) === undefined);
   const skipped = await rateLimited(catalog, allowed);
   const [limited] = skipped;
   if (names && limited) throw new SonghuaError(limited.code, limited.message, { actor: 'department', retryable: true });
   const left = new Set(skipped.map(({ connector }) => connector));
-  const runnable = allowed.filter(({ name }) => !left.has(name));
-  const id = request.request ?? randomUUID();
+  const runnable = [...claimed, ...allowed.filter(({ name }) => !left.has(name))];
   const told = skipped.length > 0 ? { skipped } : {};
   if (runnable.length === 0) return { request: id, syncs: [], ...told };
-  const slots = runnable.map((connector) => ({ connector, slot: `request:${id}` }));
+  const slots = runnable.map((connector) => ({ connector, slot }));
   const { reset, range } = request;
   const syncs = await claimSlots(catalog, slots, { full: request.full || reset, reset, ...(range && { range }), by });
   return { request: id, syncs: syncs.map((sync) => ({ sync: sync.id, connector: sync.connector })), ...told };
+}
+
+/** Names of connectors that have this slot already: the request is repeated, and its answer must be what it was. */
+async function claimedBefore(catalog: Catalog, connectors: ConnectorRecord[], slot: string): Promise<Set<string>> {
+  const ids = connectors.map(({ name }) => syncId(name, slot));
+  const found = await catalog.syncs.list({ ids, limit: ids.length, offset: 0 });
+  return new Set(found.map(({ connector }) => connector));
 }
 
 /** Those whose source said when it may be asked again, which is not yet. */

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectorRecord, SyncRecord, SyncResult } from '@songhua/catalog';
 import {
@@ -14,7 +12,7 @@ import type { ConnectorKinds } from '@songhua/connectors';
 import { type Cursor, type SyncScope, TRIES_OF_A_CLAIM, wireAttempt } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Producer } from '@songhua/messaging';
-import type { Logger } from '@songhua/runtime';
+import { type Logger, withFolder } from '@songhua/runtime';
 import { parseConfig } from './configs.js';
 import { bounded } from './details.js';
 import type { NetworkOf } from './networks.js';
@@ -65,7 +63,7 @@ export async function runSync(deps: RunDeps, job: Job): Promise<SyncResult> {
   const { sync, signal } = job;
   for (let turn = 1; ; turn++) {
     try {
-      return await withTempDir(deps.tempDir, (folder) => readOnce(deps, job, turn, folder));
+      return await withFolder(deps.tempDir, 'read', (folder) => readOnce(deps, job, turn, folder));
     } catch (error) {
       throwIfAborted(signal);
       const reason = reasonOf(error);
@@ -215,14 +213,4 @@ export function kindOf(kinds: ConnectorKinds, kind: string): Connector {
   throw new SonghuaError('connector.kind-unknown', `kind ${kind} is not known; use one of ${names.join(', ')}`, {
     actor: 'department',
   });
-}
-
-/** Runs `work` with a folder of its own that is gone afterwards. */
-export async function withTempDir<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(parent, 'read-'));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

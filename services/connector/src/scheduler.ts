@@ -15,7 +15,7 @@ export interface SchedulerDeps {
 export interface Scheduler {
   /** Takes over changed, new, paused and deleted connectors. */
   reload(): Promise<void>;
-  /** Claims the last slot of every connector that none was claimed for, e.g. during downtime. */
+  /** Claims the last slot of every connector, if it passed unclaimed since the schedule holds, e.g. during downtime. */
   catchUp(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -40,7 +40,8 @@ const LATE_MS = 30_000;
 export function createScheduler(deps: SchedulerDeps): Scheduler {
   const { logger, jitterMs } = deps;
   const groups = new Map<string, Group>();
-  const schedules = new Map<string, { key: string; since: number }>();
+  // Since when a schedule holds, as the catalog said when it was first seen here: what else changes later moves nothing.
+  const schedules = new Map<string, { key: string; since: Date }>();
   const timers = new Set<NodeJS.Timeout>();
   let token: string | undefined;
   let stopped = false;
@@ -98,7 +99,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     return { schedule, task, members: new Map() };
   };
 
-  const apply = (connectors: ConnectorRecord[], first: boolean): void => {
+  const apply = (connectors: ConnectorRecord[]): void => {
     const wanted = new Map<string, Map<string, ConnectorRecord>>();
     for (const connector of connectors) {
       const { schedule } = connector.spec;
@@ -110,7 +111,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       }
       const key = `${schedule.cron} ${schedule.timezone}`;
       wanted.set(key, (wanted.get(key) ?? new Map()).set(connector.id, connector));
-      if (schedules.get(connector.id)?.key !== key) schedules.set(connector.id, { key, since: first ? 0 : Date.now() });
+      if (schedules.get(connector.id)?.key !== key) schedules.set(connector.id, { key, since: connector.changedAt });
     }
     const kept = new Set([...wanted.values()].flatMap((members) => [...members.keys()]));
     for (const id of schedules.keys()) if (!kept.has(id)) schedules.delete(id);
@@ -136,7 +137,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       .then(async () => {
         const now = await deps.connectors.changeToken();
         if (now === token || stopped) return;
-        apply(await deps.connectors.list({}), token === undefined);
+        apply(await deps.connectors.list({}));
         token = now;
       });
     return reloading;
@@ -150,9 +151,10 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       const slot = latestSlot(group.schedule, new Date(0), new Date(now));
       if (!slot || slot.getTime() + lateMs > now) continue;
       for (const connector of group.members.values()) {
-        const known = last.get(connector.id);
-        const since = schedules.get(connector.id)?.since ?? 0;
-        if (known && known < slot && slot.getTime() >= since) missed.push({ connector, slot: slot.toISOString() });
+        const claimed = last.get(connector.id);
+        const since = schedules.get(connector.id)?.since;
+        if (since && slot >= since && (!claimed || claimed < slot))
+          missed.push({ connector, slot: slot.toISOString() });
       }
     }
     if (missed.length > 0) logger.info({ slots: missed.length }, 'catching up missed slots');

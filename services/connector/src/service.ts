@@ -3,11 +3,16 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Catalog, ConnectorRecord } from '@songhua/catalog';
 import { connectorKinds } from '@songhua/connectors';
-import { RECORDS_TOPIC } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
-import type { Producer } from '@songhua/messaging';
+import type { Messaging, Producer } from '@songhua/messaging';
 import type { ObjectStore } from '@songhua/object-store';
-import { createKeyring, type RunningService, type ServiceContext } from '@songhua/runtime';
+import {
+  createKeyring,
+  createReadiness,
+  openProcessFolder,
+  type RunningService,
+  type ServiceContext,
+} from '@songhua/runtime';
 import { startCare } from './care.js';
 import type { ServiceConfig } from './config.js';
 import { createHttp } from './http.js';
@@ -19,7 +24,6 @@ import { createResultWriter } from './results.js';
 import { runSync } from './run-sync.js';
 import { createScheduler } from './scheduler.js';
 import { createSecretResolver } from './secrets.js';
-import { openTempDir } from './temp.js';
 import { createTrials } from './trials/trials.js';
 import { createVault, sealReadable } from './vault.js';
 import { startWatch } from './watch.js';
@@ -27,11 +31,12 @@ import { startWorker } from './worker.js';
 
 export interface ServiceParts {
   catalog: Catalog;
+  messaging: Pick<Messaging, 'ping'>;
   producer: Producer;
   /** Read by dry runs, and by syncs of what was pushed. */
-  store: Pick<ObjectStore, 'download'>;
-  /** Where record batches go; another one only in tests. */
-  topic?: string;
+  store: Pick<ObjectStore, 'download' | 'ping'>;
+  /** Where record batches go. */
+  topic: string;
   /** How long a stop lets running syncs end before it gives them back. */
   stopGraceMs?: number;
   config: ServiceConfig;
@@ -48,9 +53,8 @@ const DAY_MS = 86_400_000;
 export async function startService(parts: ServiceParts): Promise<RunningService & { address: string }> {
   const { catalog, producer, config } = parts;
   const { logger, metrics } = parts.context;
-  const unique = randomUUID().slice(0, 8);
-  const owner = `${hostname()}-${process.pid}-${unique}`;
-  const tempDir = await openTempDir(config.SONGHUA_TEMP_DIR, unique);
+  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const tempDir = await openProcessFolder(config.SONGHUA_TEMP_DIR, 'connector');
 
   const kinds = connectorKinds({
     fileRoots: config.SONGHUA_FILE_ROOTS,
@@ -68,7 +72,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   const run = {
     pushed: pushedTo(catalog, parts.store),
     producer,
-    topic: parts.topic ?? RECORDS_TOPIC,
+    topic: parts.topic,
     kinds,
     secrets,
     stored,
@@ -136,7 +140,11 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
     internalToken: config.SONGHUA_INTERNAL_TOKEN,
     metrics,
     logger,
-    ready: () => catalog.ping(),
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: () => parts.messaging.ping(),
+      'object-store': () => parts.store.ping(),
+    }),
     wake: worker.wake,
     reload: scheduler.reload,
   });

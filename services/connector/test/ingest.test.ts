@@ -9,7 +9,6 @@ let world: World;
 let replica: Replica;
 beforeAll(async () => {
   world = await createWorld();
-  await world.store.ensureBucket();
   replica = await world.replica();
 });
 afterAll(async () => {

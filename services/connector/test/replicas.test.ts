@@ -75,13 +75,18 @@ test('two replicas run each slot of a schedule once, and none is left out', asyn
   expect(closings).toHaveLength(new Set(closings.map(({ envelope }) => envelope.sync)).size);
 }, 60_000);
 
+const DAY_MS = 86_400_000;
+const DAILY = { cron: '0 3 * * *', timezone: 'Asia/Shanghai' };
+/** The last slot of `DAILY`. */
+const lastOfDaily = (): number => Math.floor((Date.now() + 5 * 3_600_000) / DAY_MS) * DAY_MS - 5 * 3_600_000;
+
 test('the last slot that passed while no replica ran is caught up, once, and not the ones before it', async () => {
   await world.write('late.csv', CSV);
-  await prepare({ late: { schedule: { cron: '0 3 * * *', timezone: 'Asia/Shanghai' } } });
-  const dayMs = 86_400_000;
-  const latest = Math.floor((Date.now() + 5 * 3_600_000) / dayMs) * dayMs - 5 * 3_600_000;
-  const old = new Date(latest - 3 * dayMs).toISOString();
+  await prepare({ late: { schedule: DAILY } });
+  const latest = lastOfDaily();
+  const old = new Date(latest - 3 * DAY_MS).toISOString();
   await claim('late', old);
+  await world.since('late', new Date(latest - 4 * DAY_MS));
 
   const replicas = [await world.replica(), await world.replica()];
   const missed = syncId('late', new Date(latest).toISOString());
@@ -90,6 +95,37 @@ test('the last slot that passed while no replica ran is caught up, once, and not
   for (const replica of replicas) await replica.stop();
   const slots = (await world.catalog.syncs.list({ connector: 'late', limit: 10, offset: 0 })).map((sync) => sync.slot);
   expect(slots.sort()).toEqual([old, new Date(latest).toISOString()]);
+}, 30_000);
+
+test('a first slot is caught up like any other, and none from before the connector or its schedule was there', async () => {
+  const names = ['first', 'younger', 'moved', 'moved-later'];
+  for (const name of names) await world.write(`${name}.csv`, CSV);
+  const other = { cron: '0 1 * * *', timezone: 'Asia/Shanghai' };
+  await prepare({
+    first: { schedule: DAILY },
+    younger: { schedule: DAILY },
+    moved: { schedule: other },
+    'moved-later': { schedule: other },
+  });
+  const slot = lastOfDaily();
+  for (const name of ['moved', 'moved-later']) {
+    await claim(name, new Date(slot - 3 * DAY_MS).toISOString());
+    const { spec } = await connectorOf(name);
+    const resource = { apiVersion: 'songhua/v1', kind: 'Connector', metadata: { name } } as const;
+    await world.catalog.connectors.apply([{ ...resource, spec: { ...spec, schedule: DAILY } }], {
+      name: 'test',
+      mayApprove: true,
+    });
+  }
+  for (const name of ['first', 'moved']) await world.since(name, new Date(slot));
+  for (const name of ['younger', 'moved-later']) await world.since(name, new Date(slot + 1));
+
+  const replica = await world.replica();
+  const of = (name: string): string => syncId(name, new Date(slot).toISOString());
+  for (const name of ['first', 'moved']) await waitFor(() => world.catalog.syncs.get(of(name)));
+  await replica.stop();
+  // One call claims whatever is caught up.
+  for (const name of ['younger', 'moved-later']) expect(await world.catalog.syncs.get(of(name))).toBeUndefined();
 }, 30_000);
 
 test('a sync of a crashed replica is read by another one, as a higher attempt', async () => {

@@ -74,6 +74,18 @@ describe('a sync of a changed source', () => {
     expect((await replica.call('/syncs', ask)).body).toEqual(first.body);
     expect(first).toMatchObject({ status: 202, body: { request: 'same', syncs: [{ connector: 'idempotent' }] } });
   });
+
+  test('asked for again under one request id has the same answer when the connector takes no new one since', async () => {
+    await world.write('retired.csv', csv(2));
+    await world.register(replica, { retired: {} });
+    const ask = { connectors: ['retired'], request: 'again' };
+    const first = await replica.call('/syncs', ask);
+    expect(await replica.call('/connectors/retired/retire', {})).toMatchObject({ status: 200 });
+    expect(await replica.call('/syncs', ask)).toEqual(first);
+    expect(await replica.call('/syncs', { ...ask, request: 'another' })).toMatchObject({
+      body: { code: 'connector.not-running' },
+    });
+  });
 });
 
 describe('a sync of an unchanged source', () => {
@@ -204,7 +216,10 @@ describe('the HTTP interface', () => {
     expect(body.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['file', 'http', 'postgres']));
     expect(body[0]?.config.required).toEqual(['path']);
     expect((await replica.call('/healthz')).status).toBe(200);
-    expect((await replica.call('/readyz')).status).toBe(200);
+    expect(await replica.call('/readyz')).toMatchObject({
+      status: 200,
+      body: { ready: true, engines: { postgres: 'ok', kafka: 'ok', 'object-store': 'ok' } },
+    });
     const metrics = await (await fetch(`${replica.url}/metrics`)).text();
     expect(metrics).toContain('songhua_syncs_total');
   });

@@ -41,8 +41,8 @@ describe('a suggested key', () => {
 
 test('a suggested frequency is the promise nearest to the distance of the dates', () => {
   const date = [column('日期', 'date')];
-  const found = [1 / 24, 1, 7, 30.5, 91, 365].map((step) => frequencyOf(date, days(step)));
-  expect(found).toEqual(['HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'ANNUAL']);
+  const found = [1 / 96, 1 / 24, 1, 7, 30.5, 91, 365].map((step) => frequencyOf(date, days(step)));
+  expect(found).toEqual(['15MIN', 'HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'ANNUAL']);
   expect(frequencyOf(date, days(1, 2))).toBe('UNKNOWN');
   const years = [{ 年份: 2021 }, { 年份: 2022 }, { 年份: 2023 }];
   expect(frequencyOf([column('年份', 'integer')], years)).toBe('ANNUAL');

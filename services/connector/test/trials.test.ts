@@ -191,7 +191,6 @@ describe('a trial', () => {
 async function publish(name: string, lines: string[]): Promise<void> {
   const [id = ''] = await replica.syncNow(name);
   const { dataset: called, datasetId, connector, number, traceparent } = await world.ended(id);
-  await world.store.ensureBucket();
   const folder = await mkdtemp(join(world.root, '.publish-'));
   const tables = createTables({ memoryMb: 128, threads: 1, tempDirectory: folder });
   await writeFile(join(folder, 'part.gz'), gzipSync(`${lines.join('\n')}\n`));

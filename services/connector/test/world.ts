@@ -56,6 +56,8 @@ export interface World {
   register(replica: Replica, connectors: Record<string, Partial<ConnectorSpec>>): Promise<void>;
   ended(sync: string): Promise<SyncWithRefresh>;
   write(name: string, text: string): Promise<void>;
+  /** What a connector is now, it has been since `at`. */
+  since(connector: string, at: Date): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -96,6 +98,7 @@ export async function createWorld(): Promise<World> {
     secretKey: s3.SONGHUA_S3_SECRET_KEY,
     bucket: s3.SONGHUA_S3_BUCKET,
   });
+  await store.ensureBucket();
   const received: Received[] = [];
   const consumer: Consumer = await messaging.consume({
     group: topic,
@@ -137,7 +140,16 @@ export async function createWorld(): Promise<World> {
         ...overrides,
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
-      const service = await startService({ catalog, producer, store, topic, stopGraceMs: 300, config, context });
+      const service = await startService({
+        catalog,
+        messaging,
+        producer,
+        store,
+        topic,
+        stopGraceMs: 300,
+        config,
+        context,
+      });
       const call: Replica['call'] = async <T>(
         path: string,
         body?: unknown,
@@ -206,6 +218,11 @@ export async function createWorld(): Promise<World> {
       });
     },
     write: (name, text) => writeFile(join(root, name), text),
+    since: (connector, at) =>
+      database.tamper(
+        'connector',
+        `UPDATE connector SET changed_at = '${at.toISOString()}' WHERE name = '${connector}'`,
+      ),
     async close() {
       for (const replica of [...replicas]) await replica.stop();
       await consumer.close();

@@ -1,15 +1,16 @@
 import { createCatalog } from '@songhua/catalog';
-import { DEAD_RECORDS_TOPIC, RECORDS_TOPIC } from '@songhua/contracts';
+import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import { Counter, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
+import { Counter, createReadiness, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
 import { z } from 'zod';
 import { landPartition } from './partition.js';
 
 const POOL = 4;
 
 const config = z.object({
+  ...sections.deployment.shape,
   ...sections.http.shape,
   ...sections.kafka.shape,
   ...sections.temporal.shape,
@@ -20,6 +21,7 @@ const config = z.object({
 
 runService('landing', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
+  const names = namesOf(env.SONGHUA_DEPLOYMENT);
   // One partition records one landing at a time.
   const catalog = createCatalog({
     databaseUrl: env.SONGHUA_DATABASE_URL,
@@ -31,11 +33,13 @@ runService('landing', async ({ logger, metrics, fail }) => {
     accessKey: env.SONGHUA_S3_ACCESS_KEY,
     secretKey: env.SONGHUA_S3_SECRET_KEY,
     bucket: env.SONGHUA_S3_BUCKET,
+    prefix: names.bucketPrefix,
   });
   const lanes = connectLanes({
     address: env.SONGHUA_TEMPORAL_ADDRESS,
     namespace: env.SONGHUA_TEMPORAL_NAMESPACE,
     lanes: env.SONGHUA_REFRESH_LANES,
+    names,
   });
   await lanes.ping();
   const syncs = new Counter({
@@ -48,9 +52,9 @@ runService('landing', async ({ logger, metrics, fail }) => {
 
   const messaging = createKafkaMessaging({ brokers: env.SONGHUA_KAFKA_BROKERS, clientId: 'songhua-landing' });
   const consumer = await messaging.consume({
-    group: 'songhua-landing',
-    topic: RECORDS_TOPIC,
-    deadLetterTopic: DEAD_RECORDS_TOPIC,
+    group: names.landingGroup,
+    topic: names.topics.records,
+    deadLetterTopic: names.topics.deadRecords,
     handlerFor: () =>
       landPartition({
         store,
@@ -68,9 +72,12 @@ runService('landing', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: async () => {
-      await Promise.all([lanes.ping(), catalog.ping()]);
-    },
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      kafka: messaging.ping,
+      temporal: lanes.ping,
+      'object-store': store.ping,
+    }),
   });
 
   return {

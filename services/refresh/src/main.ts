@@ -1,15 +1,25 @@
-import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCatalog } from '@songhua/catalog';
-import { REFRESH_TASK_QUEUE } from '@songhua/contracts';
+import { namesOf } from '@songhua/contracts';
 import { createMinioStore } from '@songhua/object-store';
-import { Counter, Histogram, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
+import {
+  Counter,
+  createReadiness,
+  Histogram,
+  loadConfig,
+  openProcessFolder,
+  runService,
+  sections,
+  startOpsServer,
+} from '@songhua/runtime';
 import { createTables } from '@songhua/tables';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { z } from 'zod';
 import { createActivities, type RefreshMetrics } from './activities.js';
 
 const config = z.object({
+  ...sections.deployment.shape,
   ...sections.http.shape,
   ...sections.temporal.shape,
   ...sections.objectStore.shape,
@@ -23,8 +33,9 @@ const config = z.object({
 
 runService('refresh', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
-  const tempDirectory = join(env.SONGHUA_TEMP_DIR, 'refresh');
-  mkdirSync(tempDirectory, { recursive: true });
+  const names = namesOf(env.SONGHUA_DEPLOYMENT);
+  const { SONGHUA_TEMPORAL_NAMESPACE: namespace = names.namespace } = env;
+  const tempDirectory = await openProcessFolder(env.SONGHUA_TEMP_DIR, 'refresh');
 
   Runtime.install({
     // runService decides when to stop, and stops the worker.
@@ -34,12 +45,14 @@ runService('refresh', async ({ logger, metrics, fail }) => {
   const catalog = await createCatalog({
     databaseUrl: env.SONGHUA_DATABASE_URL,
     poolSize: env.SONGHUA_REFRESH_CONCURRENCY,
+    deployment: names.deployment,
   });
   const store = createMinioStore({
     endpoint: env.SONGHUA_S3_ENDPOINT,
     accessKey: env.SONGHUA_S3_ACCESS_KEY,
     secretKey: env.SONGHUA_S3_SECRET_KEY,
     bucket: env.SONGHUA_S3_BUCKET,
+    prefix: names.bucketPrefix,
   });
   const tables = createTables({
     memoryMb: env.SONGHUA_REFRESH_MEMORY_MB,
@@ -49,8 +62,8 @@ runService('refresh', async ({ logger, metrics, fail }) => {
   const connection = await NativeConnection.connect({ address: env.SONGHUA_TEMPORAL_ADDRESS });
   const worker = await Worker.create({
     connection,
-    namespace: env.SONGHUA_TEMPORAL_NAMESPACE,
-    taskQueue: REFRESH_TASK_QUEUE,
+    namespace,
+    taskQueue: names.taskQueue,
     workflowBundle: { codePath: join(__dirname, 'workflow-bundle.js') },
     activities: createActivities({
       store,
@@ -71,7 +84,11 @@ runService('refresh', async ({ logger, metrics, fail }) => {
     host: env.SONGHUA_HTTP_HOST,
     port: env.SONGHUA_HTTP_PORT,
     metrics,
-    ready: () => catalog.ping(),
+    ready: createReadiness({
+      postgres: () => catalog.ping(),
+      temporal: () => connection.workflowService.describeNamespace({ namespace }),
+      'object-store': store.ping,
+    }),
   });
 
   return {
@@ -82,6 +99,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
       await tables.close();
       await catalog.close();
       await connection.close();
+      await rm(tempDirectory, { recursive: true, force: true });
     },
   };
 

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RefreshContext, RefreshRepository, ReplayRepository } from '@songhua/catalog';
 import type { LaneReference, RefreshOutcome, ReplayReference } from '@songhua/contracts';
 import { codeOf, overridesOf, reasonOf, type SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
+import { withFolder } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { type Candidate, createStepClock, type StepClock, type Turn } from './candidate.js';
@@ -30,23 +29,19 @@ export interface RefreshDeps {
  * SonghuaError when it cannot; nothing is half-published then, because the manifest and the catalog transaction are the only steps that
  * others see (I2).
  */
-export async function refreshDataset(
+export function refreshDataset(
   deps: RefreshDeps,
   reference: LaneReference,
   context: RefreshContext,
 ): Promise<RefreshOutcome> {
-  const folder = join(deps.tempDirectory, `${reference.sync}-${randomBytes(6).toString('hex')}`);
-  await mkdir(folder, { recursive: true });
-  try {
+  return withFolder(deps.tempDirectory, reference.sync, async (folder) => {
     const turn: Turn = { reference, context, folder };
     const clock = createStepClock();
     const made = context.sync.replay
       ? await replayedCandidate(deps, turn, context.sync.replay, clock)
       : await landedCandidate(deps, turn, clock);
     return 'state' in made ? made : await commit(deps, turn, made, clock);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** What landed, normalized; or held, when too much of it was rejected. */

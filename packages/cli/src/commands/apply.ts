@@ -4,24 +4,25 @@ import type { Api } from '../api.js';
 import pc from '../colours.js';
 import { action, EXIT } from '../exit.js';
 import { count, printJson } from '../format.js';
+import { repeated } from '../options.js';
 import { idOf, located, type Read, readResources } from '../resources/read.js';
-import { showChanges, showTotals } from '../resources/show.js';
+import { showChanges, showTotals, waitingShown } from '../resources/show.js';
 import { connect } from './connection.js';
 import { fetchResources } from './resources.js';
 
-const FILE = 'a YAML or JSON file, a folder of them, or - for standard input';
+const FILE = 'a YAML or JSON file, a folder of them, or - for standard input; repeatable';
 
 /** `plan -f PATH` and `apply -f PATH`. */
 export function addApplyCommand(program: Command): void {
   program
     .command('plan')
     .description('show what apply would change, field by field; changes nothing / 预览变更')
-    .requiredOption('-f, --file <path>', FILE)
+    .requiredOption('-f, --file <path>', FILE, repeated)
     .option('--all', 'also list what is registered but not in the files; apply leaves it')
     .option('--check', 'exit with 1 when anything would change')
     .option('--json')
     .action(
-      action(async (o: { file: string; all?: boolean; check?: boolean; json?: boolean }) => {
+      action(async (o: { file: string[]; all?: boolean; check?: boolean; json?: boolean }) => {
         const read = await readResources(o.file);
         const { api } = await connect();
         const plan = await send(api, read, true);
@@ -36,18 +37,17 @@ export function addApplyCommand(program: Command): void {
   program
     .command('apply')
     .description('create or change resources from files, all or nothing / 应用资源文件')
-    .requiredOption('-f, --file <path>', FILE)
+    .requiredOption('-f, --file <path>', FILE, repeated)
     .option('--json')
     .action(
-      action(async (o: { file: string; json?: boolean }) => {
+      action(async (o: { file: string[]; json?: boolean }) => {
         const read = await readResources(o.file);
         const { api } = await connect();
         const applied = await send(api, read, false);
         if (o.json) printJson(applied);
         else {
           console.log(showTotals(applied));
-          const waiting = applied.changes.filter(({ approval }) => approval === 'needed');
-          for (const { name } of waiting) console.log(`${name} waits for approval: songhua connectors submit ${name}`);
+          for (const line of waitingShown(applied)) console.log(line);
         }
       }),
     );
@@ -66,7 +66,7 @@ export function applyAll(api: Api, resources: Resource[], dryRun = false): Promi
   return api.post(`/api/v1/resources:apply${dryRun ? '?dryRun=true' : ''}`, resources, appliedSchema);
 }
 
-function printPlan(plan: Applied, missing: string[] | undefined, file: string): void {
+function printPlan(plan: Applied, missing: string[] | undefined, files: string[]): void {
   if (plan.changes.length > 0) console.log(`${showChanges(plan.changes)}\n`);
   if (missing)
     for (const id of missing)
@@ -74,6 +74,6 @@ function printPlan(plan: Applied, missing: string[] | undefined, file: string): 
   if (plan.changes.length === 0) console.log(`nothing to change: all ${count(plan.unchanged)} are as the files say`);
   else
     console.log(
-      `${count(plan.created)} to create, ${count(plan.changed)} to change, ${count(plan.unchanged)} unchanged. Apply with: songhua apply -f ${file}`,
+      `${count(plan.created)} to create, ${count(plan.changed)} to change, ${count(plan.unchanged)} unchanged. Apply with: songhua apply ${files.map((file) => `-f ${file}`).join(' ')}`,
     );
 }

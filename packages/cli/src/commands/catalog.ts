@@ -2,11 +2,13 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { FRESHNESS_STATES, IN_SYNC_STATES } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { datasetDetailSchema, datasetEntrySchema, datasetView } from '../dataset-view.js';
 import { action } from '../exit.js';
 import { bytes, count, print, printWhole, table } from '../format.js';
+import { freshnessWords, inSyncWords } from '../freshness-view.js';
 import { connect, queryOf } from './connection.js';
 
 const entries = z.looseObject({ total: z.int(), items: z.array(datasetEntrySchema) });
@@ -30,11 +32,14 @@ export function addCatalogCommands(program: Command): void {
   const datasets = program.command('datasets').description('the catalog / 目录');
   datasets
     .command('list')
-    .description('datasets with row count and freshness')
+    .description(
+      'datasets with row count, whether their source keeps its promise, and whether what is served is the same as it',
+    )
     .option('-q, --query <text>', 'in name or title')
     .option('--department <name>')
     .option('--domain <name>')
-    .option('--freshness <state>')
+    .option('--freshness <state>', FRESHNESS_STATES.join(', '))
+    .option('--in-sync <state>', IN_SYNC_STATES.join(', '))
     .option('--sort <field>', 'name, rows, changed or freshness', 'name')
     .option('--page <n>', 'from 1', '1')
     .option('--page-size <n>', 'at most 200', '50')
@@ -46,8 +51,16 @@ export function addCatalogCommands(program: Command): void {
         const found = await api.get(`/api/v1/datasets${queryOf({ q, ...filters })}`, entries);
         print(json, found, () => {
           const shown = table(
-            ['name', 'title', 'department', 'rows', 'version', 'freshness'],
-            found.items.map((d) => [d.name, d.title, d.department, d.rows, d.version ?? '-', d.freshness]),
+            ['name', 'title', 'department', 'rows', 'version', 'freshness', 'in sync'],
+            found.items.map((d) => [
+              d.name,
+              d.title,
+              d.department,
+              d.rows,
+              d.version ?? '-',
+              freshnessWords(d),
+              inSyncWords(d),
+            ]),
           );
           return `${shown}\n${count(found.items.length)} of ${count(found.total)}`;
         });

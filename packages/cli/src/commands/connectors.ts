@@ -8,13 +8,14 @@ import { suggestedResources } from '../connectors/suggest-yaml.js';
 import { type Tried, triedOf } from '../connectors/trial.js';
 import { action, EXIT } from '../exit.js';
 import { print, table } from '../format.js';
+import { repeated } from '../options.js';
 import { toYaml } from '../resources/show.js';
 import { connect, queryOf } from './connection.js';
 import { addKindsCommand } from './kinds.js';
 import { pathOf } from './resources.js';
 
 interface TrialOptions {
-  file?: string;
+  file?: string[];
   rows?: string;
   json?: boolean;
 }
@@ -98,7 +99,11 @@ function addTrials(connectors: Command): void {
     connectors
       .command(`${name} [connector]`)
       .description(description)
-      .option('-f, --file <path>', 'a resource file with the Connector, registered or not, and perhaps its Dataset')
+      .option(
+        '-f, --file <path>',
+        'a resource file with the Connector, registered or not, and perhaps its Dataset; repeatable',
+        repeated,
+      )
       .option('--json');
   const ask = async <T extends z.ZodType>(action: string, tried: Tried, rows: string | undefined, schema: T) => {
     const { api } = await connect();

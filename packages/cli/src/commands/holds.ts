@@ -2,8 +2,9 @@ import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
-import { followRefresh, refreshOf, told } from '../follow-refresh.js';
+import { fetchSync, followSync, told } from '../follow-sync.js';
 import { print, printWhole, table } from '../format.js';
+import { createProgress } from '../progress.js';
 import { connect, queryOf } from './connection.js';
 
 const held = z.looseObject({
@@ -62,15 +63,15 @@ export function addHoldCommands(program: Command): void {
           throw new SonghuaError('usage.decision', 'say either --approve or --reject', { actor: 'operator' });
         const { api } = await connect();
         const path = `/api/v1/holds/${encodeURIComponent(sync)}`;
-        const before = await refreshOf(api, sync);
+        const { refresh: before } = await fetchSync(api, sync);
         const result = await api.post(`${path}:decide`, { approve: o.approve === true, reason: o.reason }, decided);
         if (o.reject) {
           print(o.json, result, () => `${result.dataset}: rejected, the version before stays`);
           return EXIT.done;
         }
-        const refresh = await followRefresh(api, sync, before?.startedAt);
-        const { line, exit } = told(refresh);
-        print(o.json, { ...result, refresh }, () => `${result.dataset}: ${line}`);
+        const ended = await followSync(api, sync, createProgress(), before?.startedAt);
+        const { line, exit } = told(ended);
+        print(o.json, { ...result, refresh: ended.refresh }, () => `${result.dataset}: ${line}`);
         return exit;
       }),
     );

@@ -9,6 +9,7 @@ import { bytes, count, printJson } from '../format.js';
 import { createOutputNames } from '../inspect/names.js';
 import { failureReport, overview, tableReport } from '../inspect/report.js';
 import type { InspectDocument, InspectFailure } from '../inspect/types.js';
+import { repeated } from '../options.js';
 import { createProgress } from '../progress.js';
 
 interface InspectFlags {
@@ -61,8 +62,6 @@ export function addInspectCommand(program: Command): void {
     )
     .action(action(inspect));
 }
-
-const repeated = (text: string, told: string[] = []): string[] => [...told, text];
 
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.');

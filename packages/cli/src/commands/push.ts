@@ -4,10 +4,11 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { type IngestAnswer, ingestAnswerSchema } from '@songhua/contracts';
-import { codeOf, SonghuaError } from '@songhua/domain';
+import { codeOf, reasonOf, SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
+import { isAway } from '../api.js';
 import { action, EXIT } from '../exit.js';
-import { followRequest } from '../follow.js';
+import { exitOf, followRequest } from '../follow-request.js';
 import { count, print } from '../format.js';
 import { createProgress } from '../progress.js';
 import { connect } from './connection.js';
@@ -38,11 +39,12 @@ export function addPushCommand(program: Command): void {
         const called = name ?? (file === '-' ? undefined : basename(file));
         const { api } = await connect();
         const query = called === undefined ? '' : `?${new URLSearchParams({ name: called })}`;
-        const pushed: IngestAnswer = await api.upload(
-          `/api/v1/ingest/${encodeURIComponent(connector)}${query}`,
-          { body: Readable.toWeb(body) as ReadableStream, headers: { 'idempotency-key': key } },
-          ingestAnswerSchema,
-        );
+        const content = { body: Readable.toWeb(body) as ReadableStream, headers: { 'idempotency-key': key } };
+        const pushed: IngestAnswer = await api
+          .upload(`/api/v1/ingest/${encodeURIComponent(connector)}${query}`, content, ingestAnswerSchema)
+          .catch((error: unknown) => {
+            throw isAway(error) ? repeatable(error, key) : error;
+          });
         if (!wait) {
           print(
             json,
@@ -54,9 +56,23 @@ export function addPushCommand(program: Command): void {
         }
         const result = await followRequest(api, pushed.request, createProgress());
         print(json, { ...pushed, ...result }, () => resultShown(result));
-        return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
+        return exitOf(result);
       }),
     );
+}
+
+/** A stream is sent once; whoever has the content can send it again. */
+function repeatable(error: unknown, key: string): SonghuaError {
+  const { code, message, actor } = reasonOf(error);
+  return new SonghuaError(
+    code,
+    `${message}; it may have been taken: send it again with --key ${key}, and it counts once`,
+    {
+      cause: error,
+      actor,
+      retryable: true,
+    },
+  );
 }
 
 async function opened(file: string): Promise<Readable> {

@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Api } from '../api.js';
 import { action, EXIT } from '../exit.js';
-import { followRefresh, told } from '../follow-refresh.js';
+import { followSync, told } from '../follow-sync.js';
 import { count, print, table } from '../format.js';
+import { createProgress } from '../progress.js';
 import { connect, queryOf } from './connection.js';
 
 const group = z.looseObject({
@@ -92,15 +93,15 @@ export function addQuarantineCommands(program: Command): void {
           return EXIT.done;
         }
         const opened = await api.post(path, body, openedSchema);
-        const refresh = await followRefresh(api, opened.sync);
+        const ended = await followSync(api, opened.sync, createProgress());
         const left = await api.get(`/api/v1/quarantine/${encodeURIComponent(opened.of)}`, entry);
-        const { line, exit } = told(refresh);
+        const { line, exit } = told(ended);
         print(
           o.json,
-          { ...opened, refresh, left: left.count },
+          { ...opened, refresh: ended.refresh, left: left.count },
           () => `${opened.dataset}: ${line}; ${count(left.count)} rows are still rejected`,
         );
-        return exit === EXIT.done && refresh.state === 'superseded' ? EXIT.failed : exit;
+        return exit === EXIT.done && ended.refresh?.state === 'superseded' ? EXIT.failed : exit;
       }),
     );
 }

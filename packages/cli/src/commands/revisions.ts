@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
 import { print, printJson, table } from '../format.js';
-import { showChanges, showDifference, toYaml } from '../resources/show.js';
+import { showChanges, showDifference, toYaml, waitingShown } from '../resources/show.js';
 import { connect } from './connection.js';
 import { parseResource, pathOf } from './resources.js';
 
@@ -75,7 +75,7 @@ export function addRevisionCommands(program: Command): void {
         const applied = await api.post(`${pathOf(kind, name)}/revisions`, { from }, appliedSchema);
         if (o.json) printJson(applied);
         else if (applied.changes.length === 0) console.log(`${kind}/${name} is as revision ${from} already`);
-        else console.log(showChanges(applied.changes));
+        else console.log([showChanges(applied.changes), ...waitingShown(applied)].join('\n'));
       }),
     );
 }

@@ -1,15 +1,15 @@
 import { text } from 'node:stream/consumers';
-import { type ConnectorResource, resourceSchema } from '@songhua/contracts';
+import { appliedSchema, type ConnectorResource, resourceSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { addKek, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action } from '../exit.js';
 import { count, print } from '../format.js';
+import { waitingShown } from '../resources/show.js';
 import { connect } from './connection.js';
 
 const rotatedSchema = z.looseObject({ key: z.string(), secrets: z.int(), rewrapped: z.int() });
-const changedSchema = z.looseObject({ created: z.int(), changed: z.int(), unchanged: z.int() });
 
 /** `secrets set` and `secrets rotate`. */
 export function addSecretCommands(program: Command): void {
@@ -30,8 +30,11 @@ export function addSecretCommands(program: Command): void {
         const present = await api.get(`/api/v1/resources/Connector/${encodeURIComponent(connector)}`, resourceSchema);
         const { metadata, spec } = present as ConnectorResource;
         const changed = { ...present, metadata, spec: { ...spec, secrets: { ...spec.secrets, [name]: { value } } } };
-        const applied = await api.post('/api/v1/resources:apply', [changed], changedSchema);
-        console.log(applied.changed > 0 ? `secret ${name} of ${connector} is set` : `secret ${name} is as it was`);
+        const applied = await api.post('/api/v1/resources:apply', [changed], appliedSchema);
+        const waiting = waitingShown(applied);
+        const set = waiting.length > 0 ? 'is kept with a change that does not run yet' : 'is set';
+        console.log(applied.changed > 0 ? `secret ${name} of ${connector} ${set}` : `secret ${name} is as it was`);
+        for (const line of waiting) console.log(line);
       }),
     );
   secrets

@@ -1,12 +1,15 @@
 import { summarySchema } from '@songhua/contracts';
-import { doctor, down, resolveHome, type StackStatus, status } from '@songhua/infra';
+import { reasonOf } from '@songhua/domain';
+import { doctor, down, resolveHome, status } from '@songhua/infra';
 import type { Command } from 'commander';
+import type { z } from 'zod';
 import { createApi } from '../api.js';
 import pc from '../colours.js';
 import { action, EXIT } from '../exit.js';
-import { bytes, count, printJson, table } from '../format.js';
+import { printJson, table } from '../format.js';
 import { createProgress } from '../progress.js';
 import { startStack } from '../stack.js';
+import { statusText } from '../status-view.js';
 
 /** `up`, `down`, `status`, `doctor`. */
 export function addStackCommands(program: Command): void {
@@ -43,7 +46,9 @@ export function addStackCommands(program: Command): void {
     .action(
       action(async (o: { wipe?: boolean }) => {
         const result = await down({ home: resolveHome(), wipe: o.wipe ?? false });
-        console.log(`${result.wasRunning ? 'stopped' : 'was not running'}${result.wiped ? ', data removed' : ''}`);
+        const left = result.reaped.length > 0 ? `ended what ran without a supervisor: ${result.reaped.join(', ')}` : '';
+        const said = result.wasRunning ? 'stopped' : left || 'was not running';
+        console.log(`${said}${result.wiped ? ', data removed' : ''}`);
       }),
     );
 
@@ -54,54 +59,9 @@ export function addStackCommands(program: Command): void {
     .action(
       action(async (o: { json?: boolean }) => {
         const stack = status(resolveHome());
-        const summary =
-          stack.apiUrl && stack.healthy ? await createApi(stack.apiUrl).get('/api/v1/summary', summarySchema) : null;
+        const summary = stack.apiUrl && stack.healthy ? await estateOf(stack.apiUrl) : null;
         if (o.json) printJson({ ...stack, summary });
-        else {
-          console.log(
-            `${stack.healthy ? pc.green(stack.phase) : pc.red(ailing(stack))}  ${stack.home}${stack.error ? `  ${stack.error}` : ''}`,
-          );
-          if (stack.processes.length > 0) {
-            console.log(
-              table(
-                ['process', 'state', 'pid', 'memory', 'restarts', 'address', 'last error'],
-                stack.processes.map((p) => [
-                  p.name,
-                  p.state,
-                  String(p.pid ?? '-'),
-                  p.residentBytes === null ? '-' : bytes(p.residentBytes),
-                  p.restarts,
-                  p.url ?? '',
-                  p.lastError?.split('\n')[0] ?? '',
-                ]),
-              ),
-            );
-          }
-          if (summary) {
-            const fresh = Object.entries(summary.freshness).filter(([, n]) => n > 0);
-            console.log(
-              table(
-                ['', ''],
-                [
-                  [
-                    'datasets',
-                    `${count(summary.published)} published of ${count(summary.datasets)}, ${count(summary.versions)} versions`,
-                  ],
-                  ['records', `${count(summary.records)} in ${bytes(summary.bytes)}`],
-                  ['freshness', fresh.map(([state, n]) => `${state} ${count(n)}`).join(', ')],
-                  [
-                    'syncs',
-                    `${count(summary.syncs.running)} running, ${count(summary.syncs.failed24h)} failed in 24 h`,
-                  ],
-                  [
-                    'waiting for a person',
-                    `${count(summary.holds)} holds, ${count(summary.quarantined)} rejected rows in quarantine`,
-                  ],
-                ],
-              ),
-            );
-          }
-        }
+        else console.log(statusText(stack, summary));
         return stack.healthy ? EXIT.done : EXIT.failed;
       }),
     );
@@ -126,8 +86,12 @@ export function addStackCommands(program: Command): void {
     );
 }
 
-/** What keeps a system that was started from being healthy: a process that starts again, or how far the whole is. */
-function ailing({ phase, processes }: StackStatus): string {
-  const waiting = processes.filter(({ state }) => state !== 'ready').map(({ name, state }) => `${name} ${state}`);
-  return phase === 'ready' && waiting.length > 0 ? `not ready: ${waiting.join(', ')}` : phase;
+/** The estate's totals, or null where the catalog does not tell them now: the processes are told all the same. */
+async function estateOf(apiUrl: string): Promise<z.infer<typeof summarySchema> | null> {
+  try {
+    return await createApi(apiUrl).get('/api/v1/summary', summarySchema);
+  } catch (error) {
+    console.error(`no estate totals: ${reasonOf(error).message}`);
+    return null;
+  }
 }

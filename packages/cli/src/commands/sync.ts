@@ -1,29 +1,31 @@
+import { randomUUID } from 'node:crypto';
 import { type SyncAccepted, type SyncProgress, type SyncRequest, syncAcceptedSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import type { Api } from '../api.js';
 import { action, EXIT } from '../exit.js';
-import { followRequest } from '../follow.js';
+import { awaitRequest, exitOf, followRequest } from '../follow-request.js';
+import { followSync, told } from '../follow-sync.js';
 import { count, print, printJson, printWhole, seconds, table } from '../format.js';
 import { createProgress } from '../progress.js';
+import { stageShown, syncSchema } from '../sync-view.js';
 import { connect, queryOf } from './connection.js';
 
-const syncRow = z.looseObject({
-  id: z.string(),
-  connector: z.string(),
-  dataset: z.string(),
-  state: z.string(),
-  rows: z.int(),
-  queuedAt: z.string(),
-  reason: z.looseObject({ code: z.string() }).nullable(),
-  refresh: z
-    .looseObject({
-      state: z.string(),
-      version: z.int().nullable(),
-      reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
-    })
-    .nullable(),
-});
+/** Ids of syncs begin so; anything else names a request. */
+const SYNC_ID = /^sy_/;
+
+interface SyncOptions {
+  department?: string;
+  all?: boolean;
+  full?: boolean;
+  reset?: boolean;
+  from?: string;
+  to?: string;
+  request?: string;
+  wait?: boolean;
+  json?: boolean;
+}
 
 /** `sync …` and `syncs …`. */
 export function addSyncCommands(program: Command): void {
@@ -38,58 +40,11 @@ export function addSyncCommands(program: Command): void {
     .option('--to <value>', 'backfill: up to this cursor value, itself included')
     .option('--wait', 'follow to the terminal state')
     .option('--json')
-    .action(
-      action(
-        async (
-          connectors: string[],
-          o: {
-            department?: string;
-            all?: boolean;
-            full?: boolean;
-            reset?: boolean;
-            from?: string;
-            to?: string;
-            wait?: boolean;
-            json?: boolean;
-          },
-        ) => {
-          if (connectors.length === 0 && !o.department && !o.all)
-            throw new SonghuaError('usage.sync', 'name connectors, or give --department D or --all', {
-              actor: 'operator',
-            });
-          const { api } = await connect();
-          const body: SyncRequest = {
-            full: o.full ?? false,
-            reset: o.reset ?? false,
-            ...((o.from !== undefined || o.to !== undefined) && {
-              range: { ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) },
-            }),
-            ...(connectors.length > 0 && { connectors }),
-            ...(o.department && { department: o.department }),
-            ...(o.all && { all: true }),
-          };
-          const accepted: SyncAccepted = await api.post('/api/v1/syncs', body, syncAcceptedSchema);
-          for (const { connector, message } of accepted.skipped ?? [])
-            process.stderr.write(`${connector} was not started: ${message}\n`);
-          if (accepted.syncs.length === 0 && accepted.skipped) {
-            if (o.json) printJson(accepted);
-            return EXIT.failed;
-          }
-          if (!o.wait) {
-            print(
-              o.json,
-              accepted,
-              () =>
-                `${count(accepted.syncs.length)} syncs claimed, request ${accepted.request}; follow with "songhua syncs list --request ${accepted.request}"`,
-            );
-            return EXIT.done;
-          }
-          const result = await followRequest(api, accepted.request, createProgress());
-          print(o.json, result, () => resultShown(result));
-          return result.failed > 0 ? EXIT.failed : result.held > 0 ? EXIT.held : EXIT.done;
-        },
-      ),
-    );
+    .option(
+      '--request <id>',
+      'the same id claims the same syncs, so that a call can be repeated; new each time when absent',
+    )
+    .action(action(sync));
 
   const syncs = program.command('syncs').description('runs of connectors / 同步记录');
   syncs
@@ -104,7 +59,7 @@ export function addSyncCommands(program: Command): void {
       action(async (o: { json?: boolean } & Partial<Record<string, string>>) => {
         const { api } = await connect();
         const { json, ...filters } = o;
-        const found = await api.get(`/api/v1/syncs${queryOf(filters)}`, z.looseObject({ items: z.array(syncRow) }));
+        const found = await api.get(`/api/v1/syncs${queryOf(filters)}`, z.looseObject({ items: z.array(syncSchema) }));
         print(json, found, () =>
           table(
             ['sync', 'connector', 'state', 'rows', 'refresh', 'version', 'reason', 'queued'],
@@ -128,9 +83,94 @@ export function addSyncCommands(program: Command): void {
     .action(
       action(async (id: string, o: { json?: boolean }) => {
         const { api } = await connect();
-        printWhole(o.json, await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown()));
+        const found = await api.get(`/api/v1/syncs/${encodeURIComponent(id)}`, z.unknown());
+        const stage = stageShown(syncSchema.parse(found), new Date());
+        if (stage !== undefined && !o.json) process.stderr.write(`${stage}\n`);
+        printWhole(o.json, found);
       }),
     );
+  syncs
+    .command('cancel <id>')
+    .description('end a sync that waits or is read; what is published stays')
+    .requiredOption('--reason <text>', 'why; kept in the audit log')
+    .option('--json')
+    .action(
+      action(async (id: string, o: { reason: string; json?: boolean }) => {
+        const { api } = await connect();
+        const ended = await api.post(
+          `/api/v1/syncs/${encodeURIComponent(id)}:cancel`,
+          { reason: o.reason },
+          syncSchema,
+        );
+        print(o.json, ended, () => `${ended.dataset}: sync ${id} is cancelled; what is published stays`);
+      }),
+    );
+  syncs
+    .command('wait <request>')
+    .description('follow a request, or one sync, to the terminal state, as "sync --wait" does; how to come back to it')
+    .option('--json')
+    .action(
+      action(async (id: string, o: { json?: boolean }) => {
+        const { api } = await connect();
+        if (!SYNC_ID.test(id)) return reported(await followRequest(api, id, createProgress()), o);
+        const ended = await followSync(api, id, createProgress());
+        const { line, exit } = told(ended);
+        print(o.json, ended, () => `${ended.dataset}: ${line}`);
+        return exit;
+      }),
+    );
+}
+
+async function sync(connectors: string[], o: SyncOptions): Promise<number> {
+  if (connectors.length === 0 && !o.department && !o.all)
+    throw new SonghuaError('usage.sync', 'name connectors, or give --department D or --all', { actor: 'operator' });
+  const { api } = await connect();
+  const { request = randomUUID() } = o;
+  const ranged = o.from !== undefined || o.to !== undefined;
+  // The client names the request, so that a call whose answer was lost claims the same slots when it is made again.
+  const body: SyncRequest = {
+    full: o.full ?? false,
+    reset: o.reset ?? false,
+    ...(ranged && {
+      range: { ...(o.from !== undefined && { from: o.from }), ...(o.to !== undefined && { to: o.to }) },
+    }),
+    ...(connectors.length > 0 && { connectors }),
+    ...(o.department && { department: o.department }),
+    ...(o.all && { all: true }),
+    request,
+  };
+  const claim = async (by: Api): Promise<SyncAccepted> => {
+    const accepted = await by.post('/api/v1/syncs', body, syncAcceptedSchema);
+    for (const { connector, message } of accepted.skipped ?? [])
+      process.stderr.write(`${connector} was not started: ${message}\n`);
+    return accepted;
+  };
+  const nothing = (accepted: SyncAccepted): boolean => accepted.syncs.length === 0 && accepted.skipped !== undefined;
+  if (!o.wait) {
+    const accepted = await claim(api);
+    if (nothing(accepted)) return nothingStarted(accepted, o);
+    print(
+      o.json,
+      accepted,
+      () =>
+        `${count(accepted.syncs.length)} syncs claimed, request ${request}; follow with "songhua syncs wait ${request}"`,
+    );
+    return EXIT.done;
+  }
+  return awaitRequest(api, request, createProgress(), async (patient, follow) => {
+    const accepted = await claim(patient);
+    return nothing(accepted) ? nothingStarted(accepted, o) : reported(await follow(), o);
+  });
+}
+
+function nothingStarted(accepted: SyncAccepted, { json }: { json?: boolean }): number {
+  if (json) printJson(accepted);
+  return EXIT.failed;
+}
+
+function reported(result: SyncProgress, { json }: { json?: boolean }): number {
+  print(json, result, () => resultShown(result));
+  return exitOf(result);
 }
 
 export function resultShown(result: SyncProgress): string {

@@ -12,21 +12,22 @@ export interface Tried {
 }
 
 /** Throws `usage.connector` when it is not clear which connector is meant. */
-export async function triedOf(name: string | undefined, file: string | undefined): Promise<Tried> {
-  if (file === undefined) {
+export async function triedOf(name: string | undefined, files: readonly string[] | undefined): Promise<Tried> {
+  if (files === undefined) {
     if (name !== undefined) return { body: { name } };
     throw usage('name a connector, or give -f FILE with one');
   }
-  const { resources } = await readResources(file);
+  const { resources } = await readResources(files);
+  const shown = files.join(', ');
   const connectors = resources.filter((one): one is ConnectorResource => one.kind === 'Connector');
   const names = connectors.map(({ metadata }) => metadata.name);
   const resource = name === undefined ? connectors[0] : connectors.find(({ metadata }) => metadata.name === name);
   if (!resource)
     throw usage(
-      `${file} holds no Connector${name === undefined ? '' : ` ${name}`}${names.length > 0 ? `, but ${names.join(', ')}` : ''}`,
+      `${shown} holds no Connector${name === undefined ? '' : ` ${name}`}${names.length > 0 ? `, but ${names.join(', ')}` : ''}`,
     );
   if (name === undefined && connectors.length > 1)
-    throw usage(`${file} holds ${connectors.length} connectors; name one: ${names.slice(0, 20).join(', ')}`);
+    throw usage(`${shown} holds ${connectors.length} connectors; name one: ${names.slice(0, 20).join(', ')}`);
   const dataset = resources.find(
     (one): one is DatasetResource => one.kind === 'Dataset' && one.metadata.name === resource.spec.dataset,
   );

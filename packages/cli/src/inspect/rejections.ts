@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import type { RejectedRow } from '@songhua/contracts';
+import { ndjsonPieces } from '@songhua/runtime/ndjson';
 import type { FileSink } from './files.js';
 
 // As many as a person or a form looks through; the file has them all.
@@ -20,7 +21,7 @@ export interface Rejections {
 
 /** Merges what the reader left in `readerPath` (NDJSON) with what is added, into `out`. */
 export function mergeRejections(readerPath: string, out: FileSink): Rejections {
-  const pieces = rowsOf(readerPath);
+  const pieces = ndjsonPieces(createReadStream(readerPath, { highWaterMark: WRITTEN_CHARS }));
   let piece: RejectedRow[] = [];
   let at = 0;
   let ended = false;
@@ -49,7 +50,7 @@ export function mergeRejections(readerPath: string, out: FileSink): Rejections {
       if (row === undefined) {
         const next = await pieces.next();
         ended = next.done === true;
-        piece = next.done ? [] : next.value;
+        piece = next.done ? [] : (next.value as RejectedRow[]);
         at = 0;
         if (text.length >= WRITTEN_CHARS) await flush();
       } else if (row.line > line) return;
@@ -77,14 +78,4 @@ export function mergeRejections(readerPath: string, out: FileSink): Rejections {
     byCode,
     first,
   };
-}
-
-/** The rows of an NDJSON file, in pieces. */
-async function* rowsOf(path: string): AsyncGenerator<RejectedRow[]> {
-  let rest = '';
-  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: WRITTEN_CHARS })) {
-    const lines = `${rest}${chunk as string}`.split('\n');
-    rest = lines.pop() ?? '';
-    yield lines.map((line) => JSON.parse(line) as RejectedRow);
-  }
 }

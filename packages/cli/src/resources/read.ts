@@ -15,13 +15,16 @@ export interface Read {
 const STDIN = '-';
 
 /**
- * Every resource in a file, a folder, or standard input (`-`); throws `resource.invalid` naming the file, the document and each wrong
+ * Every resource in files, folders, or standard input (`-`), as one list; throws `resource.invalid` naming the file, the document and each wrong
  * field, and a resource that is there twice.
  */
-export async function readResources(path: string): Promise<Read> {
+export async function readResources(paths: readonly string[]): Promise<Read> {
   const read: Read = { resources: [], origins: new Map() };
   const problems: string[] = [];
-  for (const { file, content } of await contentsOf(path)) {
+  if (paths.filter((path) => path === STDIN).length > 1)
+    throw new SonghuaError('usage.file', 'standard input can be read once: give -f - once', { actor: 'operator' });
+  const contents = (await Promise.all(paths.map(contentsOf))).flat();
+  for (const { file, content } of contents) {
     for (const [index, document] of parseAllDocuments(content).entries()) {
       if (!('errors' in document)) continue;
       const where = `${file} document ${index + 1}`;

@@ -41,6 +41,12 @@ const yamlLines = (value: unknown): string[] =>
     .split('\n')
     .map((line) => pc.dim(line));
 
+/** A line for each change that waits for an approval, with the command that asks for it. */
+export const waitingShown = ({ changes }: Pick<Applied, 'changes'>): string[] =>
+  changes
+    .filter(({ approval }) => approval === 'needed')
+    .map(({ name }) => `${name} waits for approval: songhua connectors submit ${name}`);
+
 export const showTotals = ({ created, changed, unchanged }: Omit<Applied, 'changes'>): string =>
   `created ${count(created)}  changed ${count(changed)}  unchanged ${count(unchanged)}`;
 

@@ -1,8 +1,8 @@
 import { softDeleteSchema } from '@songhua/connector-sdk';
+import { holdsRecords } from '@songhua/contracts';
 import { z } from 'zod';
 import { tlsShape } from '../network/index.js';
 
-const OWN_RECORDS = 'songhua.records.';
 const BROKER = /^(\[[0-9A-Fa-f:.]+\]|[^\s:/@,]+):\d{1,5}$/;
 
 export const kafkaConfigSchema = z
@@ -16,10 +16,7 @@ export const kafkaConfigSchema = z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,249}$/)
       // On the city's own brokers these hold what departments sent, before it was screened.
-      .refine(
-        (topic) => !topic.startsWith(OWN_RECORDS),
-        'topics of Songhua itself are no source; read what it publishes',
-      )
+      .refine((topic) => !holdsRecords(topic), 'topics of Songhua itself are no source; read what it publishes')
       .describe('One topic'),
     format: z
       .enum(['json', 'debezium'])

@@ -9,7 +9,7 @@ const away = () => new SonghuaError('object.unavailable', 'the store is away', {
 
 export function testFailures(name: string, create: () => Messaging): void {
   describe(`${name}: failures`, () => {
-    const { producer, topic, consume } = useMessaging(create);
+    const { messaging, producer, topic, consume } = useMessaging(create);
 
     const send = async (name: string, count: number): Promise<void> => {
       for (let i = 0; i < count; i++) await producer().send(name, [message('k', String(i), { sequence: String(i) })]);
@@ -17,6 +17,14 @@ export function testFailures(name: string, create: () => Messaging): void {
     const failOn = (text: string, error: () => Error) => (one: IncomingMessage) => {
       if (one.value.toString() === text) throw error();
     };
+
+    test('ping answers where a broker is; topics that are deleted are gone, and deleting them again is no error', async () => {
+      await messaging().ping();
+      const name = await topic();
+      await messaging().deleteTopics([name, `${name}.dead`]);
+      await messaging().deleteTopics([name]);
+      await expect(consume(name, () => recorder([]))).rejects.toMatchObject({ code: 'messaging.topic-missing' });
+    });
 
     test('a poison message goes to the dead-letter topic with its reason, and the partition goes on', async () => {
       const name = await topic();

@@ -11,13 +11,13 @@ export const RETRY: RetryOptions = { initialRetryTime: 200, multiplier: 2, maxRe
  * A kafkajs client of its own for each producer and consumer: consumers of one group that share a client also share its map of
  * committed offsets, and a rebalance of one erases those of the other.
  */
-export function connectKafka({ brokers, clientId }: MessagingOptions): Kafka {
+export function connectKafka({ brokers, clientId }: MessagingOptions, retry = RETRY): Kafka {
   return new Kafka({
     brokers,
     clientId,
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
-    retry: RETRY,
+    retry,
     // Failures reach the caller as errors; kafkajs would also print each retry.
     logLevel: logLevel.NOTHING,
   });

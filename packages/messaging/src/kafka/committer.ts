@@ -1,14 +1,14 @@
 import type { OffsetsByTopicPartition } from 'kafkajs';
 import { kafkaError } from '../errors.js';
-import type { Lease } from './lease.js';
+import type { Assignment } from './assignment.js';
 
 const INTERVAL_MS = 1_000;
 
 type Commit = (offsets: OffsetsByTopicPartition) => Promise<void>;
 
-/** Commits what the leases allow: every second, and when asked. */
+/** Commits what the assignments allow: every second, and when asked. */
 export interface Committer {
-  /** The commit call of the membership that the leases belong to. */
+  /** The commit call of the membership that the assignments belong to. */
   use(commit: Commit): void;
   commit(): Promise<void>;
   stop(): void;
@@ -19,22 +19,22 @@ const REPLACED = new Set(['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_
 
 export function createCommitter(
   topic: string,
-  leases: Map<number, Lease>,
+  assignments: Map<number, Assignment>,
   failed: (error: unknown) => void,
 ): Committer {
   let send: Commit | undefined;
   let last: Promise<void> = Promise.resolve();
 
   const once = async (): Promise<void> => {
-    const due = [...leases.values()].flatMap((lease) => {
-      const offset = lease.uncommitted();
-      return offset === undefined ? [] : [{ lease, offset }];
+    const due = [...assignments.values()].flatMap((assignment) => {
+      const offset = assignment.uncommitted();
+      return offset === undefined ? [] : [{ assignment, offset }];
     });
     if (due.length === 0 || !send) return;
     try {
-      const partitions = due.map(({ lease, offset }) => ({ partition: lease.partition, offset }));
+      const partitions = due.map(({ assignment, offset }) => ({ partition: assignment.partition, offset }));
       await send({ topics: [{ topic, partitions }] });
-      for (const { lease, offset } of due) lease.committed(offset);
+      for (const { assignment, offset } of due) assignment.committed(offset);
     } catch (error) {
       const known = kafkaError(error, `committing offsets of ${topic}`);
       // A broker that is away is the fetch loop's to judge, too; this commit is due again in a second.

@@ -1,13 +1,13 @@
+import { createBudget } from '@songhua/runtime/budget';
 import { Partitioners } from 'kafkajs';
 import { messagingError } from '../errors.js';
 import type { MessagingOptions, OutgoingMessage, Producer } from '../types.js';
-import { createBudget } from './budget.js';
 import { connectKafka, RETRY } from './client.js';
-import { createLane } from './lane.js';
+import { createOutlet } from './outlet.js';
 import { assertTopics } from './topics.js';
 
 // Requests in flight at once: as many keep one broker busy as more would.
-const LANES = 4;
+const OUTLETS = 4;
 const MAX_IN_FLIGHT_BYTES = 6 * 1024 * 1024;
 // The broker's default max.message.bytes is 1,048,588, for all messages of a request to one partition together.
 const MAX_REQUEST_BYTES = 1_000_000;
@@ -15,12 +15,12 @@ const MAX_REQUEST_BYTES = 1_000_000;
 const RECORD_OVERHEAD = 32;
 
 /**
- * A producer that keeps the order within a key: a key always takes the same lane, and a lane sends one request at a time. At most
+ * A producer that keeps the order within a key: a key always takes the same outlet, and an outlet sends one request at a time. At most
  * 6 MiB wait or are under way; beyond that `send` waits.
  */
 export async function createKafkaProducer(options: MessagingOptions): Promise<Producer> {
-  const lanes = Array.from({ length: LANES }, () =>
-    createLane(
+  const outlets = Array.from({ length: OUTLETS }, () =>
+    createOutlet(
       () =>
         connectKafka(options).producer({
           idempotent: true,
@@ -33,12 +33,12 @@ export async function createKafkaProducer(options: MessagingOptions): Promise<Pr
   );
   const budget = createBudget(MAX_IN_FLIGHT_BYTES);
   let closed = false;
-  await lanes[0]?.connect();
+  await outlets[0]?.connect();
 
-  const sendPart = async (topic: string, lane: number, messages: OutgoingMessage[], bytes: number): Promise<void> => {
+  const sendPart = async (topic: string, outlet: number, messages: OutgoingMessage[], bytes: number): Promise<void> => {
     await budget.take(bytes);
     try {
-      await lanes[lane]?.send(topic, messages, bytes);
+      await outlets[outlet]?.send(topic, messages, bytes);
     } finally {
       budget.give(bytes);
     }
@@ -59,21 +59,21 @@ export async function createKafkaProducer(options: MessagingOptions): Promise<Pr
     const sizes = messages.map((message) => sizeOf(topic, message));
     await topicKnown(topic);
     const parts: Promise<void>[] = [];
-    for (let lane = 0; lane < LANES; lane++) {
+    for (let outlet = 0; outlet < OUTLETS; outlet++) {
       let part: OutgoingMessage[] = [];
       let bytes = 0;
       for (const [i, message] of messages.entries()) {
-        if (laneOfKey(message.key) !== lane) continue;
+        if (outletOfKey(message.key) !== outlet) continue;
         const size = sizes[i] ?? 0;
         if (part.length > 0 && bytes + size > MAX_REQUEST_BYTES) {
-          parts.push(sendPart(topic, lane, part, bytes));
+          parts.push(sendPart(topic, outlet, part, bytes));
           part = [];
           bytes = 0;
         }
         part.push(message);
         bytes += size;
       }
-      if (part.length > 0) parts.push(sendPart(topic, lane, part, bytes));
+      if (part.length > 0) parts.push(sendPart(topic, outlet, part, bytes));
     }
     await settled(parts);
   };
@@ -93,7 +93,7 @@ export async function createKafkaProducer(options: MessagingOptions): Promise<Pr
     async close() {
       closed = true;
       await Promise.allSettled(underWay);
-      await Promise.all(lanes.map((lane) => lane.close()));
+      await Promise.all(outlets.map((outlet) => outlet.close()));
     },
   };
 }
@@ -104,10 +104,10 @@ async function settled(parts: Promise<void>[]): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function laneOfKey(key: string): number {
+function outletOfKey(key: string): number {
   let hash = 0;
   for (let i = 0; i < key.length; i++) hash = (Math.imul(hash, 31) + key.charCodeAt(i)) >>> 0;
-  return hash % LANES;
+  return hash % OUTLETS;
 }
 
 function sizeOf(topic: string, message: OutgoingMessage): number {

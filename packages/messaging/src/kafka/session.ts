@@ -3,9 +3,9 @@ import type { Reason } from '@songhua/domain';
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { kafkaError } from '../errors.js';
 import type { ConsumerOptions, IncomingMessage, MessagingOptions } from '../types.js';
+import { type Assignment, createAssignment } from './assignment.js';
 import { connectKafka, RETRY } from './client.js';
 import { createCommitter } from './committer.js';
-import { createLease, type Lease } from './lease.js';
 import { assertTopics } from './topics.js';
 
 const HEARTBEAT_MS = 1_000;
@@ -44,7 +44,7 @@ export interface SessionOptions {
 /** One membership of the group through one kafkajs consumer, from connecting to leaving or failing. */
 export async function openSession({ messaging, consumer: options, bury, alive }: SessionOptions): Promise<Session> {
   const { group, topic, retryForMs = RETRY_FOR_MS } = options;
-  const leases = new Map<number, Lease>();
+  const assignments = new Map<number, Assignment>();
   const active = new Set<Promise<void>>();
   const { promise: ended, resolve } = deferred<SessionEnd>();
   let interruption: { error: unknown } | undefined;
@@ -57,7 +57,7 @@ export async function openSession({ messaging, consumer: options, bury, alive }:
     stop.abort();
     resolve(reason);
   };
-  const committer = createCommitter(topic, leases, (error) => end({ cause: 'handler', error }));
+  const committer = createCommitter(topic, assignments, (error) => end({ cause: 'handler', error }));
   const interrupt = (error: unknown): void => {
     interruption ??= { error };
     stop.abort();
@@ -67,24 +67,24 @@ export async function openSession({ messaging, consumer: options, bury, alive }:
   };
   const revokeAll = (): void => {
     try {
-      for (const lease of leases.values()) lease.revoke();
+      for (const assignment of assignments.values()) assignment.revoke();
     } catch (error) {
       end({ cause: 'handler', error });
     }
-    leases.clear();
+    assignments.clear();
   };
   const proceed = (): void => {
     if (over) return;
     interruption = undefined;
     stop = new AbortController();
   };
-  const leaseOf = (partition: number): Lease => {
-    let lease = leases.get(partition);
-    if (!lease) {
-      lease = createLease({ partition, handler: options.handlerFor(partition), bury, retryForMs });
-      leases.set(partition, lease);
+  const assignmentOf = (partition: number): Assignment => {
+    let assignment = assignments.get(partition);
+    if (!assignment) {
+      assignment = createAssignment({ partition, handler: options.handlerFor(partition), bury, retryForMs });
+      assignments.set(partition, assignment);
     }
-    return lease;
+    return assignment;
   };
 
   const deliverAll = async ({ batch, heartbeat, resolveOffset, isRunning }: EachBatchPayload): Promise<void> => {
@@ -92,14 +92,14 @@ export async function openSession({ messaging, consumer: options, bury, alive }:
     if (interruption && active.size === 0) proceed();
     await heartbeat().catch(interrupt);
     throwInterruption();
-    const lease = leaseOf(batch.partition);
+    const assignment = assignmentOf(batch.partition);
     const beat = setInterval(() => void heartbeat().catch(interrupt), HEARTBEAT_MS);
     try {
       for (const message of batch.messages) {
-        if (over || lease.revoked || !isRunning()) return;
-        const done = await lease.deliver(incoming(topic, batch.partition, message), stop.signal);
-        // Resolving for a revoked lease would move the position of the partition's next handler.
-        if (done && !lease.revoked) resolveOffset(message.offset);
+        if (over || assignment.revoked || !isRunning()) return;
+        const done = await assignment.deliver(incoming(topic, batch.partition, message), stop.signal);
+        // Resolving for a revoked assignment would move the position of the partition's next handler.
+        if (done && !assignment.revoked) resolveOffset(message.offset);
         throwInterruption();
       }
     } finally {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { kafkaError, messagingError } from '../errors.js';
 import type { MessagingOptions, TopicSpec } from '../types.js';
-import { connectKafka } from './client.js';
+import { connectKafka, RETRY } from './client.js';
 
 /** Creates the topics that are missing and waits for their leaders; leaves the ones that are there as they are. */
 export async function ensureKafkaTopics(options: MessagingOptions, topics: TopicSpec[]): Promise<void> {
@@ -43,12 +43,28 @@ export async function assertTopics(options: MessagingOptions, topics: string[]):
   });
 }
 
+/** Removes the topics that are there. */
+export async function deleteKafkaTopics(options: MessagingOptions, topics: string[]): Promise<void> {
+  await administer(options, `deleting topics ${topics.join(', ')}`, async (admin) => {
+    const present = new Set(await admin.listTopics());
+    const found = topics.filter((topic) => present.has(topic));
+    if (found.length > 0) await admin.deleteTopics({ topics: found });
+  });
+}
+
+/** Asks for the brokers of the cluster, once. Connected anew each time, so that nothing is kept open for a question a second. */
+export async function pingKafka(options: MessagingOptions): Promise<void> {
+  const ask = async (admin: Admin) => void (await admin.describeCluster());
+  await administer(options, `asking the brokers ${options.brokers.join(', ')}`, ask, { ...RETRY, retries: 0 });
+}
+
 async function administer(
   options: MessagingOptions,
   where: string,
   work: (admin: Admin) => Promise<void>,
+  retry = RETRY,
 ): Promise<void> {
-  const admin = connectKafka(options).admin();
+  const admin = connectKafka(options, retry).admin();
   try {
     await admin.connect();
     await work(admin);

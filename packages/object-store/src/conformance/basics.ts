@@ -89,6 +89,11 @@ export function testBasics(name: string, create: CreateStore): void {
         expect(await failure(store().put(bad, Buffer.alloc(0), TEXT))).toBe('object.invalid-key');
     });
 
+    test('ping answers where the bucket is, and says that it is missing where it is not', async () => {
+      await store().ping();
+      expect(await failure(create({ bucket: 'songhua-no-such-bucket' }).ping())).toBe('object.bucket-missing');
+    });
+
     test('ensureBucket makes the bucket once, however many ask at once', async () => {
       await Promise.all(Array.from({ length: 4 }, () => store().ensureBucket()));
     });

@@ -1,6 +1,7 @@
 import type { ObjectStore, ObjectStoreOptions } from '../types.js';
 import { testBasics } from './basics.js';
 import { testOutages } from './outages.js';
+import { testPrefixes } from './prefixes.js';
 import { testTransfers } from './transfers.js';
 
 /** Makes a store of the driver under test, with some options replaced: another endpoint, a shorter patience. */
@@ -14,4 +15,5 @@ export function testObjectStore(name: string, create: CreateStore): void {
   testBasics(name, create);
   testTransfers(name, create);
   testOutages(name, create);
+  testPrefixes(name, create);
 }

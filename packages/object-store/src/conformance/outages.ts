@@ -109,6 +109,10 @@ export function testOutages(name: string, create: CreateStore): void {
       expect(await failure(elsewhere.readAll(key('x'), 10))).toBe('object.bucket-missing');
     });
 
+    test('nobody answers a ping at a port where nothing is', async () => {
+      expect(await failure(create({ endpoint: 'http://127.0.0.1:1' }).ping())).toBe('object.unavailable');
+    });
+
     test('after an outage the same store object works again', async () => {
       const requests = { seen: 0 };
       const flaky: RequestListener = (request, response) => {

@@ -1,7 +1,7 @@
 import type { AuditRepository } from '@songhua/catalog';
 import { AUDIT_HEADS, type AuditHead, auditHeadSchema, keys } from '@songhua/contracts';
-import { reasonOf } from '@songhua/domain';
-import { canonicalJson, type ObjectStore, readJson } from '@songhua/object-store';
+import { canonicalJson, reasonOf } from '@songhua/domain';
+import { type ObjectStore, readJson } from '@songhua/object-store';
 import type { Logger } from '@songhua/runtime';
 
 const EVERY_MS = 10 * 60_000;
@@ -31,7 +31,8 @@ export function startAnchors(deps: {
     const key = keys.auditHead(deps.now().toISOString().slice(0, 10));
     // Another replica may have noted a later one; a log that was cut off must not cover that up.
     const before = await readJson(store, key, auditHeadSchema, MAX_BYTES);
-    if (!before || before.sequence < head.sequence) await store.put(key, canonicalJson(head), 'application/json');
+    if (!before || before.sequence < head.sequence)
+      await store.put(key, Buffer.from(canonicalJson(head)), 'application/json');
     noted = head.sequence;
     logger.info({ auditHead: `${head.sequence}:${head.hash}` }, 'head of the audit log');
   };

@@ -10,80 +10,88 @@ export interface ParquetCache {
   use<T>(file: ManifestFile, work: (path: string) => Promise<T>): Promise<T>;
 }
 
-interface Entry {
+interface Copy {
   path: string;
   bytes: number;
   users: number;
   ready: Promise<void>;
 }
 
-/** Copies of published files on local disk, at most `maxBytes` beside those in use; the least recently used goes first. */
-export function createParquetCache(store: ObjectStore, directory: string, maxBytes: number): ParquetCache {
+/** Copies of published files on local disk: at most `maxBytes`, or what is in use when that is more; the least recently used goes first. */
+export function createParquetCache(
+  store: Pick<ObjectStore, 'download'>,
+  directory: string,
+  maxBytes: number,
+): ParquetCache {
   // What an earlier process left behind may be half a file.
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  // A Map keeps insertion order; using an entry moves it to the end.
-  const entries = new Map<string, Entry>();
+  // By SHA-256. A Map keeps insertion order; using a copy moves it to the end.
+  const copies = new Map<string, Copy>();
+  const removals = new Set<Promise<void>>();
   let total = 0;
+  let downloads = 0;
 
-  const fetchFile = async (file: ManifestFile, path: string): Promise<void> => {
-    const { sha256 } = await store.download(file.key, path);
-    if (sha256 !== file.sha256)
-      throw new SonghuaError(
-        'object.corrupt',
-        `${file.key} holds ${sha256}, its manifest says ${file.sha256}; it is not served, restore the object`,
-        { actor: 'operator' },
-      );
+  // Counted out in the same step in which it can no longer be found, so once. No later download has its path.
+  const drop = (sha256: string, copy: Copy): void => {
+    copies.delete(sha256);
+    total -= copy.bytes;
+    // What cannot be removed now is when the next process starts.
+    const removal = rm(copy.path, { force: true })
+      .catch(() => undefined)
+      .finally(() => removals.delete(removal));
+    removals.add(removal);
   };
 
-  const forget = async (sha256: string, entry: Entry): Promise<void> => {
-    entries.delete(sha256);
-    total -= entry.bytes;
-    await rm(entry.path, { force: true });
+  const makeRoom = async (): Promise<void> => {
+    for (const [sha256, copy] of copies) {
+      if (total <= maxBytes) break;
+      if (copy.users === 0) drop(sha256, copy);
+    }
+    await Promise.all(removals);
   };
 
-  const evict = async (): Promise<void> => {
-    for (const [sha256, entry] of entries) {
-      if (total <= maxBytes) return;
-      if (entry.users === 0) await forget(sha256, entry);
+  const fill = async (file: ManifestFile, copy: Copy): Promise<void> => {
+    try {
+      await makeRoom();
+      const { sha256 } = await store.download(file.key, copy.path);
+      if (sha256 !== file.sha256)
+        throw new SonghuaError(
+          'object.corrupt',
+          `${file.key} holds ${sha256}, its manifest says ${file.sha256}; it is not served, restore the object`,
+          { actor: 'operator' },
+        );
+    } catch (error) {
+      // The next one who asks tries afresh.
+      drop(file.sha256, copy);
+      throw error;
     }
   };
 
-  const open = (file: ManifestFile): Entry => {
-    const known = entries.get(file.sha256);
-    if (known) {
-      entries.delete(file.sha256);
-      entries.set(file.sha256, known);
-      return known;
+  const take = (file: ManifestFile): Copy => {
+    const known = copies.get(file.sha256);
+    const path = join(directory, `${file.sha256}-${downloads++}.parquet`);
+    const copy = known ?? { path, bytes: file.bytes, users: 0, ready: Promise.resolve() };
+    copies.delete(file.sha256);
+    copies.set(file.sha256, copy);
+    copy.users++;
+    if (!known) {
+      total += copy.bytes;
+      copy.ready = fill(file, copy);
     }
-    const path = join(directory, `${file.sha256}.parquet`);
-    const entry: Entry = { path, bytes: file.bytes, users: 0, ready: fetchFile(file, path) };
-    entries.set(file.sha256, entry);
-    total += file.bytes;
-    return entry;
+    return copy;
   };
 
   return {
     async use(file, work) {
-      const entry = open(file);
-      entry.users++;
+      const copy = take(file);
       try {
-        await entry.ready;
-        return await work(entry.path);
-      } catch (error) {
-        // A failed download must be tried afresh by the next one who asks.
-        if (entries.get(file.sha256) === entry && (await failed(entry))) await forget(file.sha256, entry);
-        throw error;
+        await copy.ready;
+        return await work(copy.path);
       } finally {
-        entry.users--;
-        await evict();
+        copy.users--;
+        await makeRoom();
       }
     },
   };
 }
-
-const failed = (entry: Entry): Promise<boolean> =>
-  entry.ready.then(
-    () => false,
-    () => true,
-  );

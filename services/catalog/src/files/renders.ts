@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatalogRepository, RenderedFile, VersionDetail } from '@songhua/catalog';
 import type { ManifestFile } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { type ObjectStore, uploadVerified } from '@songhua/object-store';
+import { withFolder } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import pLimit from 'p-limit';
 import type { ParquetCache } from './parquet-cache.js';
@@ -41,7 +41,6 @@ export function createRenders(options: {
   const { catalog, store, cache, tables, tempDirectory } = options;
   const running = new Map<string, Promise<RenderedFile>>();
   const limit = pLimit(AT_ONCE);
-  mkdirSync(tempDirectory, { recursive: true });
 
   const write = async (version: VersionDetail, name: string, out: string): Promise<void> => {
     if (name === SCHEMA_FILE) {
@@ -59,9 +58,8 @@ export function createRenders(options: {
     return cache.use(dataFile(version), (parquet) => engine.render(parquet, format, version.schema, out));
   };
 
-  const make = async (version: VersionDetail, name: string): Promise<RenderedFile> => {
-    const folder = await mkdtemp(join(tempDirectory, 'render-'));
-    try {
+  const make = (version: VersionDetail, name: string): Promise<RenderedFile> =>
+    withFolder(tempDirectory, 'render', async (folder) => {
       const path = join(folder, name);
       await write(version, name, path);
       const mediaType = name === SCHEMA_FILE ? 'application/json; charset=utf-8' : FORMATS[name as DataFile].mediaType;
@@ -70,10 +68,7 @@ export function createRenders(options: {
       // Another replica was first.
       if (recorded.key !== file.key) await store.delete([file.key]);
       return recorded;
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  };
+    });
 
   return {
     async get(version, name) {

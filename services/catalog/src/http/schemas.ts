@@ -6,7 +6,7 @@ import {
   manifestFileSchema,
   syncRangeSchema,
 } from '@songhua/contracts';
-import { FRESHNESS_STATES, isName, REFRESH_STATES, SYNC_MODES, SYNC_STATES } from '@songhua/domain';
+import { FRESHNESS_STATES, IN_SYNC_STATES, isName, REFRESH_STATES, SYNC_MODES, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 
 /** Names in paths and queries; anything else is 400, so that no name from outside ever reaches a key or a statement. */
@@ -59,7 +59,17 @@ export const datasetEntry = z.object({
     dataChangedAt: time.nullable(),
     metadataChangedAt: time.nullable(),
   }),
-  freshness: z.enum(FRESHNESS_STATES),
+  freshness: z.enum(FRESHNESS_STATES).describe('does the source keep its promise, by changes of its data'),
+  dueAt: time.nullable().describe('when the next change is due; null where no promise can be missed'),
+  lateSince: time.nullable().describe('since when it is overdue; null while it is not'),
+  inSync: z
+    .enum(IN_SYNC_STATES)
+    .describe(
+      'is what is served the same as the source: confirmed at the last look; differs, and a person has not let it pass; failing, when the last look failed; stale, when nobody has looked for too long',
+    ),
+  inSyncUntil: time
+    .nullable()
+    .describe('how long the last confirmation holds, or held; null without one, or when it holds for good'),
   lastSync: z
     .object({
       id: z.string(),

@@ -1,16 +1,15 @@
-import { auditEntrySchema, auditHeadSchema, auditVerdictSchema } from '@songhua/contracts';
+import { auditEntrySchema, auditHeadSchema, auditVerdictSchema, momentSchema } from '@songhua/contracts';
 import { z } from 'zod';
 import type { Routes } from '../http/app.js';
 
 const tags = ['access'];
 const text = z.string().min(1).max(300);
-const moment = z.iso.datetime({ offset: true });
 const query = z.object({
   actor: text.optional(),
   action: text.optional(),
   subject: text.optional().describe('as in Dataset/admission-scores'),
-  from: moment.optional(),
-  until: moment.optional(),
+  from: momentSchema.optional(),
+  until: momentSchema.optional(),
   before: z.coerce.number().int().min(1).optional().describe('rows before this sequence number: how to page backwards'),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });

@@ -1,4 +1,4 @@
-import { FRESHNESS_STATES } from '@songhua/domain';
+import { FRESHNESS_STATES, IN_SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 import type { Routes } from '../http/app.js';
 import { unknown } from '../http/problems.js';
@@ -10,6 +10,7 @@ const query = z.object({
   department: name.optional(),
   domain: name.optional(),
   freshness: z.enum(FRESHNESS_STATES).optional(),
+  inSync: z.enum(IN_SYNC_STATES).optional(),
   sort: z.enum(['name', 'rows', 'changed', 'freshness']).default('name'),
   page,
   pageSize: pageSize(200),

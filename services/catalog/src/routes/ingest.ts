@@ -1,6 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +13,7 @@ import {
   pushAcceptedSchema,
 } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
+import { withFolder } from '@songhua/runtime';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
@@ -75,7 +75,7 @@ export const ingestRoutes: Routes = (app, { catalog, store, connectors, pushes }
         if (Number(request.headers['content-length'] ?? 0) > pushes.maxBytes) throw tooLarge(pushes.maxBytes);
 
         const objectKey = keys.pushed(known.id, randomUUID());
-        const { bytes, sha256 } = await inFolder(pushes.folder, async (folder) => {
+        const { bytes, sha256 } = await withFolder(pushes.folder, 'push', async (folder) => {
           const path = join(folder, 'body');
           const received = await receive(request.body as Readable | undefined, path, pushes.maxBytes);
           await store.putFile(objectKey, path, OCTETS);
@@ -106,16 +106,6 @@ export const ingestRoutes: Routes = (app, { catalog, store, connectors, pushes }
     );
   });
 };
-
-/** Runs `work` with a folder of its own that is gone afterwards. */
-async function inFolder<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(parent, 'push-'));
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 async function receive(
   body: Readable | undefined,

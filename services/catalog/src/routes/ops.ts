@@ -1,12 +1,11 @@
 import { summarySchema } from '@songhua/contracts';
-import { reasonOf } from '@songhua/domain';
+import { answerReadiness, readinessSchema } from '@songhua/runtime';
 import { z } from 'zod';
 import type { Routes } from '../http/app.js';
-import { reason } from '../http/schemas.js';
 
 const tags = ['machines'];
 
-export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
+export const opsRoutes: Routes = (app, { catalog, ready, metrics, now }) => {
   app.get(
     '/healthz',
     {
@@ -21,17 +20,14 @@ export const opsRoutes: Routes = (app, { catalog, metrics, now }) => {
       config: { access: 'public.read' },
       schema: {
         tags,
-        summary: 'The database answers',
-        response: { 200: z.object({ status: z.literal('ready') }), 503: reason },
+        summary: 'Every engine answers; one that is excluded need not',
+        querystring: z.object({ exclude: z.union([z.string(), z.array(z.string())]).optional() }),
+        response: { 200: readinessSchema, 503: readinessSchema },
       },
     },
-    async (_request, reply) => {
-      try {
-        await catalog.ping();
-        return { status: 'ready' as const };
-      } catch (error) {
-        return reply.status(503).send(reasonOf(error));
-      }
+    async ({ url }, reply) => {
+      const { status, readiness } = await answerReadiness(ready, url);
+      return reply.status(status).send(readiness);
     },
   );
   app.get(

@@ -1,8 +1,6 @@
-import { createInterface } from 'node:readline';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
 import type { ObjectStore } from '@songhua/object-store';
+import { readNdjsonGz } from '@songhua/runtime/ndjson';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
@@ -56,31 +54,13 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
   );
 };
 
-/** Lines `from` to `from + limit` of an NDJSON.gz object, without holding more than those. */
+/** Rows `from` to `from + limit` of an NDJSON.gz object, without holding more than those. */
 async function readRows(store: ObjectStore, key: string, from: number, limit: number): Promise<RejectedRow[]> {
-  const text = createGunzip();
-  // Ending early destroys both streams, and the error of that is of no interest; a real one also ends the loop.
-  const source = await store.read(key);
-  let failure: Error | null = null;
-  const done = new Promise<void>((resolve) => {
-    pipeline(source, text, (error) => {
-      failure = error ?? null;
-      resolve();
-    });
-  });
   const rows: RejectedRow[] = [];
   let at = 0;
-  let complete = false;
-  for await (const line of createInterface({ input: text, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (at++ < from) continue;
-    rows.push(rejectedRowSchema.parse(JSON.parse(line)));
-    if (rows.length === limit) {
-      complete = true;
-      break;
-    }
+  for await (const row of readNdjsonGz(await store.read(key), rejectedRowSchema)) {
+    if (at++ >= from) rows.push(row);
+    if (rows.length === limit) break;
   }
-  text.destroy();
-  await done;
-  if (failure && !complete && at === 0) throw failure;
   return rows;
 }

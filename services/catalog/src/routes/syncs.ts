@@ -1,5 +1,5 @@
 import { requestId, syncProgressSchema } from '@songhua/contracts';
-import { REFRESH_STATES, SYNC_STATES } from '@songhua/domain';
+import { REFRESH_STATES, SonghuaError, SYNC_STATES } from '@songhua/domain';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
@@ -74,6 +74,33 @@ export const syncRoutes: Routes = (app, { catalog, handover }) => {
       const sync = await catalog.syncs.get(params.id);
       if (!sync) throw unknown('sync', 'no sync has this id; see /api/v1/syncs');
       return sync;
+    },
+  );
+  app.post(
+    '/api/v1/syncs/:id(^[^:/]*)::cancel',
+    {
+      config: { access: 'sync.run', department: owned.sync('id') },
+      schema: {
+        tags,
+        summary: 'End a sync that is queued or read; its source is left within seconds, and what was published stays',
+        params: z.object({ id: syncId }),
+        body: z.strictObject({
+          reason: z.string().trim().min(1).max(2000).describe('理由，留在审计记录中 · why; kept in the audit log'),
+        }),
+        response: { 200: syncEntry },
+      },
+    },
+    async ({ params: { id }, body: { reason }, principal }) => {
+      const actor = principal.role === 'department' ? 'department' : 'operator';
+      const cancelled = await catalog.syncs.cancel(id, { reason, by: principal.id, actor });
+      const sync = await catalog.syncs.get(id);
+      if (!sync) throw unknown('sync', 'no sync has this id; see /api/v1/syncs');
+      if (cancelled) return sync;
+      throw new SonghuaError(
+        'sync.ended',
+        `the source is not read any more: the sync is ${sync.state}${sync.refresh ? ` and its refresh ${sync.refresh.state}` : ''}; see "songhua syncs show ${id}"`,
+        { actor: 'department' },
+      );
     },
   );
   app.get(

@@ -103,6 +103,7 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
   'POST /api/v1/resources:plan': (things) => things.resources,
   'POST /api/v1/resources/{kind}/{name}/revisions': () => ({ from: 1 }),
   'POST /api/v1/syncs': (things) => ({ connectors: [things.connector] }),
+  'POST /api/v1/syncs/{id}:cancel': () => ({ reason: 'the matrix asks' }),
   'POST /api/v1/connectors/{name}:sync': () => ({}),
   'POST /api/v1/connectors/{name}:submit': () => ({}),
   'POST /api/v1/connectors/{name}:approve': () => ({}),
@@ -127,6 +128,8 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
 const RULED: Record<string, number> = {
   // The connectors here are of another kind than push.
   'POST /api/v1/ingest/{connector}': 422,
+  // The sync here is read to its end.
+  'POST /api/v1/syncs/{id}:cancel': 409,
 };
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 

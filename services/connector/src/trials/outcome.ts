@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { createGunzip } from 'node:zlib';
 import { type DatasetSpec, type RejectedRow, rejectedRowSchema } from '@songhua/contracts';
 import type { Column, SyncMode } from '@songhua/domain';
+import { readNdjsonGz } from '@songhua/runtime/ndjson';
 import { linesOf, type NormalizeInput, type NormalizeResult, rulesOf, type Tables } from '@songhua/tables';
 import type { Sample } from './sample.js';
 
@@ -75,10 +74,9 @@ export async function firstRejected(
 ): Promise<(Omit<RejectedRow, 'line' | 'file'> & { line?: number })[]> {
   const rows = sample.rejected.slice(0, limit).map(({ file: _, ...row }) => row as { line?: number } & typeof row);
   if (!result.rejected) return rows;
-  const lines = createInterface({ input: createReadStream(result.rejected.path).pipe(createGunzip()) });
-  for await (const text of lines) {
+  for await (const rejected of readNdjsonGz(createReadStream(result.rejected.path), rejectedRowSchema)) {
     if (rows.length >= limit) break;
-    const { file: _, line, ...row } = rejectedRowSchema.parse(JSON.parse(text));
+    const { file: _, line, ...row } = rejected;
     rows.push({ ...row, ...(sample.complete && { line }) } as (typeof rows)[number]);
   }
   return rows;

@@ -17,6 +17,8 @@ const KEY_NAME = /(^|[_\s-])(id|code|key|no|uuid)$|id$|编号|编码|代码|主�
 const FEW_ROWS = 3;
 const MOST_PAIRED = 6;
 const DAY_SECONDS = 86_400;
+// Dates are a distance apart, however short.
+const CONTINUOUS = new Set<Frequency>(['CONT', 'UPDATE_CONT']);
 
 /** `incremental`: the kind can read what came since a cursor. `rows` are the first rows, typed; key and frequency are judged by them. */
 export function suggest(stream: StreamInfo, columns: Column[], rows: Row[], incremental: boolean): Suggestion {
@@ -75,7 +77,7 @@ function yearsOf(name: string, type: Column['type'], rows: Row[]): number[] {
 
 function nearest(seconds: number): Frequency {
   const known = (Object.entries(FREQUENCIES) as [Frequency, number | null][]).filter(
-    (entry): entry is [Frequency, number] => entry[1] !== null && entry[0] !== 'CONT',
+    (entry): entry is [Frequency, number] => entry[1] !== null && !CONTINUOUS.has(entry[0]),
   );
   const distance = (period: number): number => Math.abs(Math.log(period / Math.max(seconds, 1)));
   return known.reduce((best, one) => (distance(one[1]) < distance(best[1]) ? one : best))[0];

@@ -6,12 +6,13 @@ import type { ConnectorKinds } from '@songhua/connectors';
 import { type ConnectorSpec, connectorSpec, datasetSpec } from '@songhua/contracts';
 import { type Principal, SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
+import { withFolder } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { parseConfig } from '../configs.js';
 import type { NetworkOf } from '../networks.js';
 import { formsOf, redact, redactedError } from '../redact.js';
-import { kindOf, withTempDir } from '../run-sync.js';
+import { kindOf } from '../run-sync.js';
 import type { ResolveSecrets } from '../secrets.js';
 import { type Discovered, discover } from './discover.js';
 import { type DryRun, dryRun } from './dry-run.js';
@@ -139,7 +140,7 @@ export function createTrials(deps: TrialDeps): Trials {
           await (await engine)?.close();
         }
       };
-      const answer = await gate.enter(department, () => withTempDir(deps.tempDir, read));
+      const answer = await gate.enter(department, () => withFolder(deps.tempDir, 'trial', read));
       return redact(answer, formsOf(secrets));
     } catch (error) {
       throw redactedError(error, formsOf(secrets));

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isSealed, rewrap, seal, sealedUnder, unseal } from './envelope.js';
 import { createKeyring, newKey } from './keyring.js';
+import { isSealed, rewrap, seal, sealedUnder, unseal } from './sealing.js';
 
 const first = newKey('k1').trim();
 const second = newKey('k2').trim();

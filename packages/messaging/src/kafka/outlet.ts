@@ -11,7 +11,7 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
-export interface Lane {
+export interface Outlet {
   send(topic: string, messages: OutgoingMessage[], bytes: number): Promise<void>;
   connect(): Promise<void>;
   close(): Promise<void>;
@@ -23,7 +23,7 @@ export interface Lane {
  * One at a time, and a new producer after every failure, because kafkajs takes back the sequence numbers of a failed request: another
  * message sent under the same numbers would be taken for a duplicate by the broker and silently dropped.
  */
-export function createLane(open: () => KafkaProducer, maxRequestBytes: number): Lane {
+export function createOutlet(open: () => KafkaProducer, maxRequestBytes: number): Outlet {
   const queue: Pending[] = [];
   let producer: KafkaProducer | undefined;
   let running: Promise<void> = Promise.resolve();

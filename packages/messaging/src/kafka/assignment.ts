@@ -9,7 +9,7 @@ const MAX_DELAY_MS = 5_000;
 const UNEXPECTED_TRIES = 3;
 
 /** One partition from its assignment to the next rebalance: its handler, and what of it may be committed. */
-export interface Lease {
+export interface Assignment {
   readonly partition: number;
   readonly revoked: boolean;
   /**
@@ -23,14 +23,14 @@ export interface Lease {
   revoke(): void;
 }
 
-export interface LeaseOptions {
+export interface AssignmentOptions {
   partition: number;
   handler: PartitionHandler;
   bury(message: IncomingMessage, reason: Reason): Promise<void>;
   retryForMs: number;
 }
 
-export function createLease({ partition, handler, bury, retryForMs }: LeaseOptions): Lease {
+export function createAssignment({ partition, handler, bury, retryForMs }: AssignmentOptions): Assignment {
   const buried = createBuried();
   let first: bigint | undefined;
   let last: bigint | undefined;
@@ -73,7 +73,7 @@ type Verdict = 'handled' | 'buried' | 'stopped';
 
 async function attempt(
   message: IncomingMessage,
-  { handler, bury, retryForMs, signal }: Omit<LeaseOptions, 'partition'> & { signal: AbortSignal },
+  { handler, bury, retryForMs, signal }: Omit<AssignmentOptions, 'partition'> & { signal: AbortSignal },
 ): Promise<Verdict> {
   const deadline = Date.now() + retryForMs;
   let poison: Reason | undefined;

@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
 import type { Producer, ProducerRecord } from 'kafkajs';
-import { createLane } from './lane.js';
+import { createOutlet } from './outlet.js';
 
 const MAX_BYTES = 1_000;
 
-/** A lane over producers that record their requests; `fail` makes a request fail after the broker may have taken it. */
-function laneOver(fail: (producer: number, record: ProducerRecord) => boolean) {
+/** An outlet over producers that record their requests; `fail` makes a request fail after the broker may have taken it. */
+function outletOver(fail: (producer: number, record: ProducerRecord) => boolean) {
   const requests: { producer: number; topic: string; values: unknown[] }[] = [];
   let opened = 0;
   let inFlight = 0;
@@ -21,14 +21,14 @@ function laneOver(fail: (producer: number, record: ProducerRecord) => boolean) {
     };
     return { connect: async () => undefined, disconnect: async () => undefined, send } as unknown as Producer;
   };
-  const lane = createLane(open, MAX_BYTES);
+  const outlet = createOutlet(open, MAX_BYTES);
   const put = (topic: string, text: string, bytes = 10) =>
-    lane.send(topic, [{ key: 'k', value: Buffer.from(text), headers: {} }], bytes);
-  return { lane, put, requests };
+    outlet.send(topic, [{ key: 'k', value: Buffer.from(text), headers: {} }], bytes);
+  return { outlet, put, requests };
 }
 
 test('sequence numbers of a failed request are never used for another: the next one has a new producer', async () => {
-  const { put, requests } = laneOver((producer) => producer === 1);
+  const { put, requests } = outletOver((producer) => producer === 1);
   const [first, second] = await Promise.allSettled([put('t', 'a'), put('other', 'b')]);
   expect(first?.status).toBe('rejected');
   expect(second?.status).toBe('fulfilled');
@@ -36,7 +36,7 @@ test('sequence numbers of a failed request are never used for another: the next 
 });
 
 test('what arrives during a request goes together in the next, by topic, in order, up to the size limit', async () => {
-  const { put, requests } = laneOver(() => false);
+  const { put, requests } = outletOver(() => false);
   await Promise.all([
     put('t', 'a'),
     put('t', 'b'),
@@ -55,9 +55,9 @@ test('what arrives during a request goes together in the next, by topic, in orde
 });
 
 test('close waits for what was accepted', async () => {
-  const { lane, put, requests } = laneOver(() => false);
+  const { outlet, put, requests } = outletOver(() => false);
   const sent = Promise.all([put('t', 'a'), put('t', 'b')]);
-  await lane.close();
+  await outlet.close();
   await sent;
   expect(requests).toHaveLength(2);
 });

@@ -1,0 +1,69 @@
+import type { SyncProgress } from '@songhua/contracts';
+import { z } from 'zod';
+import { bytes, count, seconds } from './format.js';
+
+/** What the views need of a sync; the API tells more. */
+export const syncSchema = z.looseObject({
+  id: z.string(),
+  connector: z.string(),
+  dataset: z.string(),
+  state: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  queuedAt: z.string(),
+  startedAt: z.string().nullable(),
+  endedAt: z.string().nullable(),
+  reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+  refresh: z
+    .looseObject({
+      state: z.string(),
+      version: z.int().nullable(),
+      startedAt: z.string(),
+      reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
+    })
+    .nullable(),
+});
+export type Sync = z.infer<typeof syncSchema>;
+type Timed = Pick<Sync, 'state' | 'rows' | 'bytes' | 'queuedAt' | 'startedAt' | 'endedAt' | 'refresh'>;
+
+// Read to the end, and not yet at theirs.
+const ON_THEIR_WAY = ['delivered', 'landed', 'refreshing'];
+
+/** Where a sync is and since when, with what it has read so far; undefined when nothing more happens by itself. */
+export function stageShown(sync: Timed, now: Date): string | undefined {
+  const since = (stage: string, at: string): string =>
+    `${stage} since ${at} (${seconds(Math.max(0, now.getTime() - Date.parse(at)) / 1000)})`;
+  const { state, queuedAt, startedAt, endedAt, refresh } = sync;
+  if (state === 'queued') return since('queued', queuedAt);
+  if (state === 'reading') {
+    const begun = startedAt ?? queuedAt;
+    return `${since('reading', begun)}: ${readShown(sync, (now.getTime() - Date.parse(begun)) / 1000)}`;
+  }
+  if (!ON_THEIR_WAY.includes(state) || (refresh && refresh.state !== 'running')) return undefined;
+  const read = `${count(sync.rows)} rows, ${bytes(sync.bytes)} read`;
+  return refresh
+    ? `${since('refreshing', refresh.startedAt)}: ${read}`
+    : `${since('landing', endedAt ?? queuedAt)}: ${read}`;
+}
+
+const readShown = (sync: Pick<Sync, 'rows' | 'bytes'>, elapsed: number): string =>
+  `${count(sync.rows)} rows, ${bytes(sync.bytes)} so far, ${rate(sync.rows, elapsed)}`;
+
+const rate = (rows: number, elapsed: number): string => `${count(Math.round(rows / Math.max(elapsed, 0.1)))} rows/s`;
+
+/** One line about a request; `longest` is the sync that has been read for longest, if any is told. */
+export function progressShown(now: SyncProgress, elapsed: number, longest?: { sync: Sync; at: Date }): string {
+  const ended = now.published + now.unchanged + now.held + now.failed;
+  const troubled = now.failed + now.held > 0 ? [`failed ${now.failed} held ${now.held}`] : [];
+  const stage = longest && stageShown(longest.sync, longest.at);
+  return [
+    `${count(ended)}/${count(now.total)} datasets`,
+    `${count(now.rows)} rows`,
+    rate(now.rows, elapsed),
+    `reading ${now.reading}`,
+    `refreshing ${now.refreshing}`,
+    ...troubled,
+    seconds(elapsed),
+    ...(stage && longest ? [`${longest.sync.dataset} ${stage}`] : []),
+  ].join('  ');
+}

@@ -1,0 +1,28 @@
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+/**
+ * The values of NDJSON text, in pieces as they arrive. Ending early closes `text`; its errors are thrown, so what was cut never passes
+ * for all there is.
+ */
+export async function* ndjsonPieces(text: Readable): AsyncGenerator<unknown[]> {
+  text.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of text as AsyncIterable<string>) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield valuesOf(lines);
+  }
+  yield valuesOf([rest]);
+}
+
+const valuesOf = (lines: string[]): unknown[] =>
+  lines.filter((line) => line !== '').map((line): unknown => JSON.parse(line));
+
+/** The values of an NDJSON.gz stream, one at a time, as `schema` takes them. Ends and fails as `ndjsonPieces` does. */
+export async function* readNdjsonGz<T>(packed: Readable, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
+  const text = createGunzip();
+  // An error of either stream ends both, and is thrown where the text is read.
+  pipeline(packed, text, () => undefined);
+  for await (const piece of ndjsonPieces(text)) for (const value of piece) yield schema.parse(value);
+}
