@@ -152,7 +152,7 @@ test('what a department pushes is published in order of arrival, each key once, 
   const first = await push('k1', 'id,name\n1,甲\n2,乙\n');
   await Promise.all([push('k1', 'id,name\n1,甲\n2,乙\n'), push('k2', 'id,name\n2,乙二\n3,丙\n')]);
   const last = await push('k3', '{"records":[{"id":4,"name":"丁"}],"deletes":[1]}', 60);
-  expect(last).toMatchObject({ status: 200, body: { state: 'delivered', refresh: 'published', reason: null } });
+  expect(last).toMatchObject({ status: 200, body: { state: 'published', refresh: 'published', reason: null } });
   expect(await rowsOf('pushed')).toEqual(['2 乙二', '3 丙', '4 丁']);
   const again = await push('k1', 'id,name\n1,甲\n2,乙\n', 60);
   expect(again.body.sync).toBe(first.body.sync);

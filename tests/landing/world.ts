@@ -159,7 +159,13 @@ export const manifestOf = (told: Told | undefined): string => (told && 'manifest
 /** What was told of a sync, as one word. */
 export const verdictOf = (told: Told): string => ('problem' in told ? told.problem.code : 'whole');
 
-/** Resolves once `done` holds; the test's own limit is the time that it has. */
-export async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
+const LONGEST_WAIT_MS = 90_000;
+
+/** Resolves once `done` holds; throws with what `missing` tells when that takes longer than anything here should. */
+export async function until(done: () => boolean, missing: () => unknown = () => done.toString()): Promise<void> {
+  const end = Date.now() + LONGEST_WAIT_MS;
+  while (!done()) {
+    if (Date.now() > end) throw new Error(`not within ${LONGEST_WAIT_MS} ms: ${JSON.stringify(missing())}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -56,9 +56,9 @@ BEGIN
     'landed', facts -> 'landed', 'read', facts -> 'read', 'retry', facts -> 'retry'));
 END $$;
 
--- What landed is not kept any more, or was a part only: the source is read anew instead. `id`: of the sync that reads it. Nothing changes where
+-- What landed is not kept any more, or was a part only: the source is read anew instead. `anew`: the id of the sync that reads it. Nothing changes where
 -- it is not that refresh's turn any more.
-CREATE OR REPLACE FUNCTION rules_reread(asked text, asked_attempt integer, id text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION rules_reread(asked text, asked_attempt integer, anew text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   s sync;
   c connector;
@@ -68,9 +68,9 @@ BEGIN
     RETURN;
   END IF;
   SELECT * INTO c FROM connector x WHERE x.id = s.connector_id FOR UPDATE;
-  PERFORM sync_enqueue(jsonb_build_array(jsonb_build_object('id', id, 'connectorId', c.id, 'slot', s.slot || ':read', 'full', true,
+  PERFORM sync_enqueue(jsonb_build_array(jsonb_build_object('id', anew, 'connectorId', c.id, 'slot', s.slot || ':read', 'full', true,
     'reset', c.mode = 'append', 'by', 'service:refresh', 'traceparent', s.traceparent)));
   UPDATE sync x SET state = 'superseded', trouble = NULL, ended_at = clock_timestamp(), reason = jsonb_build_object(
-    'code', 'rules.reread', 'actor', 'platform', 'retryable', false, 'by', id,
-    'message', 'what landed is not kept, so the source is read anew by sync ' || id) WHERE x.id = asked;
+    'code', 'rules.reread', 'actor', 'platform', 'retryable', false, 'by', anew,
+    'message', 'what landed is not kept, so the source is read anew by sync ' || anew) WHERE x.id = asked;
 END $$;

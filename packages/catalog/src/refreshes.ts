@@ -1,7 +1,7 @@
 import { type Manifest, type VersionEvent, versionEventSchema } from '@songhua/contracts';
 import { deriveId, SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
-import type { RefreshContext, RefreshRepository } from './types.js';
+import type { RefreshContext, RefreshRepository } from './refresh-types.js';
 
 /** The announcement of a version; the same manifest always makes the same event id. */
 function publishedEvent(manifest: Manifest, manifestKey: string, source: string): VersionEvent {
