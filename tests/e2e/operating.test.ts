@@ -67,6 +67,7 @@ const post = async (path: string, body: unknown): Promise<{ status: number; text
 };
 const refreshOf = async (sync: string) =>
   (await system.get<{ refresh: { state: string; version: number | null } | null }>(`/api/v1/syncs/${sync}`)).refresh;
+const versionOf = (dataset: string) => system.get<{ version: number; rows: number }>(`/api/v1/datasets/${dataset}`);
 
 describe('a secret', () => {
   const forms = [canary, Buffer.from(canary).toString('base64'), Buffer.from(`city:${canary}`).toString('base64')];
@@ -208,11 +209,8 @@ test('a held refresh is approved, another rejected, and a rule changed lets reje
   ).items;
   expect(entry?.groups).toMatchObject([{ field: 'score', count: 1, replayable: 1 }]);
   await system.apply([datasetOf('scores', { guards, columns: columns(['缺考']) })]);
-  const path = `/api/v1/quarantine/${entry?.sync}:replay`;
-  expect(await system.post(path, { dryRun: true })).toMatchObject({ asked: 1, passing: 1, failing: [] });
-  const { sync: replay } = await system.post<{ sync: string }>(path, {});
-  await waitFor('the replay', async () => (await refreshOf(replay))?.state === 'published');
-  expect(await refreshOf(replay)).toMatchObject({ version: 2 });
+  await waitFor('the data by the new rules', async () => (await versionOf('scores')).version === 2);
+  expect(await versionOf('scores')).toMatchObject({ rows: 6 });
 
   await write(['1,91']);
   const held = await system.sync({ connectors: ['scores'] });
@@ -268,7 +266,7 @@ describe('on the command line', () => {
     expect(songhua(['holds', 'decide', sync, '--reason', 'x']).status).toBe(2);
   }, 60_000);
 
-  test('rejected rows are listed by reason, forecast and replayed', async () => {
+  test('rejected rows are listed by reason and forecast, and changed rules read them again with all that landed', async () => {
     expect(songhua(['quarantine', 'list', '--dataset', 'lines']).stdout).toMatch(/lines .*score .*2 /);
     const again = songhua(['quarantine', 'replay', 'lines', '--dry-run', '--json']);
     expect(JSON.parse(again.stdout)).toMatchObject({ asked: 2, passing: 0, failing: [{ field: 'score', count: 2 }] });
@@ -276,12 +274,37 @@ describe('on the command line', () => {
       { name: 'id', type: 'integer' },
       { name: 'score', type: 'decimal', blanks: ['九十'] },
     ];
-    await system.apply([datasetOf('lines', { columns })]);
-    expect(songhua(['quarantine', 'replay', 'lines'])).toMatchObject({
+    const guards = { maxShrink: 0.5, maxRejected: 0.5 };
+    const file = join(folder, 'lines.json');
+    await writeFile(file, JSON.stringify(datasetOf('lines', { columns, guards })));
+    const anew = expect.stringContaining('made anew by these rules, from what landed');
+    expect(songhua(['plan', '-f', file])).toMatchObject({ status: 0, stdout: anew });
+    expect(songhua(['apply', '-f', file])).toMatchObject({ status: 0, stdout: anew });
+    await waitFor('the data by the new rules', async () => (await versionOf('lines')).version === 3);
+    expect(songhua(['quarantine', 'list', '--dataset', 'lines']).stdout).toMatch(/lines .*score .*1 /);
+    expect(songhua(['apply', '-f', file]).stdout).toContain('unchanged 1');
+    expect(songhua(['sync', 'lines', '--wait'])).toMatchObject({ status: 0 });
+    expect(await versionOf('lines')).toMatchObject({ version: 3, rows: 2 });
+  }, 60_000);
+
+  test('rejected rows of what was pushed in parts are replayed by changed rules', async () => {
+    const guards = { maxShrink: 0.5, maxRejected: 0.5 };
+    const columns = (blanks: string[]) => [
+      { name: 'id', type: 'integer' },
+      { name: 'score', type: 'decimal', blanks },
+    ];
+    const pushed = { kind: 'push', mode: 'merge', config: {} };
+    await system.apply([datasetOf('parts', { guards, columns: columns([]) }), connectorOf('parts', pushed)]);
+    await writeFile(join(folder, 'parts.csv'), 'id,score\n1,90\n2,80\n3,缺考\n');
+    expect(songhua(['push', 'parts', join(folder, 'parts.csv'), '--wait'])).toMatchObject({ status: 0 });
+    await system.apply([datasetOf('parts', { guards, columns: columns(['缺考']) })]);
+    const forecast = songhua(['quarantine', 'replay', 'parts', '--dry-run', '--json']);
+    expect(JSON.parse(forecast.stdout)).toMatchObject({ asked: 1, passing: 1, failing: [] });
+    expect(songhua(['quarantine', 'replay', 'parts'])).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/version 3; 1 rows are still rejected/),
+      stdout: expect.stringMatching(/version 2; 0 rows are still rejected/),
     });
-    expect(await system.get('/api/v1/datasets/lines')).toMatchObject({ rows: 2 });
+    expect(await versionOf('parts')).toMatchObject({ rows: 3 });
   }, 60_000);
 
   test('a secret is given from standard input, and keys are rotated', async () => {

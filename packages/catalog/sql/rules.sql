@@ -10,7 +10,7 @@ $$;
 -- What datasets can be made anew of when their rules change; of several connectors the one that made what is served.
 CREATE OR REPLACE FUNCTION rules_sources(names text[]) RETURNS SETOF jsonb LANGUAGE sql STABLE AS $$
   SELECT DISTINCT ON (d.id) jsonb_build_object('dataset', d.name::text, 'connectorId', c.id, 'connector', c.name::text,
-    'kind', c.kind, 'mode', c.mode, 'runs', coalesce(c.approved_revision IS NOT NULL AND c.halt IS NULL, false),
+    'kind', c.kind, 'mode', c.mode, 'approved', coalesce(c.approved_revision IS NOT NULL, false),
     -- What is being refreshed by the rules of before will be served soon.
     'served', v.number IS NOT NULL OR EXISTS (SELECT 1 FROM sync r WHERE r.dataset_id = d.id AND r.state = 'refreshing'),
     'held', (v.number IS NULL OR c.mode = 'full')

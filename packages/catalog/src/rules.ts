@@ -9,8 +9,8 @@ interface Source {
   connector: string | null;
   kind: string | null;
   mode: string | null;
-  /** Its connector is approved and not halted. */
-  runs: boolean;
+  /** Its connector is approved; a paused or suspended one still runs when somebody asks. */
+  approved: boolean;
   /** There is a version, or is about to be. */
   served: boolean;
   /** A read waits for a decision that other rules may settle. */
@@ -53,7 +53,7 @@ export async function effectsOfRules(
     if (!entry) continue;
     const landed = source.served && source.landing !== null && (await kept(source.landing));
     // What was pushed in parts is not kept by its sender.
-    const again = source.runs && (source.kind !== 'push' || source.mode === 'full');
+    const again = source.approved && (source.kind !== 'push' || source.mode === 'full');
     const effect = { source, entry, landed, read: source.served && !landed && again, retry: source.held ?? false };
     const causes = causesOf(effect);
     if (causes.length > 0) effects.set(source.dataset, { ...effect, causes });
@@ -82,7 +82,7 @@ function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes'>): Caus
           ? '没有连接器可重新读取，已发布的数据不变 it has no connector that could read anew, so what is published stays as it is'
           : kind === 'push'
             ? `推送的数据要由来源全部重发 these rules hold for what is pushed to ${connector} from now on; push everything again to have them hold for what is published`
-            : `连接器未运行，恢复后请完整重读 ${connector} does not run: when it does again, read everything with "songhua sync ${connector} --full"`,
+            : `连接器尚未批准 ${connector} is not approved: once it is, read everything with "songhua sync ${connector} --full"`,
     });
   if (retry)
     causes.push({

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Resource, Revision } from '@songhua/contracts';
+import { keys, type Resource, type Revision } from '@songhua/contracts';
 import { type Harness, startHarness } from './harness.js';
-import { connector, dataset, department, domain } from './publish.js';
+import { connector, dataset, department, domain, publishRows, register } from './publish.js';
 
 let harness: Harness;
 let member: { authorization: string };
@@ -86,23 +86,25 @@ describe('resources', () => {
   });
 
   test('of datasets whose rules change tell what that causes, in a plan and applied, and their lanes are told', async () => {
-    harness.connector.answer = { status: 200, body: { created: 0, changed: 0, unchanged: 0, changes: [] } };
     const one = dataset('ruled');
-    await harness.catalog.catalog.apply([department, domain, one] as EstateResource[], 'alice');
-    const files = { ...connector('ruled'), spec: { ...connector('ruled').spec, secrets: {} } };
-    await harness.catalog.connectors.apply([files], { name: 'alice', mayApprove: true });
-    const { sync } = await publish(harness, 'ruled', [{ id: 1, name: '甲' }]);
+    await register(harness, 'ruled');
+    const { datasetId, source } = await publishRows(harness, 'ruled', [[1, '甲']]);
     const edited = { ...one, spec: { ...one.spec, blanks: ['—'] } };
+    const plan = () => call('POST', '/api/v1/resources:apply?dryRun=true', [edited]);
+    expect((await plan()).body).toMatchObject({ changes: [{ causes: [{ code: 'refresh.read' }] }] });
+    await harness.store.put(keys.landingManifest(datasetId, source.sync, 1), Buffer.from('{}'), 'application/json');
     const causes = [{ code: 'refresh.landed', message: expect.stringContaining('from what landed at') }];
-    const plan = await call('POST', '/api/v1/resources:apply?dryRun=true', [edited]);
-    expect(plan.body).toMatchObject({ changes: [{ causes }] });
+    expect((await plan()).body).toMatchObject({ changes: [{ causes }] });
     expect(harness.dispatched).toEqual([]);
     const applied = await call('POST', '/api/v1/resources:apply', [edited]);
     expect(applied.body).toMatchObject({ changed: 1, changes: [{ causes }] });
     expect(applied.body).not.toHaveProperty('lanes');
     const [{ sync: opened } = { sync: '' }] = harness.dispatched;
-    expect((await call('GET', `/api/v1/syncs/${opened}`)).body).toMatchObject({ purpose: 'rules', refresh: { state: 'running' } });
-    expect(opened).not.toBe(sync);
+    expect((await call('GET', `/api/v1/syncs/${opened}`)).body).toMatchObject({
+      purpose: 'rules',
+      refresh: { state: 'running' },
+    });
+    expect(opened).not.toBe(source.sync);
     expect((await call('POST', '/api/v1/resources:apply', [edited])).body).toMatchObject({ unchanged: 1, changes: [] });
     expect(harness.dispatched).toHaveLength(1);
   });
