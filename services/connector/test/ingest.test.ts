@@ -128,7 +128,7 @@ test('content that was taken is read by another replica when the first one ends 
 test('a connector of another kind, one that is not there and one that is retired take nothing', async () => {
   await world.register(replica, { other: {}, retired: { kind: 'push', config: {} } });
   const other = await push('other', 'k', 'id\n1\n');
-  expect([other.status, other.body.code]).toEqual([409, 'ingest.not-push']);
+  expect([other.status, other.body.code]).toEqual([422, 'ingest.not-push']);
   expect((await push('nobody', 'k', 'id\n1\n')).status).toBe(404);
   await replica.call('/connectors/retired/retire', {});
   const retired = await push('retired', 'k', 'id\n1\n');
