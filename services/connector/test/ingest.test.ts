@@ -39,9 +39,10 @@ test('the same key is the same sync, whatever is asked at once; other content un
   const answers = await Promise.all(Array.from({ length: 5 }, () => push('keys', 'k1', 'id\n1\n')));
   expect(new Set(answers.map(({ status, body }) => `${status} ${body.sync} ${body.objectKey}`)).size).toBe(1);
   const sync = answers[0]?.body.sync ?? '';
-  const { text, completed } = await completedOf(world, sync);
+  const { text, completed, details } = await completedOf(world, sync);
   expect(text).toBe('1\n');
-  expect(completed).toMatchObject({ scope: 'part', files: [{ name: 'body', bytes: 5 }], cursor: { version: 1 } });
+  expect(completed).toMatchObject({ scope: 'part' });
+  expect(details).toMatchObject({ files: [{ name: 'body', bytes: 5 }], cursor: { version: 1 } });
   const other = await push('keys', 'k1', 'id\n2\n');
   expect([other.status, other.body.code]).toEqual([409, 'ingest.key-reused']);
   expect(world.received.filter(({ envelope }) => envelope.sync === sync && envelope.sequence === 0)).toHaveLength(1);
