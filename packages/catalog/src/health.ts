@@ -1,4 +1,4 @@
-import type { Reason } from '@songhua/domain';
+import type { Actor, Reason } from '@songhua/domain';
 import type { Database } from './database.js';
 import type { ConnectorHealth, HealthRepository, NoticeRepository } from './operate-types.js';
 
@@ -111,14 +111,16 @@ export function createHealthRepository({ query }: Database): HealthRepository {
   };
 }
 
-export function createNoticeRepository({ query }: Database): NoticeRepository {
+export function createNoticeRepository(database: Database): NoticeRepository {
   return {
-    list: ({ department, limit }) =>
-      query(
-        'notice_list',
-        `SELECT position, department::text AS department, subject, code, message, actor, at FROM notice
-         WHERE $1::text IS NULL OR department = $1 ORDER BY position DESC LIMIT $2`,
-        [department ?? null, limit],
-      ),
+    async list({ department, limit }) {
+      const prisma = await database.prisma();
+      const rows = await prisma.notice.findMany({
+        where: department === undefined ? {} : { department },
+        orderBy: { position: 'desc' },
+        take: limit,
+      });
+      return rows.map((row) => ({ ...row, position: Number(row.position), actor: row.actor as Actor }));
+    },
   };
 }

@@ -14,7 +14,6 @@ const STATUS: Record<string, number> = {
   'version.conflict': 409,
   'ingest.key-missing': 400,
   'ingest.key-reused': 409,
-  'ingest.not-push': 409,
   'ingest.empty': 400,
   'ingest.multipart': 415,
   'ingest.type': 415,
