@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Catalog, createCatalog } from '@songhua/catalog';
 import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing';
-import type { Resource } from '@songhua/contracts';
+import type { AuditHead, Resource } from '@songhua/contracts';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
 import pg from 'pg';
 import { collect } from '../../src/collection/collector.js';
@@ -64,6 +64,7 @@ export interface CollectionWorld {
     dryRun?: boolean;
     between?: () => Promise<void>;
     retention?: Record<string, string>;
+    heads?: AuditHead[];
   }): Promise<Tally>;
   keys(): Promise<string[]>;
   tamper: TestDatabase['tamper'];
@@ -137,7 +138,7 @@ export async function createCollectionWorld(): Promise<CollectionWorld> {
         mayApprove: true,
       });
     },
-    async collect({ dryRun = false, between = async () => undefined, retention = {} } = {}) {
+    async collect({ dryRun = false, between = async () => undefined, retention = {}, heads = [] } = {}) {
       const tally = createTally();
       const watched: Pick<ObjectStore, 'list' | 'delete' | 'readAll' | 'stat'> = {
         list: (prefix) => store.list(prefix),
@@ -158,7 +159,7 @@ export async function createCollectionWorld(): Promise<CollectionWorld> {
         collection: catalog.collection,
         audit: catalog.audit,
         store: watched,
-        heads: async () => [],
+        heads: async () => heads,
         retention: retentionSchema.parse(retention) as Retention,
         now: () => new Date(clock.now),
       };
