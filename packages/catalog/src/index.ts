@@ -1,5 +1,7 @@
 export * from './access-types.js';
 export { createCatalog } from './catalog.js';
+export { blankReport } from './collection.js';
+export type * from './collection-types.js';
 export type { IngestRepository, PushedContent } from './ingests.js';
 export { applyMigrations } from './migrate.js';
 export * from './operate-types.js';

@@ -23,6 +23,7 @@ import type {
   TableSchema,
 } from '@songhua/domain';
 import type { AccessRepository, AuditRepository } from './access-types.js';
+import type { CollectionRepository } from './collection-types.js';
 import type { ConnectorApplyOptions } from './connector-changes.js';
 import type { IngestRepository } from './ingests.js';
 import type {
@@ -127,6 +128,8 @@ export interface VersionEntry {
   publishedAt: Date;
   manifestKey: string;
   sync: string;
+  /** Its files are not kept any more, and why; row and manifest stay. */
+  removed: { at: Date; reason: string } | null;
 }
 
 /** Read side, and the aggregates that the catalog service writes: departments, domains, datasets, renders, relay. */
@@ -242,6 +245,7 @@ export interface Catalog {
   replays: ReplayRepository;
   access: AccessRepository;
   audit: AuditRepository;
+  collection: CollectionRepository;
   /** `SELECT 1`, for readiness. */
   ping(): Promise<void>;
   /** Wakes `wake` after each commit of the kind, usually; a hint only. Returns how to stop. */

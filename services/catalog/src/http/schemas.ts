@@ -99,6 +99,10 @@ export const versionEntry = z.object({
   publishedAt: time,
   manifestKey: z.string(),
   sync: z.string(),
+  removed: z
+    .object({ at: time, reason: z.string() })
+    .nullable()
+    .describe('不再保留文件的版本 · its files are not kept any more; the manifest is'),
 });
 export const versionDetail = versionEntry.extend({
   datasetId: z.string(),
