@@ -25,7 +25,7 @@ const read = (path: string): Document => ({ path, text: readFileSync(join(root, 
 
 /** Every document for people. */
 export const documents = (): Document[] =>
-  ['README.md', ...filesBelow('docs', /\.md$/), ...filesBelow('deploy', /\.md$/)].map(read);
+  ['README.md', ...['docs', 'deploy', 'infra'].flatMap((folder) => filesBelow(folder, /\.md$/))].map(read);
 
 /** The code that runs: no tests. */
 export const livingCode = (): Document[] =>

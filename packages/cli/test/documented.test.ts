@@ -5,8 +5,8 @@ import { type Line, linesOf, wrongWith } from './documented.js';
 
 const root = resolve(__dirname, '../../..');
 
-const lines: Line[] = ['README.md', ...markdownBelow('docs'), ...markdownBelow('deploy')].flatMap((path) =>
-  linesOf(path, readFileSync(join(root, path), 'utf8')),
+const lines: Line[] = ['README.md', 'infra/README.md', ...markdownBelow('docs'), ...markdownBelow('deploy')].flatMap(
+  (path) => linesOf(path, readFileSync(join(root, path), 'utf8')),
 );
 
 function markdownBelow(folder: string): string[] {
