@@ -6,16 +6,18 @@ import type { SyncPurpose, SyncTrouble } from './sync-types.js';
 /** The steps of a refresh; called by the refresh service only. */
 export interface RefreshRepository {
   /**
-   * What a refresh must know, in one round trip; `handled` is what became of the sync when it is not this attempt's turn. Throws
+   * Marks a landed sync as `refreshing` and returns what its refresh needs, in one round trip. When there is nothing to refresh (the sync has
+   * ended, another attempt landed, or a later read is published), nothing is marked and `handled` says what became of it. Throws
    * `sync.unknown`.
    */
   begin(reference: Pick<LaneReference, 'sync' | 'attempt'>): Promise<RefreshContext>;
-  /** The same without beginning; undefined when there is no such sync. */
+  /** What `begin` returns, without marking anything; undefined when there is no such sync. */
   context(sync: string): Promise<RefreshContext | undefined>;
   /**
-   * The publish transaction: version row under UNIQUE (dataset, number), compare-and-set of the current pointer from `previous`, cursor, the
-   * sync's end, rejected summary, outbox, audit. `already` when this very manifest is committed; throws `version.conflict` (not retryable)
-   * when another version is current, or it is not this sync's turn any more.
+   * One transaction that makes the manifest's version the current one: writes the version row (UNIQUE by dataset and number), moves the
+   * current pointer if it still names the manifest's `previous`, advances the cursor, ends the sync as `published`, and writes the
+   * rejected summary, the outbox row and the audit row. `already`: this very manifest was committed before. Throws `version.conflict`
+   * (not retryable) when another version is current, or the sync is not being refreshed any more.
    */
   publish(
     manifest: Manifest,
@@ -23,7 +25,10 @@ export interface RefreshRepository {
     rejected: RejectedSummary,
     more?: { stages?: Record<string, number>; replayed?: ReplayedRows },
   ): Promise<'committed' | 'already'>;
-  /** Ends a refresh without a version. `unchanged` advances the cursor and the clocks in the same transaction. */
+  /**
+   * Ends or holds a refresh that makes no version. `unchanged` also advances the cursor and the times of the last check, in the same
+   * transaction. Changes nothing when the sync has ended or another attempt of it landed.
+   */
   finish(
     reference: Pick<LaneReference, 'sync' | 'attempt'>,
     outcome: RefreshOutcome,
@@ -37,7 +42,7 @@ export interface RefreshRepository {
   ): Promise<void>;
   /** Ends a refresh by changed rules whose landing is not kept, and asks for a read of everything instead; answers that read's id. */
   reread(reference: Pick<LaneReference, 'sync' | 'attempt'>): Promise<string>;
-  /** Says that these are being worked on, and why one is tried again. */
+  /** Stores that a worker is busy with these syncs now, so that they are not handed over again; `trouble`: why one will be tried again. */
   touch(works: { sync: string; attempt: number; trouble?: SyncTrouble }[]): Promise<void>;
 }
 
@@ -64,7 +69,7 @@ export interface RefreshContext {
      */
     landing: string;
     traceparent: string;
-    /** Codes that a person has let pass. */
+    /** Codes of holds that a person has approved: what would hold this refresh for them does not. */
     approved: string[];
     replay: ReplayReference | null;
   };

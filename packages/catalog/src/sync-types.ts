@@ -12,39 +12,43 @@ export interface SyncRecord {
   slot: string;
   /** Order of the syncs of one connector, from 1. */
   number: number;
-  /** Counts the times that it was given to a reader; what an earlier one sends no longer counts. */
+  /** How often it was given to a reader, from 1. What a reader sends of an earlier attempt is dropped. */
   attempt: number;
   state: SyncState;
-  /** A read moves cursor and clocks; a backfill, a replay of rejected rows, or changed rules move neither. */
   purpose: SyncPurpose;
   full: boolean;
-  /** Nothing of the version before stays. */
+  /** The next version has the rows of this read alone; none of the current version are kept. */
   reset: boolean;
-  /** A backfill: only rows whose cursor value lies in it are read, and the cursor stays. */
+  /** Of a backfill: only rows whose cursor value lies in it are read. */
   range: SyncRange | null;
   rows: number;
   rejected: number;
   bytes: number;
   reason: Reason | null;
   owner: string | null;
-  /** Why it is tried again, while it is. */
+  /** The last failure of a sync that will be tried again; null once it has ended. */
   trouble: SyncTrouble | null;
   queuedAt: Date;
   startedAt: Date | null;
-  /** When its source last sent something, of one that is read for long. */
+  /** When its source last sent something; told from the first renewal of the lease on. */
   activeAt: Date | null;
   readAt: Date | null;
   /** When it came to its end. */
   endedAt: Date | null;
   /** What landed of it. */
   landing: { key: string; attempt: number; at: Date } | null;
-  /** Of the version that it became, or was found the same as. */
+  /** Number of the version that it published, or that it found to be the same as what it read. */
   version: number | null;
-  /** Seconds by step of its refresh. */
+  /** How many seconds each step of its refresh took, by the name of the step. */
   stages: Record<string, number> | null;
   traceparent: string;
 }
 
+/**
+ * `read`: what a schedule, a push or "run now" asks for; it advances the connector's cursor, and the times from which freshness is told.
+ * `backfill` reads a range of cursor values again, `replay` rejected rows of an earlier sync, `rules` what landed last by rules that were
+ * changed since; they advance neither.
+ */
 export type SyncPurpose = 'read' | 'backfill' | 'replay' | 'rules';
 
 export interface SyncTrouble {
@@ -54,7 +58,7 @@ export interface SyncTrouble {
   at: string;
 }
 
-/** What is to be read, and for whom. `reset` goes with `full`; `range` with neither. */
+/** A sync that is asked for. `reset` is only allowed together with `full`, and `range` with neither of them. */
 export interface SyncClaim {
   connector: ConnectorRecord;
   slot: string;
@@ -69,39 +73,50 @@ export interface SyncClaim {
 /** Written by the connector service only. */
 export interface SyncRepository {
   /**
-   * Claims slots; slots that exist already are left alone and returned as they are (same ids). One statement for any number. What is asked
-   * beyond the cursor (`full`, `reset`, `range`) has an audit row.
+   * Makes one sync for each slot, queued. A slot that has a sync already keeps it, and that sync is returned in its place. One statement for
+   * any number. Each sync with `full`, `reset` or `range` also gets an audit row.
    */
   enqueue(slots: SyncClaim[]): Promise<SyncRecord[]>;
   /**
-   * Takes up to `limit` queued syncs for `owner`: fair between departments (fewest running first, then oldest), never two of one connector
-   * at once. The owner begins the first `now` of them at once. The lease ends after `leaseSeconds` unless renewed.
+   * Gives up to `limit` queued syncs to `owner`: first those of the departments with the fewest syncs being read, then the oldest; never two
+   * syncs of one connector at once. The first `now` of them count as begun; the others do once a renewal says so. All must be renewed
+   * within `leaseSeconds`.
    */
   take(owner: string, limit: number, now: number, leaseSeconds: number): Promise<SyncRecord[]>;
-  /** Prolongs leases, with how far their reads came; returns the ids that `owner` still holds. */
+  /** Renews leases for another `leaseSeconds` and stores how far each read has come. Returns the ids that `owner` still holds. */
   renew(owner: string, reads: ReadProgress[], leaseSeconds: number): Promise<string[]>;
-  /** Puts syncs that `owner` holds back into the queue; nothing is held against them. */
+  /** Puts syncs that `owner` holds back into the queue, for a replica that stops; this does not count as a crash. */
   giveBack(owner: string, ids: string[]): Promise<void>;
   /**
-   * Ends reads that `owner` holds, and returns them; one whose lease was lost is left alone and not returned, one that landed meanwhile is.
-   * `unchanged` also advances the connector's checked clock.
+   * Stores the results of reads that `owner` holds. Returns their ids, and those of syncs that landed before their result was stored; a sync
+   * whose lease another replica took over is not changed and not returned. `unchanged` also stores when the source was checked.
    */
   finish(owner: string, results: SyncResult[]): Promise<string[]>;
   /**
-   * Ends a sync that is queued or read with `sync.cancelled`, beside its audit row; `actor` is whose turn it then is. Who reads it loses it at
-   * the next renewal. Undefined when it is neither.
+   * Fails a sync that is queued or being read with `sync.cancelled`, and writes an audit row in the same transaction; `actor` is the party
+   * that can act next. The replica that reads it finds at its next renewal that it does not hold it. Undefined, and nothing changed,
+   * when the sync is in any other state.
    */
   cancel(id: string, decision: { reason: string; by: string; actor: Actor }): Promise<SyncRecord | undefined>;
-  /** Puts syncs with an expired lease back in the queue (attempt + 1), or fails those that `mostCrashes` processes ended with, with `sync.abandoned`. */
+  /**
+   * Puts syncs whose lease has expired back into the queue, as the next attempt. A sync whose reading process has ended without a word
+   * `mostCrashes` times fails with `sync.abandoned`.
+   */
   recoverExpired(mostCrashes: number): Promise<Recovered>;
   /**
-   * Reads syncs again that were delivered and did not land within `seconds` although later ones did, or within `limitSeconds` at all; the
-   * third time they fail with `landing.missing` (I7).
+   * Puts delivered syncs back into the queue that did not land: within `seconds` although syncs that were delivered after them did, or within
+   * `limitSeconds` whatever others did. The third time a sync fails with `landing.missing` instead (I7).
    */
   recoverDelivered(seconds: number, limitSeconds: number): Promise<Recovered>;
-  /** Up to `limit` landed syncs that no lane has worked on for `seconds`, marked as handed over now; the caller hands them over. */
+  /**
+   * Up to `limit` landed syncs that no refresh worker has touched for `seconds`. They count as touched now, so that no other replica gets
+   * them too; the caller signals their lanes.
+   */
   recoverLanded(seconds: number, limit: number): Promise<LaneReference[]>;
-  /** Written by landing: what landed of a sync, or why it did not. Throws `sync.unknown`. */
+  /**
+   * Called by landing: stores what landed of a sync, or why it did not (then it is queued again, and fails the third time). `dispatch` says
+   * whether its lane is to be signalled. Throws `sync.unknown`.
+   */
   land(sync: string, landed: LandedFacts): Promise<{ state: SyncState; dispatch: boolean }>;
   /** How far the syncs of one "run now" have come; `total` is 0 for a request that is not known. */
   progress(request: string): Promise<SyncProgress>;
@@ -110,7 +125,7 @@ export interface SyncRepository {
     connector?: string | undefined;
     department?: string | undefined;
     state?: SyncState | undefined;
-    /** Narrower: what landed and is in this state of its refresh. */
+    /** Only syncs that have landed, and whose refresh is in this state. */
     refresh?: RefreshState | undefined;
     ids?: string[];
     request?: string | undefined;
@@ -134,7 +149,7 @@ export interface Recovered {
   failed: string[];
 }
 
-/** `attempt` on the wire; `claim`: the attempt of the sync that it belongs to. */
+/** `attempt`: as in the envelopes of its messages, which count each try. `claim`: the attempt of the sync (`SyncRecord`) that this try belongs to. */
 export type LandedFacts = { attempt: number; claim: number } & (
   | { manifest: string; rows: number; rejected: number; bytes: number; content: string }
   | { problem: Reason }

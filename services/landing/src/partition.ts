@@ -35,9 +35,10 @@ const SILENT_MS = 6 * 60 * 60_000;
 const REMEMBERED = 10_000;
 
 /**
- * Lands the syncs of one partition. The offset to resume from stays at the first message of the oldest sync that is not yet
- * dispatched, so a crash repeats whole syncs and never skips one (I5). Every attempt ends: dispatched whole, dispatched with the problem
- * that kept it from landing, or replaced by a higher one.
+ * Moves the syncs of one Kafka partition to the object store and tells the catalog of each. `resumeOffset` is the offset of the first message
+ * of the oldest sync that the catalog has not been told of, so after a crash such syncs are read again from their beginning and none is
+ * skipped (I5). Every attempt of a sync ends in one of three ways: the catalog is told that it landed, or why it could not, or messages of
+ * a higher attempt arrive and it is dropped.
  */
 export function landPartition(deps: LandingDeps, now: () => number = Date.now): PartitionHandler {
   const open = new Map<string, Assembly>();
@@ -62,7 +63,10 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
     remember(assembly.envelope);
   };
 
-  /** Gives up what can no longer become whole. A connector reads one sync at a time, so a later one that ended has overtaken the others. */
+  /**
+   * Gives up the syncs of the same connector that began before `by`: a connector reads one sync at a time, so once a later one has ended,
+   * nothing more of them will come.
+   */
   const abandonOvertaken = (by: Assembly): void => {
     for (const other of open.values()) {
       const { connector, sync } = other.envelope;
@@ -81,7 +85,7 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
       assembly.abandon(`more than ${MOST_OPEN} syncs are open in its partition, and this one was silent longest`);
   };
 
-  /** Tells of what was given up, and keeps what is open within its bytes. */
+  /** Tells the catalog of the syncs that have ended, then stores the largest open parts until the others are within `OPEN_BYTES`. */
   const settle = async (): Promise<void> => {
     abandonExcess();
     for (const assembly of [...open.values()]) if (assembly.ended()) await conclude(assembly);
@@ -182,7 +186,7 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
   await tell(deps, log, reference, { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content });
 }
 
-/** Records what became of an attempt, and tells the lane of what is to be refreshed. */
+/** Tells the catalog what became of an attempt, and then its lane when the catalog says that there is something to refresh. */
 async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, facts: LandedFacts): Promise<void> {
   try {
     const { state, dispatch } = await deps.syncs.land(reference.sync, facts);
