@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { begin } from './history.js';
+import { brokenBy, look } from './invariants.js';
+import { type Operation, type OperationName, run } from './operations.js';
+import { quiesce, wayOut } from './quiesce.js';
+import { REGRESSIONS } from './regressions.js';
+import { WAYS, type Way } from './source.js';
+import { createWorld, type World } from './world.js';
+
+const RUNS = Number(process.env.SONGHUA_MODEL_RUNS ?? 300);
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+}, 120_000);
+afterAll(() => world.close());
+
+// How often each happens, beside the others.
+const WEIGHTS: Record<OperationName, number> = {
+  change: 6,
+  enqueue: 8,
+  take: 10,
+  read: 24,
+  killReader: 1,
+  giveBack: 1,
+  expire: 3,
+  land: 12,
+  loseMessage: 1,
+  recoverDelivered: 1,
+  recoverLanded: 2,
+  begin: 12,
+  work: 30,
+  killWorker: 1,
+  giveUp: 1,
+  loseLane: 1,
+  decide: 4,
+  replay: 3,
+  cancel: 1,
+  remove: 1,
+  apply: 1,
+  snapshot: 2,
+  restore: 1,
+};
+
+const operation: fc.Arbitrary<Operation> = fc.tuple(
+  fc.oneof(
+    ...Object.entries(WEIGHTS).map(([name, weight]) => ({ weight, arbitrary: fc.constant(name as OperationName) })),
+  ),
+  fc.nat(15),
+  fc.nat(15),
+);
+
+/** Runs a history to its end; answers everything that must not be, with the operation after which it was. */
+async function broken(way: Way, operations: readonly Operation[]): Promise<string[]> {
+  const history = await begin(world, way);
+  const found: string[] = [];
+  const check = async (after: string): Promise<void> => {
+    if (found.length === 0)
+      found.push(...brokenBy(history, await look(history)).map((what) => `after ${after}: ${what}`));
+  };
+  try {
+    for (const [step, one] of operations.entries()) {
+      if (await run(history, one)) await check(`${step} ${one.join(' ')}`);
+      if (found.length > 0) return found;
+    }
+    for (const end of [quiesce, wayOut]) {
+      found.push(...(await end(history, check)));
+      if (found.length > 0) return found;
+    }
+    return found;
+  } finally {
+    // What is left open would be taken by the next history.
+    if (found.length > 0) await world.catalog.connectors.delete(history.connector.name, 'model');
+  }
+}
+
+test.each(REGRESSIONS)('$name', async ({ way, operations }) => {
+  expect(await broken(way, operations)).toEqual([]);
+});
+
+test(
+  'whatever happens to a sync, in whatever order, the invariants hold and there is a way out',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...WAYS),
+        fc.array(operation, { minLength: 5, maxLength: 90, size: 'max' }),
+        async (way, operations) => {
+          expect(await broken(way, operations)).toEqual([]);
+        },
+      ),
+      { numRuns: RUNS, interruptAfterTimeLimit: 150_000 },
+    );
+  },
+  Math.max(180_000, RUNS * 1_000),
+);
