@@ -1,4 +1,4 @@
-import { type SyncState, SYNC_ENDS } from '@songhua/domain';
+import { SYNC_ENDS, type SyncState } from '@songhua/domain';
 import type { History } from './history.js';
 import { applied, passedOver, type Rows } from './source.js';
 
@@ -16,7 +16,16 @@ export interface SyncView {
 
 export interface View {
   syncs: SyncView[];
-  versions: { number: number; identity: string; previous: number | null; manifest: string; sync: string; file: string; told: number; kept: number }[];
+  versions: {
+    number: number;
+    identity: string;
+    previous: number | null;
+    manifest: string;
+    sync: string;
+    file: string;
+    told: number;
+    kept: number;
+  }[];
   pointer: { number: number; identity: string } | null;
   cursor: { number: number; sync: string; cursor: Record<string, unknown> } | null;
   settled: number;
@@ -79,9 +88,11 @@ function versionsBroken({ memory, bucket }: History, { versions, pointer, syncs 
       found.push(`I1 version ${number} is not what its manifest says`);
     const before = versions[position - 1];
     if (before?.identity === identity) found.push(`I3 version ${number} is the same as ${before.number}`);
-    if (version.previous !== (before?.number ?? null)) found.push(`I2 version ${number} does not follow the one before`);
+    if (version.previous !== (before?.number ?? null))
+      found.push(`I2 version ${number} does not follow the one before`);
     const sync = syncs.find(({ id }) => id === version.sync);
-    if (sync?.state !== 'published' || sync.version !== number) found.push(`version ${number} is of a sync that is ${sync?.state}`);
+    if (sync?.state !== 'published' || sync.version !== number)
+      found.push(`version ${number} is of a sync that is ${sync?.state}`);
     if (sync?.purpose !== 'replay' && version.told !== version.kept)
       found.push(`I4 version ${number}: ${version.told} rows rejected, ${version.kept} kept`);
   }
@@ -99,8 +110,10 @@ function syncsBroken({ memory }: History, { syncs, settled, versions }: View): s
     const was = before.syncs.get(id);
     if (was && isEnd(was.state) && was.state !== state) found.push(`${id} was ${was.state} and is ${state}`);
     if (was && attempt < was.attempt) found.push(`${id} was in attempt ${was.attempt} and is in ${attempt}`);
-    if ((state === 'failed' || state === 'held') && !(reason?.code && reason.actor)) found.push(`I7 ${id} is ${state} without a reason`);
-    if (state === 'published' && !versions.some((version) => version.sync === id)) found.push(`${id} is published without a version`);
+    if ((state === 'failed' || state === 'held') && !(reason?.code && reason.actor))
+      found.push(`I7 ${id} is ${state} without a reason`);
+    if (state === 'published' && !versions.some((version) => version.sync === id))
+      found.push(`${id} is published without a version`);
     before.syncs.set(id, { state, attempt });
   }
   const holds = syncs.filter(({ state, purpose }) => state === 'held' && purpose === 'read');
@@ -119,7 +132,8 @@ function cursorBroken(history: History, view: View): string[] {
   const of = syncs.find(({ id }) => id === cursor.sync);
   if (of?.purpose !== 'read' || !['published', 'unchanged'].includes(of.state) || of.number !== cursor.number)
     found.push(`I5 the cursor is of ${cursor.sync}, a ${of?.purpose} that is ${of?.state}`);
-  if (cursor.number < memory.catalog.cursor) found.push(`I5 the cursor went from ${memory.catalog.cursor} to ${cursor.number}`);
+  if (cursor.number < memory.catalog.cursor)
+    found.push(`I5 the cursor went from ${memory.catalog.cursor} to ${cursor.number}`);
   memory.catalog.cursor = cursor.number;
   const table = served(history, view);
   const missing =
@@ -128,7 +142,8 @@ function cursorBroken(history: History, view: View): string[] {
           .filter(({ number, name, lost }) => number <= Number(cursor.cursor.number) && !lost && !table[name])
           .map(({ name }) => name)
       : passedOver(way, table, cursor.cursor);
-  for (const what of missing) found.push(`I5 the cursor ${JSON.stringify(cursor.cursor)} is past ${what}, which is not served`);
+  for (const what of missing)
+    found.push(`I5 the cursor ${JSON.stringify(cursor.cursor)} is past ${what}, which is not served`);
   return found;
 }
 

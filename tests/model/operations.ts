@@ -1,6 +1,6 @@
 import type { SyncClaim } from '@songhua/catalog';
 import { syncId } from '@songhua/domain';
-import type { History } from './history.js';
+import type { History, Process } from './history.js';
 import { look } from './invariants.js';
 import { land } from './landing.js';
 import { approve, copyOf } from './memory.js';
@@ -17,6 +17,17 @@ const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const pick = <T>(from: readonly T[], a: number): T | undefined => from[a % from.length];
 const takeOut = <T>(from: T[], a: number): T | undefined => from.splice(a % Math.max(1, from.length), 1)[0];
 
+// From here on a process goes on to its end, and nothing happens to it.
+const TO_THE_END = 8;
+
+/** One step of a process, or all that are left; whether it has ended. */
+async function goOn(process: Process, luck: number): Promise<boolean> {
+  for (;;) {
+    if ((await process.next(luck)).done) return true;
+    if (luck < TO_THE_END) return false;
+  }
+}
+
 type Happening = (history: History, a: number, b: number) => Promise<Touched>;
 /** Whether the catalog was asked: not when there was nothing to do, or when it happened elsewhere. */
 type Touched = boolean;
@@ -26,6 +37,24 @@ export const OPERATIONS = {
   async change(history: History, a: number) {
     history.source.change(a % 4 === 0);
     return false;
+  },
+
+  /** What is under way goes on, or something new begins: so that most of a history is about what comes of it. */
+  async proceed(history: History, a: number, b: number): Promise<boolean> {
+    const { readers, bus, lane, workers } = history;
+    const next: (Happening | undefined)[] = [
+      readers.length > 0 ? OPERATIONS.read : undefined,
+      bus.length > 0 ? OPERATIONS.land : undefined,
+      workers.some(Boolean) ? OPERATIONS.work : undefined,
+      lane.length > 0 && !workers.every(Boolean) ? OPERATIONS.begin : undefined,
+      OPERATIONS.start,
+    ].filter((one) => one !== undefined);
+    return (pick(next, a) as Happening)(history, b, b);
+  },
+  async start(history: History, a: number, b: number): Promise<boolean> {
+    await OPERATIONS.change(history, a);
+    await OPERATIONS.enqueue(history, b, b);
+    return OPERATIONS.take(history, a);
   },
 
   /** A slot comes due, or somebody asks; sometimes one that was claimed before. */
@@ -56,7 +85,7 @@ export const OPERATIONS = {
   },
   async read({ readers }: History, a: number, b: number) {
     const reader = pick(readers, a);
-    if (reader && (await reader.process.next(b)).done) readers.splice(readers.indexOf(reader), 1);
+    if (reader && (await goOn(reader.process, b))) readers.splice(readers.indexOf(reader), 1);
     return reader !== undefined;
   },
   /** A replica dies; nobody tells. */
@@ -116,7 +145,7 @@ export const OPERATIONS = {
   async work({ workers }: History, a: number, b: number) {
     const place = workers[a % 2] ? a % 2 : (a + 1) % 2;
     const worker = workers[place];
-    if (worker && (await worker.process.next(b)).done && workers[place] === worker) workers[place] = undefined;
+    if (worker && (await goOn(worker.process, b)) && workers[place] === worker) workers[place] = undefined;
     return worker !== undefined;
   },
   async killWorker({ workers }: History, a: number) {
@@ -155,11 +184,19 @@ export const OPERATIONS = {
       a,
     );
     if (!of) return false;
-    const slot = b % 8 === 0 ? (slots.findLast((one) => one.startsWith('replay:')) ?? 'replay:0') : `replay:${slots.length}`;
+    const slot =
+      b % 8 === 0 ? (slots.findLast((one) => one.startsWith('replay:')) ?? 'replay:0') : `replay:${slots.length}`;
     slots.push(slot);
     const id = syncId(connector.name, slot);
     if (await catalog.syncs.get(id)) return false;
-    const opened = await catalog.replays.open({ id, of: of.id, slot, by: 'key:1', traceparent: TRACEPARENT });
+    const opened = await catalog.replays.open({
+      id,
+      of: of.id,
+      slot,
+      codes: undefined,
+      by: 'key:1',
+      traceparent: TRACEPARENT,
+    });
     if (opened?.lane) lane.push(opened.lane);
     return true;
   },

@@ -14,8 +14,7 @@ export async function quiesce(history: History, each: (what: string) => Promise<
     open.delete('held');
     if (open.size === 0) return [];
     if (open.has('reading')) await OPERATIONS.expire(history, 1);
-    while (await OPERATIONS.take(history, 0))
-      while (history.readers.length > 0) await OPERATIONS.read(history, 0, 0);
+    while (await OPERATIONS.take(history, 0)) while (history.readers.length > 0) await OPERATIONS.read(history, 0, 0);
     while (history.bus.length > 0) await OPERATIONS.land(history, 0, 3);
     await each('landing');
     if (open.has('delivered')) await OPERATIONS.recoverDelivered(history);
@@ -24,7 +23,9 @@ export async function quiesce(history: History, each: (what: string) => Promise<
     await each('refreshing');
   }
   const { syncs } = await look(history);
-  return syncs.filter(({ state }) => !isEnd(state) && state !== 'held').map(({ id, state }) => `I7 ${id} stays ${state}`);
+  return syncs
+    .filter(({ state }) => !isEnd(state) && state !== 'held')
+    .map(({ id, state }) => `I7 ${id} stays ${state}`);
 }
 
 async function runLane(history: History): Promise<void> {

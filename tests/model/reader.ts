@@ -16,7 +16,9 @@ export async function* reading(history: History, owner: string, sync: SyncRecord
   const { catalog, connector, bus } = history;
   const cursor = (await catalog.connectors.cursors([connector.id])).get(connector.id);
   const finish = async (more: Partial<SyncResult> & Pick<SyncResult, 'state'>): Promise<void> => {
-    await catalog.syncs.finish(owner, [{ id: sync.id, attempt: sync.attempt, rows: 0, rejected: 0, bytes: 0, ...more }]);
+    await catalog.syncs.finish(owner, [
+      { id: sync.id, attempt: sync.attempt, rows: 0, rejected: 0, bytes: 0, ...more },
+    ]);
   };
   yield;
   await catalog.syncs.renew(owner, [{ id: sync.id, begun: true, rows: 0, bytes: 0 }], 60);
@@ -34,7 +36,12 @@ export async function* reading(history: History, owner: string, sync: SyncRecord
     });
     if (luck === READER_TRIES_AGAIN && turn < TRIES_OF_A_CLAIM) continue;
     yield;
-    return finish({ state: 'delivered', rows: Object.keys(read.rows).length, rejected: read.rejected.length, bytes: 10 });
+    return finish({
+      state: 'delivered',
+      rows: Object.keys(read.rows).length,
+      rejected: read.rejected.length,
+      bytes: 10,
+    });
   }
 }
 

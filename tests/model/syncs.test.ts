@@ -8,39 +8,56 @@ import { REGRESSIONS } from './regressions.js';
 import { WAYS, type Way } from './source.js';
 import { createWorld, type World } from './world.js';
 
-const RUNS = Number(process.env.SONGHUA_MODEL_RUNS ?? 300);
+const SHORT = 300;
+const RUNS = Number(process.env.SONGHUA_MODEL_RUNS ?? SHORT);
 
 let world: World;
 beforeAll(async () => {
   world = await createWorld();
 }, 120_000);
-afterAll(() => world.close());
+afterAll(async () => {
+  if (RUNS > SHORT) await tellEnds();
+  await world.close();
+});
+
+/** Of a long run: how many histories there were, and where their syncs ended. */
+async function tellEnds(): Promise<void> {
+  const { rows } = await world.database.query(
+    'SELECT purpose, state, count(*)::integer AS syncs FROM sync GROUP BY 1, 2 ORDER BY 1, 2',
+  );
+  process.stderr.write(
+    `${histories} histories\n${rows.map((row) => `${row.purpose} ${row.state} ${row.syncs}\n`).join('')}`,
+  );
+}
+let histories = 0;
 
 // How often each happens, beside the others.
 const WEIGHTS: Record<OperationName, number> = {
-  change: 6,
-  enqueue: 8,
-  take: 10,
-  read: 24,
+  proceed: 60,
+  start: 4,
+  change: 2,
+  enqueue: 3,
+  take: 3,
+  read: 4,
   killReader: 1,
   giveBack: 1,
   expire: 3,
-  land: 12,
+  land: 2,
   loseMessage: 1,
   recoverDelivered: 1,
   recoverLanded: 2,
-  begin: 12,
-  work: 30,
+  begin: 2,
+  work: 4,
   killWorker: 1,
   giveUp: 1,
   loseLane: 1,
-  decide: 4,
-  replay: 3,
+  decide: 5,
+  replay: 4,
   cancel: 1,
   remove: 1,
   apply: 1,
   snapshot: 2,
-  restore: 1,
+  restore: 2,
 };
 
 const operation: fc.Arbitrary<Operation> = fc.tuple(
@@ -85,13 +102,14 @@ test(
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...WAYS),
-        fc.array(operation, { minLength: 5, maxLength: 90, size: 'max' }),
+        fc.array(operation, { minLength: 5, maxLength: 60, size: 'max' }),
         async (way, operations) => {
+          histories++;
           expect(await broken(way, operations)).toEqual([]);
         },
       ),
-      { numRuns: RUNS, interruptAfterTimeLimit: 150_000 },
+      { numRuns: RUNS },
     );
   },
-  Math.max(180_000, RUNS * 1_000),
+  RUNS * 3_000,
 );

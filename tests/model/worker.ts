@@ -54,7 +54,8 @@ async function* refresh(history: History, reference: LaneReference): Process {
   const luck = yield;
   if (luck === WORKER_TRIES_AGAIN)
     throw new SonghuaError('object.unavailable', 'the store is away', { retryable: true });
-  if (luck === WORKER_FAILS) return catalog.refreshes.finish(reference, { sync: reference.sync, state: 'failed', reason: broken }, {});
+  if (luck === WORKER_FAILS)
+    return catalog.refreshes.finish(reference, { sync: reference.sync, state: 'failed', reason: broken }, {});
   const candidate = context.sync.replay
     ? await replayed(history, reference, context)
     : landed(history, context, bucket.landings.get(context.sync.landing) as Read);
@@ -158,7 +159,9 @@ function manifestOf(
       rejected: rejected.count,
     },
     changes: { added: rows, changed: 0, removed: 0 },
-    files: [{ name: 'data.parquet', key, mediaType: 'application/vnd.apache.parquet', bytes: 1, sha256: identity.slice(7) }],
+    files: [
+      { name: 'data.parquet', key, mediaType: 'application/vnd.apache.parquet', bytes: 1, sha256: identity.slice(7) },
+    ],
     source: { connector: sync.connector, sync: sync.id, number: sync.number, files: [], changedAt: null },
     cursor: read.cursor,
     createdAt: '2026-11-30T00:00:00.000Z',

@@ -51,7 +51,9 @@ export async function createWorld(): Promise<World> {
   let batch = 0;
   const prepare = async (): Promise<void> => {
     batch++;
-    const names = WAYS.flatMap((way) => Array.from({ length: BATCH }, (_, i) => ({ way, name: `${way}-${batch}-${i}` })));
+    const names = WAYS.flatMap((way) =>
+      Array.from({ length: BATCH }, (_, i) => ({ way, name: `${way}-${batch}-${i}` })),
+    );
     await catalog.catalog.apply(
       names.map(({ name }) => ({
         apiVersion,
