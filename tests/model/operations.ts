@@ -57,6 +57,18 @@ export const OPERATIONS = {
     return OPERATIONS.take(history, a);
   },
 
+  /** Nothing befalls anybody, until nothing is under way. */
+  async rest(history: History): Promise<boolean> {
+    const { readers, bus, lane, workers } = history;
+    for (;;) {
+      if (readers.length > 0) await OPERATIONS.read(history, 0, TO_THE_END);
+      else if (bus.length > 0) await OPERATIONS.land(history, 0, 3);
+      else if (workers.some(Boolean)) await OPERATIONS.work(history, 0, TO_THE_END);
+      else if (lane.length > 0) await OPERATIONS.begin(history, 0, 0);
+      else if (!(await OPERATIONS.take(history, 0))) return true;
+    }
+  },
+
   /** A slot comes due, or somebody asks; sometimes one that was claimed before. */
   async enqueue(history: History, a: number, b: number) {
     const { catalog, connector, slots, way, pushed } = history;

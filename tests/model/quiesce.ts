@@ -14,25 +14,16 @@ export async function quiesce(history: History, each: (what: string) => Promise<
     open.delete('held');
     if (open.size === 0) return [];
     if (open.has('reading')) await OPERATIONS.expire(history, 1);
-    while (await OPERATIONS.take(history, 0)) while (history.readers.length > 0) await OPERATIONS.read(history, 0, 0);
-    while (history.bus.length > 0) await OPERATIONS.land(history, 0, 3);
-    await each('landing');
+    await OPERATIONS.rest(history);
     if (open.has('delivered')) await OPERATIONS.recoverDelivered(history);
     if (open.has('landed') || open.has('refreshing')) await OPERATIONS.recoverLanded(history);
-    await runLane(history);
-    await each('refreshing');
+    await OPERATIONS.rest(history);
+    await each('a round of rest');
   }
   const { syncs } = await look(history);
   return syncs
     .filter(({ state }) => !isEnd(state) && state !== 'held')
     .map(({ id, state }) => `I7 ${id} stays ${state}`);
-}
-
-async function runLane(history: History): Promise<void> {
-  while (history.lane.length > 0) {
-    await OPERATIONS.begin(history, 0, 0);
-    while (history.workers[0]) await OPERATIONS.work(history, 0, 0);
-  }
 }
 
 /** Once more the source changes and is read, and a person lets everything pass: then it is served, and nothing waits. */
