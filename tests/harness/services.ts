@@ -7,6 +7,9 @@ const root = resolve(__dirname, '../..');
 export const SERVICES = ['connector', 'landing', 'refresh', 'catalog'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
+// As the supervisor waits: what cannot start while an engine is away must not take the machine from it.
+const RESTART_MS = 250;
+
 /** One service process that is started again whenever it dies, as a supervisor would. */
 export interface ServiceUnderTest {
   readonly pid: number;
@@ -50,7 +53,9 @@ export async function startService(options: {
     started.once('exit', () => {
       if (!wanted || child !== started) return;
       restarts++;
-      child = launch();
+      setTimeout(() => {
+        if (wanted && child === started) child = launch();
+      }, RESTART_MS);
     });
     return started;
   };

@@ -49,7 +49,8 @@ export interface Lane {
   signal(syncs: LaneReference[]): Promise<void>;
   /** Resolves when the lane has nothing left to do. */
   ended(): Promise<void>;
-  history(): Promise<unknown>;
+  /** Of each run that it went on in, from the first. */
+  histories(): Promise<unknown[]>;
 }
 
 /** Runs one lane on a real Temporal server with the given activities, as landing starts it. */
@@ -74,22 +75,33 @@ export async function withLane<T>(
     identity: 'test-worker',
   });
   const workflowId = `test-${taskQueue}`;
+  let first: string | undefined;
   try {
     return await worker.runUntil(
       use({
         async signal(syncs) {
-          await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
+          const handle = await client.workflow.signalWithStart(REFRESH_LANE_WORKFLOW, {
             workflowId,
             taskQueue,
             args: [{ lane: 0, pending: [], ...(options.historyLimit && { historyLimit: options.historyLimit }) }],
             signal: REFRESH_SIGNAL,
             signalArgs: [syncs],
           });
+          first ??= handle.signaledRunId;
         },
         async ended() {
           await client.workflow.getHandle(workflowId).result();
         },
-        history: async () => JSON.parse(historyToJSON(await client.workflow.getHandle(workflowId).fetchHistory())),
+        async histories() {
+          const runs: unknown[] = [];
+          for (let run = first; run; ) {
+            const history = await client.workflow.getHandle(workflowId, run).fetchHistory();
+            runs.push(JSON.parse(historyToJSON(history)));
+            run =
+              history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
+          }
+          return runs;
+        },
       }),
     );
   } finally {

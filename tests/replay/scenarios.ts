@@ -1,10 +1,13 @@
 import type { LaneReference, RefreshActivities, RefreshRetry } from '@songhua/contracts';
 import type { Reason } from '@songhua/domain';
+import { ApplicationFailure } from '@temporalio/common';
 import { type Lane, landed } from './lane.js';
 
 /** A way through the lane workflow whose history is kept and replayed on every later version of its code. */
 export interface Scenario {
   name: string;
+  /** Events after which the lane goes on in a new run. */
+  historyLimit?: number;
   activities(): RefreshActivities;
   run(lane: Lane): Promise<void>;
 }
@@ -79,6 +82,59 @@ export const SCENARIOS: Scenario[] = [
     }),
     async run(lane) {
       await lane.signal([landed('poison', 1), landed('fine', 1)]);
+      await lane.ended();
+    },
+  },
+  {
+    // Its first run ends while one sync waits to be tried again and others have not begun.
+    name: 'one-that-goes-on-in-new-runs',
+    historyLimit: 20,
+    activities() {
+      let tries = 0;
+      return {
+        async refreshDatasets(syncs) {
+          const slow = syncs.filter((sync) => isOf(sync, 'slow') && ++tries < 4);
+          return { retry: slow.map((sync) => ({ sync, reason: away })) };
+        },
+        recordFailure: async () => undefined,
+      };
+    },
+    async run(lane) {
+      await lane.signal([landed('slow', 1), ...Array.from({ length: 8 }, (_, i) => landed(`d${i}`, 1, 9_000_000))]);
+      await lane.ended();
+    },
+  },
+  {
+    name: 'two-that-wait-and-a-third',
+    activities() {
+      let third = false;
+      return {
+        async refreshDatasets(syncs) {
+          third ||= syncs.some((sync) => isOf(sync, 'third'));
+          // Nothing comes of the two before the third is done.
+          return { retry: third ? [] : syncs.map((sync) => ({ sync, reason: away })) };
+        },
+        recordFailure: async () => undefined,
+      };
+    },
+    async run(lane) {
+      await lane.signal([...['one', 'two'].map((name) => landed(name, 1, 9_000_000)), landed('third', 1)]);
+      await lane.ended();
+    },
+  },
+  {
+    name: 'a-failure-that-cannot-be-recorded',
+    activities: () => ({
+      async refreshDatasets(syncs) {
+        if (syncs.some((sync) => isOf(sync, 'gone'))) throw withoutStack(new Error('the worker is gone'));
+        return { retry: [] };
+      },
+      async recordFailure() {
+        throw withoutStack(ApplicationFailure.nonRetryable('the catalog does not know it', 'sync.unknown'));
+      },
+    }),
+    async run(lane) {
+      await lane.signal([landed('gone', 1), landed('gone', 2), landed('fine', 1)]);
       await lane.ended();
     },
   },

@@ -94,8 +94,29 @@ BEGIN
   RETURN FOUND;
 END $$;
 
+-- Whether `s`, of the same connector and later, leaves nothing for the hold of `h` to add. "Nothing new" settles a whole source only; of one
+-- that is read in parts it says nothing of the rows that a hold has.
+CREATE OR REPLACE FUNCTION hold_replaced(h sync, s sync, mode text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT h.connector_id = s.connector_id AND h.number < s.number
+    AND NOT (s.state = 'unchanged' AND s.landing_key IS NULL AND mode <> 'full')
+    AND CASE h.purpose
+      WHEN 'read' THEN s.purpose = 'read'
+      WHEN 'backfill' THEN (s.purpose = 'backfill' AND s.read_range = h.read_range)
+        OR (s.purpose = 'read' AND s.state = 'published' AND mode = 'merge')
+      -- A read without a landing was compared with the source's state alone, and no rule was asked.
+      WHEN 'rules' THEN s.purpose = 'rules' OR (s.purpose = 'read' AND s.landing_key IS NOT NULL)
+      ELSE s.purpose IN ('read', 'rules') AND s.state = 'published' AND mode <> 'append' END
+$$;
+
+CREATE OR REPLACE FUNCTION hold_supersede(h sync, s sync) RETURNS void LANGUAGE sql AS $$
+  UPDATE sync SET state = 'superseded', ended_at = clock_timestamp(), reason = jsonb_build_object(
+    'code', 'hold.superseded', 'actor', 'platform', 'retryable', false, 'by', s.id,
+    'message', 'sync ' || s.id || ' read the source again and took its place')
+  WHERE id = h.id
+$$;
+
 -- After a sync came to be published, unchanged or held: settles its place in the order of reads, and ends the holds that it leaves nothing
--- to add. "Nothing new" settles a whole source only; of one that is read in parts it says nothing of the rows that a hold has.
+-- to add; its own, too, when it comes after the later one.
 CREATE OR REPLACE FUNCTION sync_settle(s sync) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   mode text := (SELECT c.mode FROM connector c WHERE c.id = s.connector_id);
@@ -106,16 +127,14 @@ BEGIN
   IF s.purpose = 'read' AND s.state <> 'held' THEN
     UPDATE connector SET settled_number = s.number WHERE id = s.connector_id AND settled_number < s.number;
   END IF;
-  UPDATE sync h SET state = 'superseded', ended_at = clock_timestamp(), reason = jsonb_build_object(
-    'code', 'hold.superseded', 'actor', 'platform', 'retryable', false, 'by', s.id,
-    'message', 'sync ' || s.id || ' read the source again and took its place')
-  WHERE h.connector_id = s.connector_id AND h.state = 'held' AND h.number < s.number AND CASE h.purpose
-    WHEN 'read' THEN s.purpose = 'read'
-    WHEN 'backfill' THEN (s.purpose = 'backfill' AND s.read_range = h.read_range)
-      OR (s.purpose = 'read' AND s.state = 'published' AND mode = 'merge')
-    -- A read without a landing was compared with the source's state alone, and no rule was asked.
-    WHEN 'rules' THEN s.purpose = 'rules' OR (s.purpose = 'read' AND s.landing_key IS NOT NULL)
-    ELSE s.purpose IN ('read', 'rules') AND s.state = 'published' AND mode <> 'append' END;
+  PERFORM hold_supersede(h, s) FROM sync h
+    WHERE h.connector_id = s.connector_id AND h.state = 'held' AND hold_replaced(h, s, mode);
+  IF s.state = 'held' THEN
+    PERFORM hold_supersede(s, l) FROM sync l
+      WHERE l.connector_id = s.connector_id AND (l.state = 'held' OR (sync_overtaken(s) AND l.state IN ('published', 'unchanged')))
+        AND hold_replaced(s, l, mode)
+      ORDER BY l.number DESC LIMIT 1;
+  END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void LANGUAGE sql AS $$
