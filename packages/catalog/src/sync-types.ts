@@ -134,8 +134,11 @@ export interface Recovered {
   failed: string[];
 }
 
-/** `attempt` on the wire; `claim`: the attempt of the sync that it belongs to. */
-export type LandedFacts = { attempt: number; claim: number } & (
+/**
+ * `attempt` on the wire; `claim`: the attempt of the sync that it belongs to. `traceparent` tells syncs of one slot apart, of which a catalog
+ * that was restored knows the later only.
+ */
+export type LandedFacts = { attempt: number; claim: number; traceparent?: string } & (
   | { manifest: string; rows: number; rejected: number; bytes: number; content: string }
   | { problem: Reason }
 );
