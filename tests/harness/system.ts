@@ -181,6 +181,12 @@ export function sharedEngines(): { endpoints: Endpoints } {
   return { endpoints };
 }
 
+/** What `startSystem` needs for a deployment of a suite's own in the engines of the whole test run. */
+export const deploymentOf = (suite: string): { engines: { endpoints: Endpoints }; deployment: string } => ({
+  engines: sharedEngines(),
+  deployment: `${suite}-${randomBytes(4).toString('hex')}`,
+});
+
 async function prepareDatabase(databaseUrl: string, operatorKey: string): Promise<void> {
   await applyMigrations(databaseUrl);
   const catalog = createCatalog({ databaseUrl, poolSize: 1 });
