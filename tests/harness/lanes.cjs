@@ -6,7 +6,7 @@ const PASSED_OVER = new Set(['node_modules', 'dist', 'generated', 'histories', '
 /** Suites that start engines or whole systems of their own. */
 const SYSTEMS = /^(tests[\\/](e2e|faults)|infra[\\/]test)[\\/]/;
 /** What names an engine that the run starts: its address in the environment, or the helper that reads it. */
-const ENGINES = /SONGHUA_TEST_(KAFKA|TEMPORAL|DATABASE|S3|SEAWEED|\$\{)|\bcreateTestDatabase\b/;
+const ENGINES = /SONGHUA_TEST_(KAFKA|TEMPORAL|DATABASE|S3)|\bcreateTestDatabase\b/;
 const RELATIVE_IMPORT = /(?:from|import|import\(|require\()\s*['"](\.{1,2}\/[^'"]+)['"]/g;
 
 function* suitesUnder(folder) {
