@@ -85,11 +85,18 @@ export async function startSystem(options: {
     SONGHUA_LOG_LEVEL: 'debug',
   };
   const services = new Map<string, ServiceUnderTest>();
-  await Promise.all(
+  const started = await Promise.allSettled(
     labels.map(async ({ name, label }) =>
       services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env })),
     ),
   );
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed) {
+    // Its caller has no system to stop.
+    await Promise.all([...services.values()].map((service) => service.stop()));
+    await engines.stop();
+    throw failed.reason;
+  }
 
   const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
     const response = await fetch(new URL(path, apiUrl), {
