@@ -7,14 +7,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Resource, resourceSchema } from '@songhua/contracts';
+import { namesOf, type Resource, resourceSchema } from '@songhua/contracts';
 import { waitFor } from '@songhua/runtime/testing';
 import { Connection, Client as Temporal } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Kafka, logLevel } from 'kafkajs';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'songhua-operating-'));
 const canary = `canary-${randomBytes(12).toString('hex')}`;
@@ -30,14 +30,14 @@ beforeAll(async () => {
     response.writeHead(status, { 'content-type': 'text/csv' }).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder], ...deploymentOf('operating') });
   await system.apply([
     { apiVersion, kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
     { apiVersion, kind: 'Domain', metadata: { name: 'society' }, spec: { title: '社会' } },
   ]);
 }, 300_000);
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   server?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
@@ -137,7 +137,7 @@ describe('a secret', () => {
     const kafka = new Kafka({ brokers: system.engines.endpoints.brokers, logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    const topics = (await admin.listTopics()).filter((name) => !name.startsWith('__'));
+    const topics = Object.values(namesOf(system.engines.endpoints.deployment).topics);
     const ends = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
     await admin.disconnect();
     const expected = ends.flat().reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
@@ -163,7 +163,7 @@ describe('a secret', () => {
 
   async function searchTemporal(): Promise<void> {
     const connection = await Connection.connect({ address: system.engines.endpoints.temporalAddress });
-    const client = new Temporal({ connection, namespace: 'songhua' });
+    const client = new Temporal({ connection, namespace: system.engines.endpoints.temporalNamespace });
     let workflows = 0;
     for await (const { workflowId, runId } of client.workflow.list()) {
       const history = historyToJSON(await client.workflow.getHandle(workflowId, runId).fetchHistory());
