@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION rules_sources(names text[]) RETURNS SETOF jsonb LANGU
     'served', v.number IS NOT NULL OR EXISTS (SELECT 1 FROM sync r WHERE r.dataset_id = d.id AND r.state = 'refreshing'),
     'held', (v.number IS NULL OR c.mode = 'full')
       AND EXISTS (SELECT 1 FROM sync h WHERE h.connector_id = c.id AND h.state = 'held' AND h.purpose = 'read'),
-    'landing', (l).landing_key, 'landedAt', (l).landed_at)
+    'landing', CASE WHEN (l).landing_removed_at IS NULL THEN (l).landing_key END, 'landedAt', (l).landed_at)
   FROM dataset d LEFT JOIN current_pointer p ON p.dataset_id = d.id
     LEFT JOIN version v ON v.dataset_id = p.dataset_id AND v.number = p.number
     LEFT JOIN sync made ON made.id = v.sync_id

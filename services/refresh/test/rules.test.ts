@@ -154,6 +154,17 @@ test('where what landed is gone, the source is read anew, all of it', async () =
   expect((await schemaOf('gone'))?.columns[1]).toMatchObject({ type: 'string' });
 });
 
+test('a landing that the collector was given is not counted on', async () => {
+  const { read, landQueued } = await createSource('collected', 'full');
+  await read(['1,90']);
+  const { sync } = await read(['1,91']);
+  expect(
+    await catalog.collection.releaseLandings([sync], { before: new Date(Date.now() + 60_000), kept: 0 }),
+  ).toContain(sync);
+  expect(await change('collected', { columns: [id, text] })).toEqual({ causes: ['refresh.read'], outcomes: [] });
+  expect((await landQueued(['1,91'])).sync).toMatchObject({ full: true });
+});
+
 test('a dataset that is read in parts is read anew as a whole, and one that is pushed says that nothing can be', async () => {
   for (const [mode, reset] of [
     ['merge', false],
