@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type City, type CityServer, createCity, serve } from '@songhua/city';
-import { type Collection, type Manifest, manifestSchema, parseKey } from '@songhua/contracts';
+import { type Collection, type Manifest, manifestSchema, namesOf, parseKey } from '@songhua/contracts';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
 import { waitFor } from '@songhua/runtime/testing';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { type System, sharedEngines, startSystem } from '../harness/system.js';
 
 /*
  * A city that changes for some steps, with kills of services and collections amid them. The full figure is the same test with
@@ -21,6 +21,7 @@ const PATIENCE = 3_600_000;
 const GRACE_HOURS = Number(process.env.SONGHUA_COLLECTION_GRACE_HOURS ?? 0.015);
 const KILLED = ['refresh', 'landing', 'connector', 'refresh', 'catalog'];
 
+const deployment = `gc-${process.pid}`;
 const folder = mkdtempSync(join(tmpdir(), 'songhua-collection-'));
 let city: City;
 let server: CityServer;
@@ -36,14 +37,15 @@ beforeAll(async () => {
   city = createCity({ scale: SCALE, seed: 7 });
   await city.write(join(folder, 'city'));
   server = await serve({ dir: join(folder, 'city') });
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [join(folder, 'city')] });
-  const { s3 } = system.engines.endpoints;
-  store = createMinioStore(s3);
+  const engines = sharedEngines();
+  const { bucketPrefix: prefix } = namesOf(deployment);
+  store = createMinioStore({ ...engines.endpoints.s3, prefix });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [join(folder, 'city')], engines, deployment });
   await system.apply(city.resources({ root: join(folder, 'city'), httpBase: server.url }));
 }, PATIENCE);
 
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   await server?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 120_000);
