@@ -11,14 +11,14 @@ import { violations } from '../harness/invariants.js';
 import { type System, sharedEngines, startSystem } from '../harness/system.js';
 
 /*
- * A city that changes for some steps, with kills of services and collections amid them. The full figure is the same test with
- * SONGHUA_COLLECTION_SCALE=1 SONGHUA_COLLECTION_STEPS=50.
+ * A city that changes for some steps, with kills of services amid them and collections between them: nothing is under way then, so that the
+ * grace may be nothing. What collections amid work may do is the property of the catalog service's collection.test.ts. The full figure is
+ * the same test with SONGHUA_COLLECTION_SCALE=1 SONGHUA_COLLECTION_DATASETS=10000 SONGHUA_COLLECTION_STEPS=50.
  */
 const SCALE = Number(process.env.SONGHUA_COLLECTION_SCALE ?? 0.002);
 const STEPS = Number(process.env.SONGHUA_COLLECTION_STEPS ?? 3);
 const PATIENCE = 3_600_000;
-// Longer than it takes here to upload and commit one dataset, short enough to wait for.
-const GRACE_HOURS = Number(process.env.SONGHUA_COLLECTION_GRACE_HOURS ?? 0.015);
+const DATASETS = Number(process.env.SONGHUA_COLLECTION_DATASETS ?? 24);
 const KILLED = ['refresh', 'landing', 'connector', 'refresh', 'catalog'];
 
 const deployment = `gc-${process.pid}`;
@@ -31,7 +31,7 @@ let store: ObjectStore;
 beforeAll(async () => {
   Object.assign(process.env, {
     SONGHUA_GC_EVERY_HOURS: '0',
-    SONGHUA_GC_GRACE_HOURS: String(GRACE_HOURS),
+    SONGHUA_GC_GRACE_HOURS: '0',
     SONGHUA_GC_LANDING_DAYS: '0',
   });
   city = createCity({ scale: SCALE, seed: 7 });
@@ -41,7 +41,18 @@ beforeAll(async () => {
   const { bucketPrefix: prefix } = namesOf(deployment);
   store = createMinioStore({ ...engines.endpoints.s3, prefix });
   system = await startSystem({ home: join(folder, 'system'), fileRoots: [join(folder, 'city')], engines, deployment });
-  await system.apply(city.resources({ root: join(folder, 'city'), httpBase: server.url }));
+  const resources = city.resources({ root: join(folder, 'city'), httpBase: server.url });
+  const names = new Set(
+    resources
+      .filter(({ kind }) => kind === 'Dataset')
+      .slice(0, DATASETS)
+      .map(({ metadata }) => metadata.name),
+  );
+  await system.apply(
+    resources.filter((one) =>
+      one.kind === 'Connector' ? names.has(one.spec.dataset) : one.kind !== 'Dataset' || names.has(one.metadata.name),
+    ),
+  );
 }, PATIENCE);
 
 afterAll(async () => {
@@ -118,7 +129,7 @@ async function examine(): Promise<Bucket> {
 }
 
 test(
-  'a city that changed for many steps, with kills and collections amid them, keeps all that its manifests name and nothing that nobody needs (I8)',
+  'a city that changed for many steps, with kills amid them, keeps after collections all that its manifests name and nothing that nobody needs (I8)',
   async () => {
     await system.sync({ all: true }, { timeoutMs: PATIENCE });
     let most = 0;
@@ -140,33 +151,23 @@ test(
           (await fetch(`http://127.0.0.1:${system.service(label).port}/readyz`).catch(() => undefined))?.ok === true,
         PATIENCE,
       );
-      if (step % 2 === 0) await collect();
       await running;
+      if (step % 2 === 0) await collect();
       most = Math.max(most, (await examine()).bytes);
     }
     const before = await examine();
     expect(before.missing).toEqual([]);
-    // What was written last is young yet.
-    let last: Awaited<ReturnType<typeof collect>> | undefined;
-    let after = before;
-    let removed = 0;
-    await waitFor(
-      'the last leftovers to be older than the grace',
-      async () => {
-        last = await collect();
-        removed += Object.values(last.report.removed).reduce((sum, { objects }) => sum + objects, 0);
-        after = await examine();
-        return after.orphans.length === 0;
-      },
-      GRACE_HOURS * 3_600_000 + 120_000,
-    );
+    const last = await collect();
+    const after = await examine();
+    const removed = Object.values(last.report.removed).reduce((sum, { objects }) => sum + objects, 0);
+    expect(after.orphans).toEqual([]);
     expect(after.missing).toEqual([]);
     expect(await violations(system)).toEqual([]);
     const present = (100 * (after.named.size - after.missing.length)) / after.named.size;
     console.info(
-      `collection: scale ${SCALE}, ${STEPS} steps; ${after.named.size} objects named by manifests, ${present} % present; ` +
+      `collection: scale ${SCALE}, ${DATASETS} datasets at most, ${STEPS} steps; ${after.named.size} objects named by manifests, ${present} % present; ` +
         `orphans ${before.orphans.length} before, ${after.orphans.length} after; bytes ${before.bytes} before (at most ${most}), ${after.bytes} after; ` +
-        `objects ${before.objects.size} before, ${after.objects.size} after, ${removed} removed; last run ${last?.seconds.toFixed(1)} s`,
+        `objects ${before.objects.size} before, ${after.objects.size} after, ${removed} removed; in ${last.seconds.toFixed(1)} s`,
     );
   },
   PATIENCE,
