@@ -21,6 +21,10 @@ const NOT_RUN: Record<string, string> = {
   'npx songhua bench estate': 'has a test of its own below',
   'npm run build && node tests/performance': 'takes minutes, and measures',
   'npm run build && node tests/fuzz': 'takes ten minutes; fuzz.test.ts runs the shorter one',
+  'SONGHUA_COLLECTION_SCALE=1': 'takes hours; collection.test.ts runs the shorter one',
+  'SONGHUA_TEST_COLLECTIONS=500': 'takes an hour; collection.test.ts of the catalog service runs the shorter one',
+  'npm run build && node tests/faults/campaign': 'takes hours; campaign.test.ts runs the shorter one',
+  SONGHUA_MODEL_RUNS: 'takes an hour; its test runs the shorter one',
   'npm run build && node tests/pollock': 'needs the files of the Pollock benchmark',
 };
 const reasonNotToRun = (line: string): string | undefined =>
