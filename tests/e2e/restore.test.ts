@@ -281,7 +281,7 @@ test('with the old engines and a lost database, syncs that nobody knows any more
   system = await start(lost);
   await waitFor('the sync that is not known to end in landing', async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${system.service('landing').port}/metrics`)).text();
-    return /sync\.unknown"\} [1-9]/.test(metrics);
+    return /result="sync\.unknown".*\} [1-9]/.test(metrics);
   });
   await settled(lost);
   append(2_000);

@@ -79,12 +79,17 @@ export interface SyncPlan {
   batches: string[];
   /** Its columns' name, so that it can be told from others. */
   column?: string;
+  /** Tells two claims of one slot apart. */
+  traceparent?: string;
 }
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const rowsIn = (text: string): number => text.split('\n').length - 1;
 
 /** The messages of one attempt as the connector service sends them: record batches, details, the closing event. */
-export function messagesOf({ sync, connector, attempt = 1, batches, column = 'a' }: SyncPlan): OutgoingMessage[] {
+export function messagesOf(plan: SyncPlan): OutgoingMessage[] {
+  const { sync, connector, attempt = 1, batches, column = 'a', traceparent = TRACEPARENT } = plan;
   const message = (
     schema: Envelope['schema'],
     sequence: number,
@@ -101,7 +106,7 @@ export function messagesOf({ sync, connector, attempt = 1, batches, column = 'a'
       sequence,
       rows: sent.rows,
       sha256: createHash('sha256').update(sent.value).digest('hex'),
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      traceparent,
     }),
   });
   const rows = batches.reduce((sum, text) => sum + rowsIn(text), 0);

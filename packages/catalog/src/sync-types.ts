@@ -149,8 +149,11 @@ export interface Recovered {
   failed: string[];
 }
 
-/** `attempt`: as in the envelopes of its messages, which count each try. `claim`: the attempt of the sync (`SyncRecord`) that this try belongs to. */
-export type LandedFacts = { attempt: number; claim: number } & (
+/**
+ * `attempt`: as in the envelopes of its messages, which count each try. `claim`: the attempt of the sync (`SyncRecord`) that this try belongs to.
+ * `traceparent` tells syncs of one slot apart, of which a catalog that was restored knows the later only.
+ */
+export type LandedFacts = { attempt: number; claim: number; traceparent?: string } & (
   | { manifest: string; rows: number; rejected: number; bytes: number; content: string }
   | { problem: Reason }
 );

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAccessCommands } from './commands/access.js';
 import { addApplyCommand } from './commands/apply.js';
 import { addAuditCommands } from './commands/audit.js';
+import { addBackupCommands } from './commands/backup.js';
 import { addBenchCommand } from './commands/bench.js';
 import { addCatalogCommands } from './commands/catalog.js';
 import { addConnectorCommands } from './commands/connectors.js';
@@ -43,6 +44,7 @@ export function createProgram(): Command {
   addSecretCommands(program);
   addAccessCommands(program);
   addAuditCommands(program);
+  addBackupCommands(program);
   addGcCommand(program);
   addInspectCommand(program);
   addBenchCommand(program);
