@@ -4,10 +4,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type CatalogCopy, loadCatalog, openSnapshot } from '../src/backup/index.js';
 import { rebuildTables } from '../src/backup/schema.js';
-import { createCatalog } from '../src/index.js';
+import { type ConnectorRecord, createCatalog } from '../src/index.js';
 import { listMigrations } from '../src/migrations/sources.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';
-import { applyEstate, deliver, enqueue, landed, manifest, NO_REJECTED, result, TRACEPARENT } from './estate.js';
+import { applyEstate, deliver, enqueue, publish, result } from './estate.js';
 
 const options = { eventSource: '/songhua/catalog', audit: { backup: 'b1' } };
 const databases: TestDatabase[] = [];
@@ -22,17 +22,13 @@ beforeAll(async () => {
   const catalog = createCatalog({ databaseUrl: source, poolSize: 3 });
   const connectors = await applyEstate(catalog, 4, 2);
   const [published, open, reading, delivered] = connectors as [
-    (typeof connectors)[0],
-    (typeof connectors)[0],
-    (typeof connectors)[0],
-    (typeof connectors)[0],
+    ConnectorRecord,
+    ConnectorRecord,
+    ConnectorRecord,
+    ConnectorRecord,
   ];
-  for (let number = 1; number <= 2; number++) {
-    const sync = await deliver(catalog, published, `slot-${number}`);
-    await catalog.refreshes.begin(landed(sync));
-    const made = manifest(sync, number);
-    await catalog.refreshes.publish(made, `datasets/${made.datasetId}/versions/${number}/manifest.json`, NO_REJECTED);
-  }
+  await publish(catalog, published, 'slot-1', 1, 'first');
+  await publish(catalog, published, 'slot-2', 2, 'second', { version: 1, content: 'first' });
   await deliver(catalog, open, 'slot-1');
   await enqueue(catalog, [reading, delivered], 'slot-1');
   const taken = await catalog.syncs.take('gone', 2, 2, 3600);
@@ -154,17 +150,10 @@ test('nothing is restored over datasets, from a later release, or from rows that
   const target = await anew();
   const later = { ...copy.cut, migrations: [...copy.cut.migrations, { name: '2999', checksum: 'x', appliedAt: '' }] };
   await expect(loadCatalog(target, { ...copy, cut: later }, options)).rejects.toMatchObject({ code: 'backup.newer' });
-  await expect(loadCatalog(target, await copyOf(source, 'notice'), options)).resolves.toBeDefined();
-  const other = await anew();
-  await expect(loadCatalog(other, await copyOf(source, 'outbox'), options)).rejects.toMatchObject({
+  await expect(loadCatalog(target, await copyOf(source, 'department'), options)).rejects.toMatchObject({
     code: 'backup.damaged',
   });
-  // A row that others refer to.
-  await expect(loadCatalog(other, await copyOf(source, 'department'), options)).rejects.toMatchObject({
-    code: expect.stringMatching(/backup.damaged|catalog.reference/),
-  });
-  expect(await ask(other, 'SELECT count(*)::integer AS n FROM dataset')).toEqual([{ n: 0 }]);
-  expect(TRACEPARENT).toBeDefined();
+  expect(await ask(target, 'SELECT count(*)::integer AS n FROM dataset')).toEqual([{ n: 0 }]);
 });
 
 test('a snapshot is of one moment, and keeps the collector away to its end', async () => {
