@@ -1,5 +1,5 @@
 import type { Manifest, VersionEvent } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
+import { deriveId, SonghuaError } from '@songhua/domain';
 import { announcementOf } from './announcement.js';
 import type { Database } from './database.js';
 import type { RefreshContext, RefreshRepository } from './refresh-types.js';
