@@ -8,7 +8,16 @@ import { pipeline } from 'node:stream/promises';
 import { type CatalogSnapshot, type NamedObject, type NamedVersion, openSnapshot } from '@songhua/catalog/backup';
 import type { ObjectStore } from '@songhua/object-store';
 import { concurrently } from './concurrent.js';
-import { commitBackup, cutFolder, objectsFile, openCut, tableFile, writeGzip } from './folder.js';
+import {
+  commitBackup,
+  cutFolder,
+  findBackup,
+  objectsFile,
+  openCut,
+  readObjects,
+  tableFile,
+  writeGzip,
+} from './folder.js';
 import { type Keeping, keep } from './keep.js';
 import { auditHeads } from './named.js';
 import type { Backup, Problem } from './record.js';
@@ -16,6 +25,7 @@ import type { Backup, Problem } from './record.js';
 // Downloads at once: enough to hide the store's answers, few enough to leave it to the services.
 const WIDTH = 6;
 const MOST_PROBLEMS = 1_000;
+const MANIFESTS = new Set(['manifest', 'tombstone', 'landing']);
 
 export interface BackupOptions {
   databaseUrl: string;
@@ -66,7 +76,8 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
 
     const { covered } = await auditHeads(store, cut.audit);
     const totals = { count: 0, bytes: 0, gone: 0, copied: { objects: 0, bytes: 0 }, problems: [] as Problem[] };
-    const lines = keptLines({ store, root, id, begun }, withHeads(named, covered), (kept) => {
+    const at = { store, root, id, begun, known: await knownManifests(root) };
+    const lines = keptLines(at, withHeads(named, covered), (kept) => {
       totals.count += kept.objects.length;
       for (const { bytes } of kept.objects) totals.bytes += bytes;
       totals.gone += kept.gone;
@@ -77,12 +88,12 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     });
     const list = await writeGzip(objectsFile(root, id), lines);
     await rm(named);
-    const { migrations, numbered, audit, secrets, at } = cut;
+    const { migrations, numbered, audit, secrets, at: moment } = cut;
     const whole: Backup = {
       schema: 'songhua.backup/1',
       id,
       deployment: options.deployment,
-      at,
+      at: moment,
       finishedAt: new Date().toISOString(),
       migrations,
       tables,
@@ -104,6 +115,15 @@ export async function backup(options: BackupOptions): Promise<BackupResult> {
     await rm(cutFolder(root, id), { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+async function knownManifests(root: string): Promise<Keeping['known']> {
+  const before = await findBackup(root);
+  const known = new Map<string, { sha256: string; bytes: number }>();
+  if (before)
+    for await (const { key, kind, sha256, bytes } of readObjects(root, before.id))
+      if (MANIFESTS.has(kind)) known.set(key, { sha256, bytes });
+  return known;
 }
 
 async function* namedLines(snapshot: CatalogSnapshot): AsyncGenerator<string> {

@@ -127,7 +127,7 @@ async function verifyNamed(databaseUrl: string, store: ObjectStore, verdict: Ver
       return { version, problems: [...problems, ...(await missing(objects))] };
     })) {
       verdict.problems.push(...problems);
-      if (problems.length > 0) continue;
+      if (problems.length > 0 || version.removed) continue;
       verdict.versions++;
       if (version.current) verdict.current++;
     }

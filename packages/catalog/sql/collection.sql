@@ -181,7 +181,7 @@ BEGIN
   RETURN removed;
 END $$;
 
--- Begins a run of the collector. NULL: one is running, or, with `every_seconds`, none is due.
+-- Begins a run of the collector. NULL: one is running, a backup is being made, or, with `every_seconds`, none is due.
 CREATE OR REPLACE FUNCTION collection_begin(dry boolean, who text, lease_seconds double precision, every_seconds double precision, blank jsonb)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -193,6 +193,10 @@ BEGIN
     WHERE ended_at IS NULL AND lease_until < clock_timestamp();
   IF EXISTS (SELECT 1 FROM collection c WHERE c.ended_at IS NULL) OR EXISTS (SELECT 1 FROM collection c
       WHERE NOT c.dry_run AND c.problem IS NULL AND c.started_at > clock_timestamp() - make_interval(secs => every_seconds)) THEN
+    RETURN NULL;
+  END IF;
+  -- Whoever makes a backup holds it until every object is copied.
+  IF NOT dry AND NOT pg_try_advisory_xact_lock(hashtext('songhua.gc')) THEN
     RETURN NULL;
   END IF;
   DELETE FROM collection c WHERE c.id <= (SELECT max(x.id) FROM collection x) - 50;

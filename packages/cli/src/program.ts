@@ -44,6 +44,7 @@ export function createProgram(): Command {
   addSecretCommands(program);
   addAccessCommands(program);
   addAuditCommands(program);
+  addBackupCommands(program);
   addGcCommand(program);
   addBackupCommands(program);
   addInspectCommand(program);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { databaseError } from '../errors.js';
@@ -7,6 +8,7 @@ import type { CatalogSnapshot, NamedObject, NamedVersion } from './types.js';
 
 // Rows held in memory while the list of all objects is read.
 const PAGE = 1_000;
+const LOOK_MS = 1_000; // A collection takes minutes.
 
 /**
  * Opens the catalog as it is now, in one read-only transaction. Waits for a collector that is at work (`onWait` tells of it), and for
@@ -54,13 +56,21 @@ export async function openSnapshot(
   }
 }
 
+/** Nothing is removed from the bucket while this connection lives: `collection_begin` asks for the same lock. */
 async function lockOutCollector(client: pg.Client, onWait: () => void): Promise<void> {
   const { rows } = await client.query<{ locked: boolean }>(
     `SELECT pg_try_advisory_lock(hashtext('songhua.gc')) AS locked`,
   );
-  if (rows[0]?.locked) return;
-  onWait();
-  await client.query(`SELECT pg_advisory_lock(hashtext('songhua.gc'))`);
+  if (!rows[0]?.locked) {
+    onWait();
+    await client.query(`SELECT pg_advisory_lock(hashtext('songhua.gc'))`);
+  }
+  const underway = `SELECT EXISTS (SELECT 1 FROM collection
+    WHERE ended_at IS NULL AND NOT dry_run AND lease_until > clock_timestamp()) AS underway`;
+  while ((await client.query<{ underway: boolean }>(underway)).rows[0]?.underway) {
+    onWait();
+    await delay(LOOK_MS);
+  }
 }
 
 async function* pages<Row extends object>(client: pg.Client, sql: string): AsyncGenerator<Row> {

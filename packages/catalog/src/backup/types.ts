@@ -36,7 +36,7 @@ export interface CatalogCut {
 /** An object of the bucket that the catalog names. */
 export interface NamedObject {
   key: string;
-  kind: 'file' | 'manifest' | 'landing' | 'ingest' | 'render' | 'quarantine' | 'audit';
+  kind: 'file' | 'manifest' | 'tombstone' | 'landing' | 'part' | 'ingest' | 'render' | 'quarantine' | 'audit';
   mediaType: string;
   /** Where the catalog knows them; hex. */
   sha256: string | null;
@@ -55,6 +55,8 @@ export interface NamedVersion {
   files: ManifestFile[];
   manifestKey: string;
   current: boolean;
+  /** Its files are not kept any more; its manifest is. */
+  removed: boolean;
 }
 
 /** The catalog at one moment. Its collector deletes nothing from the bucket until `close`. */
