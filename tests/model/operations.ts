@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { SyncClaim } from '@songhua/catalog';
 import { syncId } from '@songhua/domain';
 import type { History, Process } from './history.js';
@@ -13,7 +14,8 @@ import { recordFailure, refreshing } from './worker.js';
 export type Operation = [name: OperationName, a: number, b: number];
 export type OperationName = keyof typeof OPERATIONS;
 
-const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+/** Of a claim of its own. */
+const traceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
 const pick = <T>(from: readonly T[], a: number): T | undefined => from[a % from.length];
 const takeOut = <T>(from: T[], a: number): T | undefined => from.splice(a % Math.max(1, from.length), 1)[0];
 
@@ -75,7 +77,7 @@ export const OPERATIONS = {
     const again = b % 4 === 0 ? pick(slots, a) : undefined;
     const slot = again ?? `request:${slots.length}`;
     if (again === undefined) slots.push(slot);
-    const claim: SyncClaim = { connector, slot, traceparent: TRACEPARENT, full: false };
+    const claim: SyncClaim = { connector, slot, traceparent: traceparent(), full: false };
     if (way === 'push' && b % 2 === 0) {
       const name = `${slot}.csv`;
       pushed.set(name, a % 4 === 0);
@@ -207,7 +209,7 @@ export const OPERATIONS = {
       slot,
       codes: undefined,
       by: 'key:1',
-      traceparent: TRACEPARENT,
+      traceparent: traceparent(),
     });
     if (opened?.lane) lane.push(opened.lane);
     return true;

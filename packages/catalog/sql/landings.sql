@@ -1,7 +1,7 @@
 -- Records what landed of a sync, or why it did not. `claim`: the attempt of the sync that the attempt on the wire belongs to. `facts`:
--- {attempt, manifest, rows, rejected, bytes, content} or {attempt, problem}. That every message of it is there proves that it was delivered,
--- whether or not its reader could still say so. What belongs to an attempt that was given up changes nothing. Answers {state, dispatch}:
--- whether its lane should hear of it. SH404: the catalog does not know the sync.
+-- {attempt, traceparent?, manifest, rows, rejected, bytes, content} or {attempt, traceparent?, problem}. That every message of it is there
+-- proves that it was delivered, whether or not its reader could still say so. What belongs to an attempt that was given up changes nothing. Answers {state, dispatch}:
+-- whether its lane should hear of it. SH404: the catalog does not know the sync, or knows another of its slot.
 CREATE OR REPLACE FUNCTION sync_land(asked text, claim integer, facts jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   s sync;
@@ -9,6 +9,8 @@ BEGIN
   SELECT * INTO s FROM sync WHERE id = asked FOR UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
+  ELSIF s.traceparent <> facts ->> 'traceparent' THEN
+    RAISE EXCEPTION 'sync % was claimed anew since the catalog was restored', asked USING ERRCODE = 'SH404';
   END IF;
   IF s.state IN ('reading', 'delivered') AND s.attempt = claim THEN
     IF facts ? 'problem' THEN
