@@ -20,7 +20,11 @@ export async function land({ catalog, connector, bucket, lane }: History, messag
   const before = bucket.landings.get(manifest);
   if (whole) bucket.landings.set(manifest, read);
   try {
-    const landed = await catalog.syncs.land(sync, { claim, attempt, ...(whole ? facts : { traceparent, problem: gap }) });
+    const landed = await catalog.syncs.land(sync, {
+      claim,
+      attempt,
+      ...(whole ? facts : { traceparent, problem: gap }),
+    });
     if (landed.dispatch) lane.push({ sync, datasetId: connector.datasetId, attempt, bytes: 10 });
   } catch (error) {
     if (codeOf(error) !== 'sync.unknown') throw error;

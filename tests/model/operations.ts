@@ -75,12 +75,12 @@ export const OPERATIONS = {
   async enqueue(history: History, a: number, b: number) {
     const { catalog, connector, slots, way, pushed } = history;
     const again = b % 4 === 0 ? pick(slots, a) : undefined;
-    const slot = again ?? `request:${slots.length}`;
+    const slot = again ?? `request:${way === 'push' && b % 2 === 0 ? 'push-' : ''}${slots.length}`;
     if (again === undefined) slots.push(slot);
     const claim: SyncClaim = { connector, slot, traceparent: traceparent(), full: false };
-    if (way === 'push' && b % 2 === 0) {
+    if (slot.startsWith('request:push-')) {
       const name = `${slot}.csv`;
-      pushed.set(name, a % 4 === 0);
+      pushed.set(name, pushed.get(name) ?? a % 4 === 0);
       const content = { sha256: digestOf(name), bytes: 1, objectKey: `ingest/${name}`, name, by: 'key:1' };
       await catalog.ingests.accept(claim, content);
     } else await catalog.syncs.enqueue([{ ...claim, ...askedBeyond(history, a) }]);
