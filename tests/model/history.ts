@@ -8,6 +8,8 @@ import type { World } from './world.js';
 /** What a reader sent of an attempt: whole, or with something missing. */
 export interface Message {
   sync: string;
+  /** Of its slot's claim. */
+  traceparent: string;
   claim: number;
   /** On the wire. */
   attempt: number;

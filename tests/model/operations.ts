@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { SyncClaim } from '@songhua/catalog';
 import { syncId } from '@songhua/domain';
 import type { History, Process } from './history.js';
@@ -13,7 +14,8 @@ import { recordFailure, refreshing } from './worker.js';
 export type Operation = [name: OperationName, a: number, b: number];
 export type OperationName = keyof typeof OPERATIONS;
 
-const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+/** Of a claim of its own. */
+const traceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
 const pick = <T>(from: readonly T[], a: number): T | undefined => from[a % from.length];
 const takeOut = <T>(from: T[], a: number): T | undefined => from.splice(a % Math.max(1, from.length), 1)[0];
 
@@ -73,12 +75,12 @@ export const OPERATIONS = {
   async enqueue(history: History, a: number, b: number) {
     const { catalog, connector, slots, way, pushed } = history;
     const again = b % 4 === 0 ? pick(slots, a) : undefined;
-    const slot = again ?? `request:${slots.length}`;
+    const slot = again ?? `request:${way === 'push' && b % 2 === 0 ? 'push-' : ''}${slots.length}`;
     if (again === undefined) slots.push(slot);
-    const claim: SyncClaim = { connector, slot, traceparent: TRACEPARENT, full: false };
-    if (way === 'push' && b % 2 === 0) {
+    const claim: SyncClaim = { connector, slot, traceparent: traceparent(), full: false };
+    if (slot.startsWith('request:push-')) {
       const name = `${slot}.csv`;
-      pushed.set(name, a % 4 === 0);
+      pushed.set(name, pushed.get(name) ?? a % 4 === 0);
       const content = { sha256: digestOf(name), bytes: 1, objectKey: `ingest/${name}`, name, by: 'key:1' };
       await catalog.ingests.accept(claim, content);
     } else await catalog.syncs.enqueue([{ ...claim, ...askedBeyond(history, a) }]);
@@ -207,7 +209,7 @@ export const OPERATIONS = {
       slot,
       codes: undefined,
       by: 'key:1',
-      traceparent: TRACEPARENT,
+      traceparent: traceparent(),
     });
     if (opened?.lane) lane.push(opened.lane);
     return true;

@@ -29,6 +29,7 @@ export async function* reading(history: History, owner: string, sync: SyncRecord
     if (!read) return finish({ state: 'unchanged' });
     bus.push({
       sync: sync.id,
+      traceparent: sync.traceparent,
       claim: sync.attempt,
       attempt: wireAttempt(sync.attempt, turn),
       read,

@@ -26,14 +26,15 @@ const NONE: RejectedSummary = { count: 0, byCode: {} };
 
 /** A worker that refreshes one sync; `done`: its lane may forget it. */
 export async function* refreshing(history: History, reference: LaneReference, done: () => void): Process {
+  const began = { yes: false };
   try {
-    yield* refresh(history, reference);
+    yield* refresh(history, reference, began);
     done();
   } catch (error) {
     const reason = reasonOf(error);
     // Its lane keeps it, and has it tried again.
     if (reason.retryable) return;
-    if (reason.code !== 'sync.unknown') history.memory.failures.push(reason.code);
+    if (began.yes) history.memory.failures.push(reason.code);
     await recordFailure(history, reference, reason);
     done();
   }
@@ -47,9 +48,10 @@ export async function recordFailure({ catalog }: History, reference: LaneReferen
   });
 }
 
-async function* refresh(history: History, reference: LaneReference): Process {
+async function* refresh(history: History, reference: LaneReference, began: { yes: boolean }): Process {
   const { catalog, bucket } = history;
   const context = await catalog.refreshes.begin(reference);
+  began.yes = true;
   if (context.handled) return;
   const luck = yield;
   if (luck === WORKER_TRIES_AGAIN)

@@ -50,8 +50,9 @@ async function measure(store: ObjectStore, key: string): Promise<Transferred> {
 
 export interface Commit {
   /**
-   * `created`: this call committed `manifest`. `same`: the version was already committed from the same sync with the same content,
-   * by an earlier attempt or a call whose answer was lost. `other`: the version number is taken by other content.
+   * `created`: this call committed `manifest`. `same`: the version was already committed from the same claim of a sync with the same
+   * content, by an earlier attempt or a call whose answer was lost. `other`: the version number is taken; by other content, or by what a
+   * catalog that is lost had of a sync that was claimed anew since.
    */
   outcome: 'created' | 'same' | 'other';
   /** The manifest that stands. Unless `created`, its files, not the caller's, are the version's: finish its catalog row with it. */
@@ -69,7 +70,10 @@ export async function commitManifest(store: ObjectStore, manifest: Manifest): Pr
   const standing = await readManifest(store, manifest.datasetId, manifest.version);
   if (!standing)
     throw objectError('object.unavailable', `${key}: was there a moment ago and is gone; the commit is tried again`);
-  const same = standing.identity === manifest.identity && standing.source.sync === manifest.source.sync;
+  const same =
+    standing.identity === manifest.identity &&
+    standing.source.sync === manifest.source.sync &&
+    standing.traceparent === manifest.traceparent;
   return { outcome: same ? 'same' : 'other', manifest: standing };
 }
 
