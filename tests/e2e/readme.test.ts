@@ -21,6 +21,8 @@ const NOT_RUN: Record<string, string> = {
   'npx songhua bench estate': 'has a test of its own below',
   'npm run build && node tests/performance': 'takes minutes, and measures',
   'npm run build && node tests/fuzz': 'takes ten minutes; fuzz.test.ts runs the shorter one',
+  'npm run build && node tests/faults': 'takes hours; kills.test.ts runs the shorter one',
+  'SONGHUA_MODEL_RUNS=': 'takes long; tests/model runs some hundreds',
   'npm run build && node tests/pollock': 'needs the files of the Pollock benchmark',
 };
 const reasonNotToRun = (line: string): string | undefined =>
