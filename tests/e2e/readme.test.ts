@@ -57,7 +57,7 @@ let demo: Ended;
 
 beforeAll(() => {
   demo = songhua('demo', '--scale', '0.003', '--json');
-}, 300_000);
+}, 600_000);
 
 afterAll(() => {
   songhua('down', '--wipe');
@@ -103,7 +103,7 @@ describe('the manuals', () => {
       expect(ran.filter(({ code }) => code !== 0)).toEqual([]);
       expect(notShown(blocks, ran)).toEqual([]);
     },
-    300_000,
+    600_000,
   );
 
   test('leave the totals as they were after down and up', () => {

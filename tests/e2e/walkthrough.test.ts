@@ -20,7 +20,7 @@ let commands: Ran[];
 beforeAll(() => {
   writeFiles(blocks, folder);
   commands = walk({ blocks, folder, env: OWN_HOME });
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await songhua('down', '--wipe');

@@ -68,7 +68,7 @@ export function walk({ blocks, folder, env, instead = (line) => line }: Walk): R
     env: { ...process.env, ...env, PATH: `${toolsIn(folder)}${delimiter}${process.env.PATH}` },
     maxBuffer: 1 << 26,
     // Jest's own limit cannot end a call that blocks.
-    timeout: 240_000,
+    timeout: 540_000,
   });
   const ends = [...stdout.matchAll(new RegExp(`([\\s\\S]*?)${END} (\\d+)\\n`, 'g'))];
   if (ends.length !== lines.length) throw new Error(`the shell ended early\n${stdout}\n${stderr}`);
