@@ -9,6 +9,8 @@ export type ServiceName = (typeof SERVICES)[number];
 
 // As the supervisor waits: what cannot start while an engine is away must not take the machine from it.
 const RESTART_MS = 250;
+// Two replicas of everything start at once on two busy cores.
+const READY_MS = 240_000;
 
 /** One service process that is started again whenever it dies, as a supervisor would. */
 export interface ServiceUnderTest {
@@ -67,6 +69,7 @@ export async function startService(options: {
     waitFor(
       `${options.label} to be ready`,
       async () => (await fetch(`http://127.0.0.1:${options.port}/readyz`).catch(() => undefined))?.ok === true,
+      READY_MS,
     );
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const ending = child;
