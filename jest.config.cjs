@@ -1,11 +1,9 @@
+const { suitesByLane } = require('./tests/harness/lanes.cjs');
+
 /** Packages are tested from their sources: the `@songhua/source` condition resolves to `src/index.ts`, never to a stale build. */
-module.exports = {
-  globalSetup: '<rootDir>/tests/harness/global-setup.ts',
-  globalTeardown: '<rootDir>/tests/harness/global-teardown.ts',
-  setupFiles: ['<rootDir>/tests/harness/property-seed.cjs'],
-  // One at a time: the tests share two cores with the engines they start.
-  maxWorkers: 1,
-  testMatch: ['<rootDir>/{packages,services,infra,tests}/**/*.test.ts'],
+const shared = {
+  rootDir: __dirname,
+  runner: '<rootDir>/tests/harness/lane-runner.cjs',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/.songhua'],
   modulePathIgnorePatterns: ['/dist/', '/.songhua'],
   testEnvironment: 'node',
@@ -19,8 +17,32 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/', '/dist/'],
   // Sources import each other as `./x.js`, as Node needs it.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  restoreMocks: true,
+};
+const seed = '<rootDir>/tests/harness/property-seed.cjs';
+const engines = {
+  globalSetup: '<rootDir>/tests/harness/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/harness/global-teardown.ts',
+};
+const lanes = suitesByLane(__dirname);
+const project = (lane, more) => ({
+  ...shared,
+  displayName: lane,
+  testMatch: lanes[lane].map((suite) => `<rootDir>/${suite}`),
+  setupFiles: [seed],
+  ...more,
+});
+
+module.exports = {
+  rootDir: __dirname,
+  projects: [
+    project('pure', { setupFiles: [seed, '<rootDir>/tests/harness/no-engines.cjs'] }),
+    project('engines', engines),
+    project('systems', engines),
+  ],
+  // More than one lets the lanes run beside each other; how many suites each runs at once is the runner's.
+  maxWorkers: 4,
   // Real engines on two busy cores: a test that waits this long waits for something that will not come.
   testTimeout: 60_000,
-  restoreMocks: true,
   reporters: ['default', '<rootDir>/tests/reporter.cjs'],
 };

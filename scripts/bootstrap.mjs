@@ -86,14 +86,7 @@ const [what, ...rest] = process.argv.slice(2);
 prepare();
 // The file itself, not pnpm's shim: the shim sets NODE_PATH, which would hide undeclared dependencies.
 if (what === 'test')
-  run([
-    join(root, 'node_modules/jest/bin/jest.js'),
-    '--rootDir',
-    root,
-    '--config',
-    join(root, 'jest.config.cjs'),
-    ...rest,
-  ]);
+  run([join(root, 'node_modules/jest/bin/jest.js'), '--config', join(root, 'jest.config.cjs'), ...rest]);
 else if (what === 'songhua') run([join(root, 'packages/cli/bin/songhua.js'), ...rest]);
 else if (what !== 'build') {
   process.stderr.write('usage: node scripts/bootstrap.mjs build | test [jest options] | songhua <command>\n');

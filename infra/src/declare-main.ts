@@ -1,5 +1,6 @@
-import { applyMigrations, createCatalog } from '@songhua/catalog';
+import { applyMigrations } from '@songhua/catalog';
 import { declareAll } from './declare.js';
+import { ensureOperator } from './deployment.js';
 import { endpointsFromEnvironment, endpointsSchema } from './endpoints.js';
 import { readJson } from './files.js';
 
@@ -16,13 +17,7 @@ async function main(): Promise<void> {
 async function prepareDatabase(databaseUrl: string): Promise<void> {
   await applyMigrations(databaseUrl);
   const key = process.env.SONGHUA_OPERATOR_KEY;
-  if (!key) return;
-  const catalog = createCatalog({ databaseUrl, poolSize: 1 });
-  try {
-    await catalog.access.ensureOperator(key);
-  } finally {
-    await catalog.close();
-  }
+  if (key) await ensureOperator(databaseUrl, key);
 }
 
 main().then(

@@ -15,3 +15,14 @@ export async function declareDeployment(options: DeclareOptions): Promise<void> 
 export async function wipeDeployment(endpoints: Endpoints): Promise<void> {
   await (await import('./declare.js')).wipeAll(endpoints);
 }
+
+/** Lets the operator whose key this is in, if nobody has it yet; the database is migrated. */
+export async function ensureOperator(databaseUrl: string, key: string): Promise<void> {
+  const { createCatalog } = await import('@songhua/catalog');
+  const catalog = createCatalog({ databaseUrl, poolSize: 1 });
+  try {
+    await catalog.access.ensureOperator(key);
+  } finally {
+    await catalog.close();
+  }
+}

@@ -1,6 +1,6 @@
 export { addKek, readOperatorKey, replaceOperatorKey } from './access.js';
 export * from './declared.js';
-export { declareDeployment, wipeDeployment } from './deployment.js';
+export { declareDeployment, ensureOperator, wipeDeployment } from './deployment.js';
 export type { EngineMode } from './docker/engine.js';
 export { type DoctorCheck, type DoctorReport, doctor } from './doctor/doctor.js';
 export * from './endpoints.js';

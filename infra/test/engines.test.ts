@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { namesOf } from '@songhua/contracts';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
-import { retry } from '@songhua/runtime';
 import { Client } from 'pg';
 import { type RunningEngines, startEngines } from '../src/index.js';
 
@@ -131,27 +130,6 @@ test(
     writeFileSync(file, [String(process.pid), ...lines.slice(1)].join('\n'));
     await engines.restart('postgres');
     expect((await query<{ n: string }>('SELECT count(*) AS n FROM kept'))[0]?.n).toBe('2');
-  },
-  START_MS,
-);
-
-test(
-  'SeaweedFS stands in for MinIO',
-  async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'songhua-seaweedfs-'));
-    const set = await startEngines({ home: folder, engines: ['object-store'], objectStore: 'seaweedfs' });
-    try {
-      const store = createMinioStore(set.endpoints.s3);
-      await store.put('a/b', Buffer.from('kept'), 'text/plain');
-      await set.kill('object-store');
-      await set.restart('object-store');
-      // It answers before its volumes have joined again, with an error that callers retry.
-      const kept = await retry(() => store.readAll('a/b', 100), { tries: 20, baseMs: 200, maxMs: 1_000 });
-      expect(kept.toString()).toBe('kept');
-    } finally {
-      await set.stop();
-      await rm(folder, { recursive: true, force: true });
-    }
   },
   START_MS,
 );

@@ -8,7 +8,7 @@ import { type Manifest, manifestSchema, type Summary, type SyncProgress } from '
 import { createTables, type Tables } from '@songhua/tables';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 const SCALE = 0.004;
 const folder = mkdtempSync(join(tmpdir(), 'songhua-city-'));
@@ -26,6 +26,7 @@ beforeAll(async () => {
   // Two connectors and two refresh workers: everything below must hold with replicas.
   system = await startSystem({
     home: join(folder, 'system'),
+    ...deploymentOf('city'),
     fileRoots: [cityDir],
     replicas: { connector: 2, refresh: 2 },
   });
@@ -36,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await tables?.close();
-  await system?.stop();
+  await system?.stop({ wipe: true });
   await server?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);

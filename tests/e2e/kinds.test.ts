@@ -7,7 +7,7 @@ import { parse as parseCsv } from 'csv-parse/sync';
 import { parseAllDocuments } from 'yaml';
 import { type Songhua, songhuaIn } from '../harness/cli.js';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 import { ckan } from './kinds/ckan.js';
 import { mysql, postgres, sqlite } from './kinds/databases.js';
 import { readKindDocument, toYaml, withAddresses } from './kinds/document.js';
@@ -67,7 +67,7 @@ beforeAll(async () => {
   // The servers first: the services inherit the variables that name secrets.
   await Promise.all(Object.entries({ ...KINDS, push }).map(([kind, start]) => startKind(kind, start)));
   process.env.SONGHUA_SECRETS_DIR = secretsFolder;
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder], ...deploymentOf('kinds') });
   songhua = songhuaIn({
     cwd: folder,
     env: { SONGHUA_API: system.apiUrl, SONGHUA_API_KEY: system.operatorKey },
@@ -78,7 +78,7 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   await Promise.all(stops.map((stop) => stop()));
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);

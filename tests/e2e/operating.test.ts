@@ -7,14 +7,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Resource, resourceSchema } from '@songhua/contracts';
+import { namesOf, type Resource, resourceSchema } from '@songhua/contracts';
 import { waitFor } from '@songhua/runtime/testing';
 import { Connection, Client as Temporal } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { Kafka, logLevel } from 'kafkajs';
 import { Client as Postgres } from 'pg';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'songhua-operating-'));
 const canary = `canary-${randomBytes(12).toString('hex')}`;
@@ -30,14 +30,14 @@ beforeAll(async () => {
     response.writeHead(status, { 'content-type': 'text/csv' }).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder], ...deploymentOf('operating') });
   await system.apply([
     { apiVersion, kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
     { apiVersion, kind: 'Domain', metadata: { name: 'society' }, spec: { title: '社会' } },
   ]);
 }, 300_000);
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   server?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
@@ -67,6 +67,7 @@ const post = async (path: string, body: unknown): Promise<{ status: number; text
 };
 const refreshOf = async (sync: string) =>
   (await system.get<{ refresh: { state: string; version: number | null } | null }>(`/api/v1/syncs/${sync}`)).refresh;
+const versionOf = (dataset: string) => system.get<{ version: number; rows: number }>(`/api/v1/datasets/${dataset}`);
 
 describe('a secret', () => {
   const forms = [canary, Buffer.from(canary).toString('base64'), Buffer.from(`city:${canary}`).toString('base64')];
@@ -136,7 +137,7 @@ describe('a secret', () => {
     const kafka = new Kafka({ brokers: system.engines.endpoints.brokers, logLevel: logLevel.NOTHING });
     const admin = kafka.admin();
     await admin.connect();
-    const topics = (await admin.listTopics()).filter((name) => !name.startsWith('__'));
+    const topics = Object.values(namesOf(system.engines.endpoints.deployment).topics);
     const ends = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)));
     await admin.disconnect();
     const expected = ends.flat().reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
@@ -162,7 +163,7 @@ describe('a secret', () => {
 
   async function searchTemporal(): Promise<void> {
     const connection = await Connection.connect({ address: system.engines.endpoints.temporalAddress });
-    const client = new Temporal({ connection, namespace: 'songhua' });
+    const client = new Temporal({ connection, namespace: system.engines.endpoints.temporalNamespace });
     let workflows = 0;
     for await (const { workflowId, runId } of client.workflow.list()) {
       const history = historyToJSON(await client.workflow.getHandle(workflowId, runId).fetchHistory());
@@ -208,11 +209,8 @@ test('a held refresh is approved, another rejected, and a rule changed lets reje
   ).items;
   expect(entry?.groups).toMatchObject([{ field: 'score', count: 1, replayable: 1 }]);
   await system.apply([datasetOf('scores', { guards, columns: columns(['缺考']) })]);
-  const path = `/api/v1/quarantine/${entry?.sync}:replay`;
-  expect(await system.post(path, { dryRun: true })).toMatchObject({ asked: 1, passing: 1, failing: [] });
-  const { sync: replay } = await system.post<{ sync: string }>(path, {});
-  await waitFor('the replay', async () => (await refreshOf(replay))?.state === 'published');
-  expect(await refreshOf(replay)).toMatchObject({ version: 2 });
+  await waitFor('the data by the new rules', async () => (await versionOf('scores')).version === 2);
+  expect(await versionOf('scores')).toMatchObject({ rows: 6 });
 
   await write(['1,91']);
   const held = await system.sync({ connectors: ['scores'] });
@@ -268,7 +266,7 @@ describe('on the command line', () => {
     expect(songhua(['holds', 'decide', sync, '--reason', 'x']).status).toBe(2);
   }, 60_000);
 
-  test('rejected rows are listed by reason, forecast and replayed', async () => {
+  test('rejected rows are listed by reason and forecast, and changed rules read them again with all that landed', async () => {
     expect(songhua(['quarantine', 'list', '--dataset', 'lines']).stdout).toMatch(/lines .*score .*2 /);
     const again = songhua(['quarantine', 'replay', 'lines', '--dry-run', '--json']);
     expect(JSON.parse(again.stdout)).toMatchObject({ asked: 2, passing: 0, failing: [{ field: 'score', count: 2 }] });
@@ -276,12 +274,37 @@ describe('on the command line', () => {
       { name: 'id', type: 'integer' },
       { name: 'score', type: 'decimal', blanks: ['九十'] },
     ];
-    await system.apply([datasetOf('lines', { columns })]);
-    expect(songhua(['quarantine', 'replay', 'lines'])).toMatchObject({
+    const guards = { maxShrink: 0.5, maxRejected: 0.5 };
+    const file = join(folder, 'lines.json');
+    await writeFile(file, JSON.stringify(datasetOf('lines', { columns, guards })));
+    const anew = expect.stringContaining('made anew by these rules, from what landed');
+    expect(songhua(['plan', '-f', file])).toMatchObject({ status: 0, stdout: anew });
+    expect(songhua(['apply', '-f', file])).toMatchObject({ status: 0, stdout: anew });
+    await waitFor('the data by the new rules', async () => (await versionOf('lines')).version === 3);
+    expect(songhua(['quarantine', 'list', '--dataset', 'lines']).stdout).toMatch(/lines .*score .*1 /);
+    expect(songhua(['apply', '-f', file]).stdout).toContain('unchanged 1');
+    expect(songhua(['sync', 'lines', '--wait'])).toMatchObject({ status: 0 });
+    expect(await versionOf('lines')).toMatchObject({ version: 3, rows: 2 });
+  }, 60_000);
+
+  test('rejected rows of what was pushed in parts are replayed by changed rules', async () => {
+    const guards = { maxShrink: 0.5, maxRejected: 0.5 };
+    const columns = (blanks: string[]) => [
+      { name: 'id', type: 'integer' },
+      { name: 'score', type: 'decimal', blanks },
+    ];
+    const pushed = { kind: 'push', mode: 'merge', config: {} };
+    await system.apply([datasetOf('parts', { guards, columns: columns([]) }), connectorOf('parts', pushed)]);
+    await writeFile(join(folder, 'parts.csv'), 'id,score\n1,90\n2,80\n3,缺考\n');
+    expect(songhua(['push', 'parts', join(folder, 'parts.csv'), '--wait'])).toMatchObject({ status: 0 });
+    await system.apply([datasetOf('parts', { guards, columns: columns(['缺考']) })]);
+    const forecast = songhua(['quarantine', 'replay', 'parts', '--dry-run', '--json']);
+    expect(JSON.parse(forecast.stdout)).toMatchObject({ asked: 1, passing: 1, failing: [] });
+    expect(songhua(['quarantine', 'replay', 'parts'])).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/version 3; 1 rows are still rejected/),
+      stdout: expect.stringMatching(/version 2; 0 rows are still rejected/),
     });
-    expect(await system.get('/api/v1/datasets/lines')).toMatchObject({ rows: 2 });
+    expect(await versionOf('parts')).toMatchObject({ rows: 3 });
   }, 60_000);
 
   test('a secret is given from standard input, and keys are rotated', async () => {

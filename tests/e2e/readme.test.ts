@@ -4,11 +4,31 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { summarySchema } from '@songhua/contracts';
+import { type Block, blocksOf, linesOf, notShown, walk, writeFiles } from '../harness/manual.js';
 
 const root = resolve(__dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'songhua-readme-'));
-const home = join(folder, 'home');
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const home = join(folder, '.songhua');
+
+/** In the order of a reader who goes from one to the next; all on one system. */
+const MANUALS = ['README.md', 'docs/register.md', 'docs/operate.md', 'docs/consume.md'];
+
+/** What is not run here, by how the line begins, and why. */
+const NOT_RUN: Record<string, string> = {
+  'npm run demo': 'runs before everything else, smaller',
+  'npm test': 'is what runs this',
+  'npx songhua syncs cancel': 'cancels a read that goes on: waiting.test.ts does',
+  'npx songhua bench estate': 'has a test of its own below',
+  'npm run build && node tests/performance': 'takes minutes, and measures',
+  'npm run build && node tests/fuzz': 'takes ten minutes; fuzz.test.ts runs the shorter one',
+  'SONGHUA_COLLECTION_SCALE=1': 'takes hours; collection.test.ts runs the shorter one',
+  'SONGHUA_TEST_COLLECTIONS=500': 'takes an hour; collection.test.ts of the catalog service runs the shorter one',
+  'npm run build && node tests/faults/campaign': 'takes hours; campaign.test.ts runs the shorter one',
+  SONGHUA_MODEL_RUNS: 'takes an hour; its test runs the shorter one',
+  'npm run build && node tests/pollock': 'needs the files of the Pollock benchmark',
+};
+const reasonNotToRun = (line: string): string | undefined =>
+  Object.entries(NOT_RUN).find(([start]) => line.startsWith(start))?.[1];
 
 interface Ended {
   code: number | null;
@@ -31,22 +51,13 @@ function songhuaWith(env: Record<string, string>, ...args: string[]): Ended {
   return { code: ended.status, stdout: ended.stdout, stderr: ended.stderr };
 }
 
-/** The `npx songhua` lines of the README's shell blocks, without comments. */
-const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
-  .flatMap((block) => (block[1] ?? '').split('\n'))
-  .filter((line) => line.startsWith('npx songhua '))
-  .map((line) =>
-    line
-      .replace(/\s+#.*$/, '')
-      .slice('npx songhua '.length)
-      .split(/\s+/),
-  );
+const withoutComment = (line: string): string => line.replace(/\s+#.*$/, '');
 
 let demo: Ended;
 
 beforeAll(() => {
   demo = songhua('demo', '--scale', '0.003', '--json');
-}, 300_000);
+}, 600_000);
 
 afterAll(() => {
   songhua('down', '--wipe');
@@ -66,51 +77,49 @@ describe('the README', () => {
     expect(document).toMatchObject({ departments: 53, domains: 14, failed: [], seconds: expect.any(Number) });
     expect(status.healthy).toBe(true);
   });
+});
 
-  test('has a connector document that can be applied as it stands', () => {
-    const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-    writeFileSync(
-      join(folder, 'my-source.yaml'),
-      yaml
-        .replace('/srv/education/', join(home, 'city/scale-0.003/files/education-bureau/admission-scores/'))
-        .replace('scores-*', '*'),
-    );
-    expect(songhua('apply', '-f', 'my-source.yaml')).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('created 1'),
-    });
-    expect(songhua('apply', '-f', 'my-source.yaml')).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('unchanged 1'),
-    });
+describe('the manuals', () => {
+  const read = (path: string): Block[] => blocksOf(readFileSync(join(root, path), 'utf8'));
+  const json = (...args: string[]) => JSON.parse(songhua(...args, '--json').stdout);
+
+  test.each(MANUALS)(
+    '%s has only commands that work, in the order they stand there, and shows what they print',
+    (path) => {
+      const blocks = read(path);
+      writeFiles(blocks, folder);
+      const [newest] = json('syncs', 'list', '--limit', '1').items;
+      const [rejected] = json('quarantine', 'list').items;
+      const { id } = json('keys', 'create', '--title', 'to be revoked', '--role', 'portal');
+      const instead = (line: string): string | undefined => {
+        if (reasonNotToRun(line) !== undefined) return undefined;
+        if (/songhua down\b/.test(line))
+          return `npx songhua status --json > before.json; ${withoutComment(line)} && ! npx songhua status`;
+        if (/songhua up\b/.test(line)) return `${withoutComment(line)} && npx songhua status --json > after.json`;
+        return line.replace(/\bSYNC\b/, /quarantine/.test(line) ? rejected.sync : newest.id).replace(/\bID\b/, id);
+      };
+      const ran = walk({ blocks, folder, env: { SONGHUA_HOME: home }, instead });
+      expect(ran.length).toBeGreaterThan(3);
+      expect(ran.filter(({ code }) => code !== 0)).toEqual([]);
+      expect(notShown(blocks, ran)).toEqual([]);
+    },
+    600_000,
+  );
+
+  test('leave the totals as they were after down and up', () => {
+    const totals = (file: string): { records: number; versions: number } => {
+      const { summary } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+      return { records: summary.records, versions: summary.versions };
+    };
+    expect(totals('after.json')).toEqual(totals('before.json'));
+    expect(totals('after.json').versions).toBeGreaterThan(0);
   });
 
-  test('has only commands that work, in the order they stand there', () => {
-    expect(commands.length).toBeGreaterThan(10);
-    const estate = join(folder, 'estate');
-    writeFileSync(join(folder, 'scores.csv'), '学校,分数\n第一中学,512.5\n第二中学,498\n');
-    for (const command of commands) {
-      if (command[0] === 'bench') continue;
-      const { code, stderr } = songhua(...command.map((word) => (word === 'DIR' ? estate : word)));
-      // After `down`, the commands of the next sections need the system back.
-      if (command[0] === 'down') expect(songhua('up').code).toBe(0);
-      expect({ command: command.join(' '), code, stderr: code === 0 ? '' : stderr }).toEqual({
-        command: command.join(' '),
-        code: 0,
-        stderr: '',
-      });
-    }
-  }, 180_000);
-
-  test('has the same totals after down and up', () => {
-    const before = JSON.parse(songhua('status', '--json').stdout) as { summary: { records: number; versions: number } };
-    expect(songhua('down').code).toBe(0);
-    expect(songhua('status').code).toBe(1);
-    expect(songhua('up').code).toBe(0);
-    const after = JSON.parse(songhua('status', '--json').stdout) as { summary: { records: number; versions: number } };
-    expect(after.summary.records).toBe(before.summary.records);
-    expect(after.summary.versions).toBe(before.summary.versions);
-  }, 120_000);
+  test('have every line that is not run', () => {
+    const lines = MANUALS.flatMap((path) => linesOf(read(path)));
+    const stale = Object.keys(NOT_RUN).filter((start) => !lines.some(({ text }) => text.startsWith(start)));
+    expect(stale).toEqual([]);
+  });
 });
 
 test('npx songhua in the checkout is this command line', () => {

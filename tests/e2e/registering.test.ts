@@ -48,7 +48,6 @@ async function startRegistry(name: string): Promise<Registry> {
     SONGHUA_S3_ENDPOINT: need('SONGHUA_TEST_S3_ENDPOINT'),
     SONGHUA_S3_ACCESS_KEY: need('SONGHUA_TEST_S3_ACCESS_KEY'),
     SONGHUA_S3_SECRET_KEY: need('SONGHUA_TEST_S3_SECRET_KEY'),
-    SONGHUA_S3_BUCKET: `registering-${process.pid}`,
     SONGHUA_TEMPORAL_ADDRESS: need('SONGHUA_TEST_TEMPORAL_ADDRESS'),
     SONGHUA_HTTP_HOST: '127.0.0.1',
     SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.connector}`,

@@ -7,7 +7,7 @@ import { type City, type CityServer, createCity, serve } from '@songhua/city';
 import { manifestSchema, type SyncProgress } from '@songhua/contracts';
 import { parse } from 'csv-parse/sync';
 import { violations } from '../harness/invariants.js';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 // A seed with which the CSV of long cells has bad rows of every kind.
 const SEED = 2301;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   city = createCity({ seed: SEED });
   await city.write(cityDir, { datasets: datasets() });
   server = await serve({ dir: cityDir, dripSeconds: DRIP_SECONDS });
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [cityDir] });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [cityDir], ...deploymentOf('shapes') });
   const shaped = new Set(datasets());
   await system.apply([
     ...city.departments,
@@ -46,7 +46,7 @@ beforeAll(async () => {
 }, 600_000);
 
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   await server?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ingestAnswerSchema, type Manifest, manifestSchema, type Resource } from '@songhua/contracts';
 import Database from 'libsql';
 import { Client as Postgres } from 'pg';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'songhua-modes-'));
 const apiVersion = 'songhua/v1';
@@ -52,7 +52,11 @@ beforeAll(async () => {
     INSERT INTO readings VALUES (7, '2026-01-01 08:00:00'), (7, '2026-01-01 08:00:00'), (9, '2026-01-01 09:00:00');
     CREATE TABLE others (id integer PRIMARY KEY, at text);
     INSERT INTO others VALUES (1, '2026-01-01 08:00:00');`);
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [join(folder, 'sources')] });
+  system = await startSystem({
+    home: join(folder, 'system'),
+    fileRoots: [join(folder, 'sources')],
+    ...deploymentOf('modes'),
+  });
   await system.apply([
     { apiVersion, kind: 'Department', metadata: { name: 'planning-bureau' }, spec: { title: '自然资源和规划局' } },
     { apiVersion, kind: 'Domain', metadata: { name: 'planning' }, spec: { title: '城市规划' } },
@@ -64,7 +68,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   source?.close();
   rmSync(folder, { recursive: true, force: true });
 }, 60_000);
@@ -152,7 +156,7 @@ test('what a department pushes is published in order of arrival, each key once, 
   const first = await push('k1', 'id,name\n1,甲\n2,乙\n');
   await Promise.all([push('k1', 'id,name\n1,甲\n2,乙\n'), push('k2', 'id,name\n2,乙二\n3,丙\n')]);
   const last = await push('k3', '{"records":[{"id":4,"name":"丁"}],"deletes":[1]}', 60);
-  expect(last).toMatchObject({ status: 200, body: { state: 'delivered', refresh: 'published', reason: null } });
+  expect(last).toMatchObject({ status: 200, body: { state: 'published', refresh: 'published', reason: null } });
   expect(await rowsOf('pushed')).toEqual(['2 乙二', '3 丙', '4 丁']);
   const again = await push('k1', 'id,name\n1,甲\n2,乙\n', 60);
   expect(again.body.sync).toBe(first.body.sync);

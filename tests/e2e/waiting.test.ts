@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { resourceSchema } from '@songhua/contracts';
 import { waitFor } from '@songhua/runtime/testing';
-import { type System, startSystem } from '../harness/system.js';
+import { deploymentOf, type System, startSystem } from '../harness/system.js';
 
 const program = resolve(__dirname, '../../packages/cli/bin/songhua.js');
 const folder = mkdtempSync(join(tmpdir(), 'songhua-waiting-'));
@@ -26,7 +26,7 @@ beforeAll(async () => {
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder] });
+  system = await startSystem({ home: join(folder, 'system'), fileRoots: [folder], ...deploymentOf('waiting') });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/levels.csv`;
   await system.apply([
     { apiVersion, kind: 'Department', metadata: { name: 'water' }, spec: { title: '水务局' } },
@@ -46,7 +46,7 @@ beforeAll(async () => {
   ]);
 }, 300_000);
 afterAll(async () => {
-  await system?.stop();
+  await system?.stop({ wipe: true });
   server?.closeAllConnections();
   server?.close();
   rmSync(folder, { recursive: true, force: true });

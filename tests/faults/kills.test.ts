@@ -113,13 +113,14 @@ describe('a service killed with SIGKILL at a commit step', () => {
         step,
         mark: join(folder, `${round}-${label}`),
       }));
-      // The refresh step must strike whichever worker takes the activity.
-      await system.service('refresh-2').restart({});
-      for (const { label, step, mark } of marks) {
-        const env = { SONGHUA_CRASH_AT: step, SONGHUA_CRASH_MARK: mark };
-        await system.service(label).restart(env, ['--require', HOOK]);
-        if (label === 'refresh') await system.service('refresh-2').restart(env, ['--require', HOOK]);
-      }
+      await Promise.all(
+        marks.flatMap(({ label, step, mark }) => {
+          const env = { SONGHUA_CRASH_AT: step, SONGHUA_CRASH_MARK: mark };
+          // The refresh step must strike whichever worker takes the activity.
+          const labels = label === 'refresh' ? ['refresh', 'refresh-2'] : [label];
+          return labels.map((one) => system.service(one).restart(env, ['--require', HOOK]));
+        }),
+      );
       await survives(round, async () => undefined);
       for (const { label, step, mark } of marks)
         expect({ label, step, struck: existsSync(mark) }).toEqual({ label, step, struck: true });
@@ -136,13 +137,13 @@ describe('a worker that stalls', () => {
       SONGHUA_CRASH_MARK: mark,
       SONGHUA_CRASH_SIGNAL: 'SIGSTOP',
     };
-    await system.service('refresh').restart(env, ['--require', HOOK]);
-    await system.service('refresh-2').restart(env, ['--require', HOOK]);
+    const workers = ['refresh', 'refresh-2'];
+    await Promise.all(workers.map((label) => system.service(label).restart(env, ['--require', HOOK])));
     await survives('stall', () => waitFor('a worker to stall', async () => existsSync(mark)));
-    for (const label of ['refresh', 'refresh-2']) process.kill(system.service(label).pid, 'SIGCONT');
+    for (const label of workers) process.kill(system.service(label).pid, 'SIGCONT');
     await waitFor('both workers to answer', async () => {
       const answers = await Promise.all(
-        ['refresh', 'refresh-2'].map((label) => fetch(`http://127.0.0.1:${system.service(label).port}/healthz`)),
+        workers.map((label) => fetch(`http://127.0.0.1:${system.service(label).port}/healthz`)),
       );
       return answers.every((answer) => answer.ok);
     });

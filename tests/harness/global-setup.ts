@@ -6,22 +6,15 @@ import { containersAnswer, startContainers } from './containers';
 const root = resolve(__dirname, '../..');
 
 /**
- * Starts one set of real engines for the whole run (containers where a Docker engine answers) and a second object store, and tells the tests by environment variables. Inside
+ * Starts one set of real engines for the whole run (containers where a Docker engine answers), and tells the tests by environment variables. Inside
  * them every test has databases, buckets, topics and groups of its own. Engines named by the environment already are used instead.
  */
 export default async function globalSetup(): Promise<void> {
   if (process.env.SONGHUA_TEST_DATABASE_URL) return;
   const home = process.env.SONGHUA_TEST_HOME ?? join(root, '.songhua-test');
-  // One after the other: two object stores that look for a free port at once find the same one.
   const engines = (await containersAnswer())
     ? await startContainers()
     : await startEngines({ home: join(home, 'engines'), mode: 'native', objectStore: 'minio' });
-  const seaweed = await startEngines({
-    home: join(home, 'seaweed'),
-    mode: 'native',
-    engines: ['object-store'],
-    objectStore: 'seaweedfs',
-  });
   const { endpoints } = engines;
   Object.assign(process.env, {
     SONGHUA_TEST_HOME: home,
@@ -31,9 +24,6 @@ export default async function globalSetup(): Promise<void> {
     SONGHUA_TEST_S3_ENDPOINT: endpoints.s3.endpoint,
     SONGHUA_TEST_S3_ACCESS_KEY: endpoints.s3.accessKey,
     SONGHUA_TEST_S3_SECRET_KEY: endpoints.s3.secretKey,
-    SONGHUA_TEST_SEAWEED_ENDPOINT: seaweed.endpoints.s3.endpoint,
-    SONGHUA_TEST_SEAWEED_ACCESS_KEY: seaweed.endpoints.s3.accessKey,
-    SONGHUA_TEST_SEAWEED_SECRET_KEY: seaweed.endpoints.s3.secretKey,
   });
-  (globalThis as { songhuaEngines?: { stop(): Promise<void> }[] }).songhuaEngines = [engines, seaweed];
+  (globalThis as { songhuaEngines?: { stop(): Promise<void> } }).songhuaEngines = engines;
 }

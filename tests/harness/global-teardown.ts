@@ -1,4 +1,3 @@
 export default async function globalTeardown(): Promise<void> {
-  const engines = (globalThis as { songhuaEngines?: { stop(): Promise<void> }[] }).songhuaEngines ?? [];
-  await Promise.all(engines.map((set) => set.stop()));
+  await (globalThis as { songhuaEngines?: { stop(): Promise<void> } }).songhuaEngines?.stop();
 }

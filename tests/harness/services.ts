@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { waitFor } from '@songhua/runtime/testing';
 
 const root = resolve(__dirname, '../..');
+// Several whole systems may be starting on two cores.
+const READY_MS = 120_000;
 export const SERVICES = ['connector', 'landing', 'refresh', 'catalog'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
@@ -79,7 +81,14 @@ export async function startService(options: {
   };
 
   child = launch();
-  await ready();
+  try {
+    await ready();
+  } catch (error) {
+    // Nobody else knows of it, and it would be started again for ever.
+    wanted = false;
+    await end('SIGKILL');
+    throw error;
+  }
   return {
     get pid() {
       return child?.pid ?? 0;

@@ -85,11 +85,18 @@ export async function startSystem(options: {
     SONGHUA_LOG_LEVEL: 'debug',
   };
   const services = new Map<string, ServiceUnderTest>();
-  await Promise.all(
+  const started = await Promise.allSettled(
     labels.map(async ({ name, label }) =>
       services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env })),
     ),
   );
+  const failed = started.find((one) => one.status === 'rejected');
+  if (failed) {
+    // Its caller has no system to stop.
+    await Promise.all([...services.values()].map((service) => service.stop()));
+    await engines.stop();
+    throw failed.reason;
+  }
 
   const call = async <T>(path: string, init?: RequestInit): Promise<T> => {
     const response = await fetch(new URL(path, apiUrl), {
@@ -180,6 +187,12 @@ export function sharedEngines(): { endpoints: Endpoints } {
   });
   return { endpoints };
 }
+
+/** What `startSystem` needs for a deployment of a suite's own in the engines of the whole test run. */
+export const deploymentOf = (suite: string): { engines: { endpoints: Endpoints }; deployment: string } => ({
+  engines: sharedEngines(),
+  deployment: `${suite}-${randomBytes(4).toString('hex')}`,
+});
 
 async function prepareDatabase(databaseUrl: string, operatorKey: string): Promise<void> {
   await applyMigrations(databaseUrl);

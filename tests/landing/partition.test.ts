@@ -209,6 +209,32 @@ test('while nobody takes what is told, the offset stays and the same message tel
   ]);
 });
 
+test('two claims of one slot are two syncs to landing: neither takes rows, or the landing, of the other', async () => {
+  const before = plan({ traceparent: '00-11111111111111111111111111111111-b7ad6b7169203331-01' });
+  const { sync, connector } = before;
+  const anew = plan({ sync, connector, batches: ['7\n', '8\n'] });
+  const log = [...messagesOf(before), ...messagesOf(anew)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  expect(landing.told.map((told) => [told.traceparent, verdictOf(told)])).toEqual([
+    [before.traceparent, 'whole'],
+    [expect.not.stringContaining('1111'), 'whole'],
+  ]);
+  expect(await rowsOf(landing.told[1])).toBe('7\n8\n');
+
+  const holed = landingOf(log);
+  await holed.deliver(...all(log).filter((offset) => offset >= 4 && offset !== 5));
+  expect(verdicts(holed)).toEqual([[sync, 'whole']]);
+  await world.store.delete([manifestOf(landing.told[1])]);
+  const stale = landingOf(log);
+  await stale.deliver(...all(log).filter((offset) => offset < 4));
+  await stale.deliver(...all(log).filter((offset) => offset >= 4 && offset !== 5));
+  expect(verdicts(stale)).toEqual([
+    [sync, 'whole'],
+    [sync, 'landing.gap'],
+  ]);
+});
+
 test('open syncs take a bounded memory: beyond it their parts go to the store early, and they land whole all the same', async () => {
   // Bytes that gzip cannot make smaller.
   const text = (): string => `${randomBytes(360_000).toString('base64')}\n`;

@@ -81,7 +81,7 @@ async function startReplica(): Promise<ChildProcess> {
 }
 
 async function end(replica: ChildProcess | undefined, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-  if (!replica) return;
+  if (!replica || replica.exitCode !== null || replica.signalCode !== null) return;
   const gone = once(replica, 'exit');
   replica.kill(signal);
   await gone;
@@ -136,13 +136,18 @@ test('with replicas killed, closed and started amid syncs, every sync is told wh
       const one = (first / 10) % 2;
       const signal = (first / 10) % 3 === 2 ? 'SIGTERM' : 'SIGKILL';
       if (first / 10 >= 1 && first / 10 <= 4) {
-        await until(() => told.length >= first / 2);
+        await until(
+          () => told.length >= first / 2,
+          () => told.length,
+        );
         await end(replicas[one], signal);
         replicas[one] = await startReplica();
       }
     }
   }
-  await until(() => cases.every(({ plan }) => toldOf(plan.sync).length > 0));
+  const forgotten = (): string[] =>
+    cases.filter(({ plan }) => toldOf(plan.sync).length === 0).map(({ fate, plan }) => `${fate} ${plan.sync}`);
+  await until(() => forgotten().length === 0, forgotten);
 
   for (const { fate, plan } of cases) {
     const verdicts = new Set(toldOf(plan.sync).map(verdictOf));

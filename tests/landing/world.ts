@@ -79,12 +79,17 @@ export interface SyncPlan {
   batches: string[];
   /** Its columns' name, so that it can be told from others. */
   column?: string;
+  /** Tells two claims of one slot apart. */
+  traceparent?: string;
 }
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const rowsIn = (text: string): number => text.split('\n').length - 1;
 
 /** The messages of one attempt as the connector service sends them: record batches, details, the closing event. */
-export function messagesOf({ sync, connector, attempt = 1, batches, column = 'a' }: SyncPlan): OutgoingMessage[] {
+export function messagesOf(plan: SyncPlan): OutgoingMessage[] {
+  const { sync, connector, attempt = 1, batches, column = 'a', traceparent = TRACEPARENT } = plan;
   const message = (
     schema: Envelope['schema'],
     sequence: number,
@@ -101,7 +106,7 @@ export function messagesOf({ sync, connector, attempt = 1, batches, column = 'a'
       sequence,
       rows: sent.rows,
       sha256: createHash('sha256').update(sent.value).digest('hex'),
-      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      traceparent,
     }),
   });
   const rows = batches.reduce((sum, text) => sum + rowsIn(text), 0);
@@ -159,7 +164,13 @@ export const manifestOf = (told: Told | undefined): string => (told && 'manifest
 /** What was told of a sync, as one word. */
 export const verdictOf = (told: Told): string => ('problem' in told ? told.problem.code : 'whole');
 
-/** Resolves once `done` holds; the test's own limit is the time that it has. */
-export async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
+const LONGEST_WAIT_MS = 90_000;
+
+/** Resolves once `done` holds; throws with what `missing` tells when that takes longer than anything here should. */
+export async function until(done: () => boolean, missing: () => unknown = () => done.toString()): Promise<void> {
+  const end = Date.now() + LONGEST_WAIT_MS;
+  while (!done()) {
+    if (Date.now() > end) throw new Error(`not within ${LONGEST_WAIT_MS} ms: ${JSON.stringify(missing())}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }

@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION sync_recover_deliveries(seconds double precision, lim
 RETURNS TABLE (id text, state text) LANGUAGE plpgsql AS $$
 DECLARE
   s sync;
-  landed_after timestamptz := (SELECT max(x.read_at) FROM sync x WHERE x.landed_at > clock_timestamp() - interval '1 day');
+  landed_after timestamptz := (SELECT x.read_at FROM sync x WHERE x.landed_at IS NOT NULL ORDER BY x.landed_at DESC LIMIT 1);
 BEGIN
   FOR s IN SELECT * FROM sync x WHERE x.state = 'delivered'
       AND (x.read_at < clock_timestamp() - make_interval(secs => limit_seconds)

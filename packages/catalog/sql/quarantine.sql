@@ -1,5 +1,5 @@
--- What a replay of the rejected rows of a sync works on, and why it may not be done, if so: `missing`, `unpublished`, `busy`, or `outdated`,
--- when a later read of the source has taken the place of what the sync read. A replay itself is not in its own way.
+-- What a replay of the rejected rows of a sync works on, and why it may not be done, if so: `missing`, `unpublished`, `collected` (what
+-- it read is not kept any more), `busy`, or `outdated`, when a later read of the source has taken the place of what the sync read. A replay itself is not in its own way.
 CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
     'dataset', d.name::text, 'datasetId', d.id, 'connector', c.name::text, 'connectorId', c.id, 'department', d.department::text,
@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS js
     'problem', CASE
       WHEN coalesce(q.count, 0) = 0 OR q.key IS NULL THEN 'missing'
       WHEN s.state NOT IN ('published', 'unchanged') THEN 'unpublished'
+      WHEN s.landing_removed_at IS NOT NULL THEN 'collected'
       WHEN replay IS NULL AND EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id
         AND o.state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing')) THEN 'busy'
       WHEN c.mode <> 'append' AND EXISTS (SELECT 1 FROM sync o

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION refresh_outcome(s sync) RETURNS jsonb LANGUAGE sql IM
 $$;
 
 -- Whether a sync comes too late: a later read of its connector is settled. A backfill adds to what is there, unless rows of a key that it
--- read earlier would take the place of newer ones; a replay is judged by `quarantine_source`.
+-- read earlier would take the place of newer ones; a replay is judged by `quarantine_source`, and what changed rules make anew is made of what
+-- came last.
 CREATE OR REPLACE FUNCTION sync_overtaken(s sync) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT CASE s.purpose
     WHEN 'read' THEN c.settled_number > s.number
@@ -28,7 +29,8 @@ $$;
 -- What a refresh of a sync must know; NULL: there is no such sync.
 CREATE OR REPLACE FUNCTION refresh_context(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
-    'sync', jsonb_build_object('id', s.id, 'number', s.number, 'attempt', s.landing_attempt, 'connector', c.name::text,
+    'sync', jsonb_build_object('id', s.id, 'number', s.number, 'attempt', s.landing_attempt, 'slot', s.slot,
+      'purpose', s.purpose, 'connector', c.name::text,
       'landing', s.landing_key, 'traceparent', s.traceparent, 'approved', sync_approvals(s),
       'replay', (SELECT jsonb_strip_nulls(jsonb_build_object('sync', q.replay_of, 'codes', q.codes))
         FROM quarantine_replay q WHERE q.sync_id = s.id)),
@@ -63,7 +65,16 @@ BEGIN
         ELSE 'a later read is served, whose rows this one would replace by older ones; ask for the range again' END)
     WHERE id = asked RETURNING * INTO s;
     handled := refresh_outcome(s);
+  ELSIF s.purpose = 'rules' AND (SELECT l.id FROM rules_landing(s.connector_id) l) IS NULL THEN
+    UPDATE sync SET state = 'superseded', trouble = NULL, ended_at = clock_timestamp(), reason = jsonb_build_object(
+      'code', 'rules.nothing', 'actor', 'platform', 'retryable', false,
+      'message', 'nothing that landed whole is served; the next read takes the changed rules') WHERE id = asked RETURNING * INTO s;
+    handled := refresh_outcome(s);
   ELSE
+    IF s.purpose = 'rules' THEN
+      -- A read that was on its way when the rules changed may have come before it, by the rules of before.
+      UPDATE sync SET landing_key = (SELECT l.landing_key FROM rules_landing(s.connector_id) l) WHERE id = asked;
+    END IF;
     UPDATE sync SET state = 'refreshing', touched_at = clock_timestamp(),
       refresh_started_at = coalesce(refresh_started_at, clock_timestamp()) WHERE id = asked;
   END IF;
@@ -92,7 +103,9 @@ CREATE OR REPLACE FUNCTION hold_replaced(h sync, s sync, mode text) RETURNS bool
       WHEN 'read' THEN s.purpose = 'read'
       WHEN 'backfill' THEN (s.purpose = 'backfill' AND s.read_range = h.read_range)
         OR (s.purpose = 'read' AND s.state = 'published' AND mode = 'merge')
-      ELSE s.purpose = 'read' AND s.state = 'published' AND mode <> 'append' END
+      -- A read without a landing was compared with the source's state alone, and no rule was asked.
+      WHEN 'rules' THEN s.purpose = 'rules' OR (s.purpose = 'read' AND s.landing_key IS NOT NULL)
+      ELSE s.purpose IN ('read', 'rules') AND s.state = 'published' AND mode <> 'append' END
 $$;
 
 CREATE OR REPLACE FUNCTION hold_supersede(h sync, s sync) RETURNS void LANGUAGE sql AS $$
@@ -132,8 +145,8 @@ CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void 
     recorded_at = excluded.recorded_at
 $$;
 
--- The publish transaction: version, pointer (compare-and-set from `previous`), cursor, sync, rejected, outbox, audit. A backfill and a replay
--- say nothing of how fresh the data is, so they move neither the clocks nor the cursor.
+-- The publish transaction: version, pointer (compare-and-set from `previous`), cursor, sync, rejected, outbox, audit. A backfill, a
+-- replay and changed rules say nothing of how fresh the data is: the source is as it was, so they move neither the clocks nor the cursor.
 CREATE OR REPLACE FUNCTION refresh_publish(m jsonb, m_key text, rejected jsonb, event jsonb, stage_seconds jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   s sync;

@@ -1,6 +1,6 @@
 -- What callers see of a sync: one JSON object, so that numbers and times arrive in one form.
 CREATE OR REPLACE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' || jsonb_build_object(
+  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' - 'landing_removed_at' || jsonb_build_object(
     'full', s.full_read, 'range', s.read_range, 'connector', c.name::text, 'dataset', d.name::text)
   FROM connector c JOIN dataset d ON d.id = s.dataset_id WHERE c.id = s.connector_id
 $$;

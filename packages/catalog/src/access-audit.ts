@@ -53,12 +53,15 @@ export function createAuditRepository({ query }: Database): AuditRepository {
       return row ?? { sequence: 0, hash: '' };
     },
 
-    verify: (anchors) =>
-      verifyChain(pages(), anchors, async (hash) => {
-        const [row] = await query<{ sequence: number }>('audit_locate', 'SELECT sequence FROM audit WHERE hash = $1', [
-          hash,
-        ]);
-        return row?.sequence;
-      }),
+    async verify(anchors) {
+      const [cut] = await query<{ sequence: number; hash: Buffer }>(
+        'audit_cut_at',
+        `SELECT position AS sequence, hash FROM log_cut WHERE log = 'audit'`,
+      );
+      const locate = async (hash: Buffer): Promise<number | undefined> =>
+        (await query<{ sequence: number }>('audit_locate', 'SELECT sequence FROM audit WHERE hash = $1', [hash]))[0]
+          ?.sequence;
+      return verifyChain(pages(), anchors, locate, cut);
+    },
   };
 }

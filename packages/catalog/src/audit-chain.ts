@@ -28,16 +28,19 @@ const bad = (sequence: number, fault: (typeof AUDIT_FAULTS)[number], message: st
 /**
  * Walks the log from its first row and stops at the first that is wrong. `anchors` are heads noted earlier: without them, rows cut
  * off at the end and a log rewritten from some row on cannot be seen. `locate` finds the row with a hash; asked once, for the diagnosis.
+ * `cut`: the row behind which the log begins, where the collector cut it; it must be one that was noted.
  */
 export async function verifyChain(
   pages: AsyncIterable<ChainRow[]>,
   anchors: readonly AuditHead[],
   locate: (hash: Buffer) => Promise<number | undefined>,
+  cut?: { sequence: number; hash: Buffer },
 ): Promise<AuditVerdict> {
-  const noted = [...anchors].filter((anchor) => anchor.sequence > 0).sort((a, b) => a.sequence - b.sequence);
+  const before = cut?.sequence ?? 0;
+  const noted = [...anchors].filter((anchor) => anchor.sequence > before).sort((a, b) => a.sequence - b.sequence);
   let next = 0;
   let count = 0;
-  let last: { sequence: number; hash: Buffer } | undefined;
+  let last = cut;
   const verdict = (wrong: Bad | null): AuditVerdict => ({
     ok: wrong === null,
     count,
@@ -46,6 +49,14 @@ export async function verifyChain(
     bad: wrong,
   });
 
+  if (cut && !vouched(cut, anchors))
+    return verdict(
+      bad(
+        1,
+        'removed',
+        `rows 1 to ${cut.sequence} were cut off, and the last of them is not among the heads that were noted`,
+      ),
+    );
   for await (const page of pages) {
     for (const row of page) {
       if (!chainHash(row.prevHash, row.text).equals(row.hash))
@@ -84,6 +95,9 @@ export async function verifyChain(
       : null,
   );
 }
+
+const vouched = (cut: { sequence: number; hash: Buffer }, anchors: readonly AuditHead[]): boolean =>
+  anchors.some(({ sequence, hash }) => sequence === cut.sequence && hash === cut.hash.toString('hex'));
 
 /** What happened to a row that does not continue the one before it. */
 async function diagnose(

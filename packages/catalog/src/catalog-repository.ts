@@ -1,4 +1,5 @@
 import type { VersionEvent } from '@songhua/contracts';
+import { SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
 import { findDataset, listDatasets, summarize } from './datasets.js';
 import { createEstateRepository } from './estate.js';
@@ -77,13 +78,24 @@ export function createCatalogRepository(database: Database): CatalogRepository {
         'SELECT o.position::text AS position, o.event FROM outbox o WHERE o.position > $1 ORDER BY o.position LIMIT $2',
         [after ?? '0', limit],
       );
-      return rows;
+      // Afterwards, so that what was cut off while the rows were read is not passed over.
+      const [cut] = await query<{ position: string }>(
+        'changes_cut',
+        `SELECT position::text AS position FROM log_cut WHERE log = 'outbox' AND position > $1`,
+        [after ?? '0'],
+      );
+      if (!cut) return rows;
+      throw new SonghuaError(
+        'changes.trimmed',
+        `changes up to position ${cut.position} are not kept any more: take all datasets anew from /api/v1/datasets, then go on with after=${cut.position}`,
+        { actor: 'department' },
+      );
     },
 
     async lastPosition() {
       const [row] = await query<{ position: string }>(
         'changes_last',
-        'SELECT coalesce(max(position), 0)::text AS position FROM outbox',
+        `SELECT coalesce((SELECT max(position) FROM outbox), (SELECT position FROM log_cut WHERE log = 'outbox'), 0)::text AS position`,
       );
       return row?.position ?? '0';
     },

@@ -2,6 +2,7 @@ import { namesOf } from '@songhua/contracts';
 import { createAuditRepository } from './access-audit.js';
 import { createAccessRepository } from './access-keys.js';
 import { createCatalogRepository } from './catalog-repository.js';
+import { createCollectionRepository } from './collection.js';
 import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
 import { createHealthRepository, createNoticeRepository } from './health.js';
@@ -31,6 +32,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     replays: createReplayRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
+    collection: createCollectionRepository(database),
     async ping() {
       await database.query('ping', 'SELECT 1');
     },

@@ -184,8 +184,7 @@ export async function summarize({ query }: Database, now: Date): Promise<Summary
            WHERE s.dataset_id = d.id AND s.landing_key IS NOT NULL AND s.purpose <> 'replay' AND s.state NOT IN ('landed', 'refreshing')
            ORDER BY s.queued_at DESC LIMIT 1) latest ON true JOIN rejected_summary j ON j.sync_id = latest.id),
        'syncs', jsonb_build_object(
-         'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading'))
-           + (SELECT count(*) FROM sync WHERE state IN ('delivered', 'landed', 'refreshing')),
+         'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing')),
          'failed24h', (SELECT count(*) FROM sync WHERE state = 'failed' AND ended_at > $1 - interval '1 day'))) AS summary`,
     [now, FRESHNESS_STATES, IN_SYNC_STATES],
   );

@@ -1,4 +1,4 @@
-import type { EstateResource } from '@songhua/contracts';
+import type { EstateResource, LaneReference, ResourceChange } from '@songhua/contracts';
 import { datasetId, SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
 import type { EstateRepository } from './resource-types.js';
@@ -16,6 +16,7 @@ import {
   toChange,
   writeRevisions,
 } from './revise.js';
+import { effectsOfRules, openRefreshes, rulesDiffer } from './rules.js';
 
 type Kind = EstateResource['kind'];
 
@@ -102,7 +103,8 @@ export function createEstateRepository(database: Database): EstateRepository {
       changing(database, async (query) => {
         const asked = ORDER.map((kind) => ({ kind, of: lastOfEach(resources.filter((one) => one.kind === kind)) }));
         await assertReferences(query, resources);
-        const changes = [];
+        const changes: ResourceChange[] = [];
+        const lanes: LaneReference[] = [];
         for (const { kind, of } of asked) {
           if (of.length === 0) continue;
           const names = of.map(({ metadata }) => metadata.name);
@@ -115,6 +117,7 @@ export function createEstateRepository(database: Database): EstateRepository {
             })),
           );
           const entries: Entry[] = [];
+          const ruled: Entry[] = [];
           for (const resource of of) {
             const newest = present.get(resource.metadata.name) as Present;
             assertNewest(resource, newest);
@@ -123,6 +126,12 @@ export function createEstateRepository(database: Database): EstateRepository {
             if (!entry) continue;
             entries.push(entry);
             changes.push(toChange(kind, base, entry));
+            if (kind === 'Dataset' && base && rulesDiffer(base.spec, entry.spec)) ruled.push(entry);
+          }
+          const effects = await effectsOfRules(query, ruled, options.kept);
+          for (const change of changes) {
+            const effect = change.kind === 'Dataset' ? effects.get(change.name) : undefined;
+            if (effect) change.causes = effect.causes;
           }
           if (options.dryRun || entries.length === 0) continue;
           const rows = entries.map(({ name, number, spec, labels }) => ({
@@ -134,11 +143,10 @@ export function createEstateRepository(database: Database): EstateRepository {
           }));
           await query(`estate_write_${kind}`, TABLES[kind].write, [JSON.stringify(rows)]);
           await writeRevisions(query, kind, actor, entries);
+          lanes.push(...(await openRefreshes(query, effects.values(), actor)));
         }
-        return tally(
-          asked.reduce((sum, { of }) => sum + of.length, 0),
-          changes,
-        );
+        const total = asked.reduce((sum, { of }) => sum + of.length, 0);
+        return { ...tally(total, changes), lanes };
       }),
 
     delete: (kind, name, actor) =>

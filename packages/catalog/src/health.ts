@@ -1,11 +1,11 @@
-import type { Reason } from '@songhua/domain';
+import type { Actor, Reason } from '@songhua/domain';
 import type { Database } from './database.js';
 import type { ConnectorHealth, HealthRepository, NoticeRepository } from './operate-types.js';
 
 // Longer than any run of failures that a rule looks at.
 const ENDS = 50;
 
-// A replay, a hold, what was superseded and what somebody cancelled say nothing of the source.
+// A replay, changed rules, a hold, what was superseded and what somebody cancelled say nothing of the source.
 const AILING = `WITH failing AS (
     SELECT connector_id FROM sync WHERE state = 'failed' AND ended_at > clock_timestamp() - make_interval(secs => $1)
     UNION SELECT connector_id FROM connector_health WHERE failures > 0
@@ -18,7 +18,7 @@ const AILING = `WITH failing AS (
         SELECT s.number, s.ended_at AS at, CASE s.state WHEN 'failed' THEN s.reason END AS reason
         FROM sync s
         WHERE s.connector_id = c.id AND s.number > coalesce(h.forgiven, 0) AND s.state IN ('published', 'unchanged', 'failed')
-          AND s.purpose <> 'replay' AND coalesce(s.reason ->> 'code', '') NOT IN ('hold.rejected', 'sync.cancelled')
+          AND s.purpose NOT IN ('replay', 'rules') AND coalesce(s.reason ->> 'code', '') NOT IN ('hold.rejected', 'sync.cancelled')
         ORDER BY s.number DESC LIMIT ${ENDS}
       ) e
     ) x ON x.number IS NOT NULL`;
@@ -111,14 +111,16 @@ export function createHealthRepository({ query }: Database): HealthRepository {
   };
 }
 
-export function createNoticeRepository({ query }: Database): NoticeRepository {
+export function createNoticeRepository(database: Database): NoticeRepository {
   return {
-    list: ({ department, limit }) =>
-      query(
-        'notice_list',
-        `SELECT position, department::text AS department, subject, code, message, actor, at FROM notice
-         WHERE $1::text IS NULL OR department = $1 ORDER BY position DESC LIMIT $2`,
-        [department ?? null, limit],
-      ),
+    async list({ department, limit }) {
+      const prisma = await database.prisma();
+      const rows = await prisma.notice.findMany({
+        where: department === undefined ? {} : { department },
+        orderBy: { position: 'desc' },
+        take: limit,
+      });
+      return rows.map((row) => ({ ...row, position: Number(row.position), actor: row.actor as Actor }));
+    },
   };
 }

@@ -1,8 +1,12 @@
 export * from './access-types.js';
 export { createCatalog } from './catalog.js';
+export { blankReport } from './collection.js';
+export type * from './collection-types.js';
 export type { IngestRepository, PushedContent } from './ingests.js';
 export { applyMigrations } from './migrate.js';
 export * from './operate-types.js';
+export * from './refresh-types.js';
 export { assertReplayable } from './replayable.js';
 export * from './resource-types.js';
+export * from './sync-types.js';
 export * from './types.js';

@@ -1,7 +1,7 @@
 import { syncId } from '@songhua/domain';
 import type { Database } from './database.js';
 import { type SyncRow, toSync } from './sync-row.js';
-import type { SyncClaim, SyncRecord } from './types.js';
+import type { SyncClaim, SyncRecord } from './sync-types.js';
 
 /** Content that somebody sent, as it lies in the object store. */
 export interface PushedContent {

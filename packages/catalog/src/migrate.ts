@@ -8,7 +8,7 @@ import { applyRoutines } from './migrations/routines.js';
 import { listMigrations, listRoutines, type SqlFile, schemaHash } from './migrations/sources.js';
 
 // As the migration tools of Prisma make and read it.
-const HISTORY = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+export const HISTORY = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id varchar(36) PRIMARY KEY,
   checksum varchar(64) NOT NULL,
   finished_at timestamptz,
@@ -30,30 +30,36 @@ export const migrationsHash = schemaHash;
  */
 export async function applyMigrations(databaseUrl: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  const migrations = listMigrations();
   try {
     await client.connect();
     await client.query('BEGIN');
-    await client.query(`SELECT pg_advisory_xact_lock(hashtext('songhua.migrate'))`);
-    await client.query(HISTORY);
-    await adoptEarlierLayout(client, migrations);
-    await assertUnchanged(client, migrations);
-    const umzug = createMigrator(client, migrations);
-    const pending = await umzug.pending();
-    await applyRoutines(client, listRoutines(), {
-      anew: pending.length > 0,
-      between: async () => {
-        await umzug.up();
-      },
-    });
+    const applied = await migrate(client);
     await client.query('COMMIT');
-    return pending.map(({ name }) => name);
+    return applied;
   } catch (error) {
     if (error instanceof SonghuaError) throw error;
     throw databaseError((error as { cause?: unknown }).cause ?? error);
   } finally {
     await client.end();
   }
+}
+
+/** The same within a transaction of the caller's. */
+export async function migrate(client: pg.Client): Promise<string[]> {
+  const migrations = listMigrations();
+  await client.query(`SELECT pg_advisory_xact_lock(hashtext('songhua.migrate'))`);
+  await client.query(HISTORY);
+  await adoptEarlierLayout(client, migrations);
+  await assertUnchanged(client, migrations);
+  const umzug = createMigrator(client, migrations);
+  const pending = await umzug.pending();
+  await applyRoutines(client, listRoutines(), {
+    anew: pending.length > 0,
+    between: async () => {
+      await umzug.up();
+    },
+  });
+  return pending.map(({ name }) => name);
 }
 
 const createMigrator = (client: pg.Client, migrations: SqlFile[]): Umzug =>

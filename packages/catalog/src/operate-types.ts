@@ -81,7 +81,7 @@ export interface HoldRepository {
 }
 
 /** Why rejected rows cannot be replayed. */
-export type ReplayProblem = 'missing' | 'unpublished' | 'busy' | 'outdated' | 'retired';
+export type ReplayProblem = 'missing' | 'unpublished' | 'collected' | 'busy' | 'outdated' | 'retired';
 
 /** What a replay of the rejected rows of a sync works on. */
 export interface ReplaySource {

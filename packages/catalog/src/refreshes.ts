@@ -1,30 +1,22 @@
-import { type Manifest, type VersionEvent, versionEventSchema } from '@songhua/contracts';
+import type { Manifest, VersionEvent } from '@songhua/contracts';
 import { deriveId, SonghuaError } from '@songhua/domain';
+import { announcementOf } from './announcement.js';
 import type { Database } from './database.js';
-import type { RefreshContext, RefreshRepository } from './types.js';
+import type { RefreshContext, RefreshRepository } from './refresh-types.js';
 
-/** The announcement of a version; the same manifest always makes the same event id. */
-function publishedEvent(manifest: Manifest, manifestKey: string, source: string): VersionEvent {
-  return versionEventSchema.parse({
-    specversion: '1.0',
-    id: deriveId('ev', manifest.datasetId, String(manifest.version), 'published'),
-    source,
-    type: 'version.published',
-    subject: `${manifest.dataset}/v${manifest.version}`,
-    time: new Date().toISOString(),
-    datacontenttype: 'application/json',
+const publishedEvent = (manifest: Manifest, manifestKey: string, source: string): VersionEvent =>
+  announcementOf(source, {
+    datasetId: manifest.datasetId,
+    dataset: manifest.dataset,
+    version: manifest.version,
+    identity: manifest.identity,
+    rows: manifest.rows,
+    changes: manifest.changes,
+    manifestKey,
+    sync: manifest.source.sync,
     traceparent: manifest.traceparent,
-    data: {
-      dataset: manifest.dataset,
-      version: manifest.version,
-      identity: manifest.identity,
-      rows: manifest.rows,
-      changes: manifest.changes,
-      manifest: manifestKey,
-      sync: manifest.source.sync,
-    },
+    at: new Date(),
   });
-}
 
 // Each with the end of a replay in one statement, so in one transaction; a select list is evaluated in order.
 const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb, $5::jsonb) AS result';
@@ -79,6 +71,12 @@ export function createRefreshRepository(database: Database, eventSource: string)
         replayed ? `${FINISH}, quarantine_replay_end($1, $5::jsonb)` : FINISH,
         replayed ? [...values, JSON.stringify(replayed)] : values,
       );
+    },
+
+    async reread({ sync, attempt }) {
+      const id = deriveId('sy', sync, 'read');
+      await query('rules_reread', 'SELECT rules_reread($1, $2, $3)', [sync, attempt, id]);
+      return id;
     },
 
     async touch(works) {

@@ -4,6 +4,7 @@ import type { ReplaySource } from './operate-types.js';
 const PROBLEMS: Record<NonNullable<ReplaySource['problem']>, string> = {
   missing: 'no rejected rows of it are kept; see "songhua quarantine list"',
   unpublished: 'its refresh was not published; decide its hold, or run the sync again',
+  collected: 'what it read is not kept any more; read everything anew with "songhua sync NAME --full"',
   busy: 'a sync of its connector has not ended yet; try again when it has',
   outdated:
     'a later read of the source has been published, which these rows could undo; read everything anew with "songhua sync NAME --full"',

@@ -1,4 +1,12 @@
-import type { Applied, DatasetSpec, EstateResource, Resource, ResourceKind, Revision } from '@songhua/contracts';
+import type {
+  Applied,
+  DatasetSpec,
+  EstateResource,
+  LaneReference,
+  Resource,
+  ResourceKind,
+  Revision,
+} from '@songhua/contracts';
 import type { Lifecycle, TableSchema } from '@songhua/domain';
 
 export interface ApplyOptions {
@@ -11,15 +19,21 @@ export interface ApplyOptions {
    * comes into being meanwhile is taken from whoever made it.
    */
   of?: string | undefined;
+  /** Whether a landing, by the key of its manifest, is still kept; asked of those that datasets would be made anew of. Each is when absent. */
+  kept?: ((landing: string) => Promise<boolean>) | undefined;
 }
+
+/** What was applied, and what lanes want to be told of it: the refreshes that changed rules cause. */
+export type EstateApplied = Applied & { lanes: LaneReference[] };
 
 /** How departments, domains and datasets are applied and deleted; written by the catalog service. */
 export interface EstateRepository {
   /**
    * All or nothing. Throws `catalog.reference` when a dataset names a department or domain that does not exist, and `resource.conflict`
-   * when a resource is based on a revision that is no longer the newest.
+   * when a resource is based on a revision that is no longer the newest. A dataset whose rules change is made anew by them: from what landed,
+   * where that is the whole, or by a read of everything.
    */
-  apply(resources: EstateResource[], actor: string, options?: ApplyOptions): Promise<Applied>;
+  apply(resources: EstateResource[], actor: string, options?: ApplyOptions): Promise<EstateApplied>;
   /** False when there is none. Throws `resource.in-use` with what depends on it. A dataset that has versions stays. */
   delete(kind: EstateResource['kind'], name: string, actor: string): Promise<boolean>;
 }

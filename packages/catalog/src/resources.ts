@@ -1,5 +1,6 @@
 import { RESOURCE_KINDS, type ResourceKind, type Revision, toDocument } from '@songhua/contracts';
 import type { Database } from './database.js';
+import type { Revision as RevisionRow } from './generated/client.js';
 import type { ResourceRepository, ResourceView } from './resource-types.js';
 
 interface Shown {
@@ -21,27 +22,16 @@ const SELECT: Record<ResourceKind, (view: ResourceView) => string> = {
          WHERE t.deleted_at IS NULL`,
 };
 
-interface RevisionRow {
-  kind: ResourceKind;
-  name: string;
-  number: number;
-  action: Revision['action'];
-  author: string;
-  at: Date;
-  spec: Record<string, unknown> | null;
-  labels: Record<string, string>;
-  difference: Revision['differences'];
-}
-
-const toRevision = ({ number, at, difference, ...row }: RevisionRow): Revision => ({
+const toRevision = ({ number, at, difference, ...row }: Omit<RevisionRow, 'secrets'>): Revision => ({
   ...row,
+  kind: row.kind as ResourceKind,
+  action: row.action as Revision['action'],
+  spec: row.spec as Revision['spec'],
+  labels: row.labels as Revision['labels'],
   revision: number,
   at: at.toISOString(),
-  differences: difference,
+  differences: difference as unknown as Revision['differences'],
 });
-
-const REVISIONS = `SELECT kind, name::text AS name, number, action, author, at, spec, labels, difference FROM revision
-  WHERE kind = $1 AND name = $2`;
 
 /** See `ResourceRepository`. */
 export function createResourceRepository(database: Database): ResourceRepository {
@@ -67,7 +57,12 @@ export function createResourceRepository(database: Database): ResourceRepository
       return found && toDocument(kind, found);
     },
     async revisions(kind, name) {
-      const rows = await query<RevisionRow>('revision_list', `${REVISIONS} ORDER BY number DESC`, [kind, name]);
+      const prisma = await database.prisma();
+      const rows = await prisma.revision.findMany({
+        where: { kind, name },
+        omit: { secrets: true },
+        orderBy: { number: 'desc' },
+      });
       return rows.map(toRevision);
     },
   };

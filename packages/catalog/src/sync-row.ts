@@ -1,6 +1,6 @@
 import type { SyncRange } from '@songhua/contracts';
 import { type Reason, refreshStateOf, type SyncState } from '@songhua/domain';
-import type { SyncPurpose, SyncRecord, SyncTrouble, SyncWithRefresh } from './types.js';
+import type { SyncPurpose, SyncRecord, SyncTrouble, SyncWithRefresh } from './sync-types.js';
 
 /** A sync as `sync_json` of the database gives it. */
 export interface SyncRow {

@@ -2,7 +2,7 @@ import { type LaneReference, syncProgressSchema } from '@songhua/contracts';
 import { type Reason, type RefreshState, SonghuaError, type SyncState, syncId } from '@songhua/domain';
 import type { Database } from './database.js';
 import { type SyncRow, toSync, toSyncWithRefresh } from './sync-row.js';
-import type { Recovered, SyncRepository } from './types.js';
+import type { Recovered, SyncRepository } from './sync-types.js';
 
 const ABANDONED: Reason = {
   code: 'sync.abandoned',

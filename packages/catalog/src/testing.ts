@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SonghuaError } from '@songhua/domain';
 import pg from 'pg';
-import { applyMigrations } from './migrate.js';
+import { templateDatabase } from './test-template.js';
 
 export interface TestDatabase {
   url: string;
@@ -29,10 +29,9 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       await client.end();
     }
   };
-  await run(`CREATE DATABASE ${name}`);
+  await run(`CREATE DATABASE ${name} TEMPLATE ${await templateDatabase(admin)}`);
   const url = new URL(admin);
   url.pathname = `/${name}`;
-  await applyMigrations(url.href);
   return {
     url: url.href,
     tamper: (table, sql) =>

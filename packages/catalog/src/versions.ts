@@ -1,10 +1,12 @@
 import type { ManifestFile } from '@songhua/contracts';
 import type { TableSchema } from '@songhua/domain';
 import type { Database } from './database.js';
-import type { Version } from './generated/client.js';
+import type { Version, VersionTombstone } from './generated/client.js';
 import type { RenderedFile, VersionDetail, VersionEntry, VersionKey } from './types.js';
 
-type Listed = Omit<Version, 'files' | 'tableSchema' | 'counts' | 'manifestDigest'>;
+type Listed = Omit<Version, 'files' | 'tableSchema' | 'counts' | 'manifestDigest'> & {
+  tombstone: VersionTombstone | null;
+};
 
 const toEntry = (dataset: string, row: Listed): VersionEntry => ({
   dataset,
@@ -18,6 +20,7 @@ const toEntry = (dataset: string, row: Listed): VersionEntry => ({
   publishedAt: row.publishedAt,
   manifestKey: row.manifestKey,
   sync: row.syncId,
+  removed: row.tombstone && { at: row.tombstone.at, reason: row.tombstone.reason },
 });
 
 export async function listVersions(database: Database, dataset: string): Promise<VersionEntry[]> {
@@ -25,6 +28,7 @@ export async function listVersions(database: Database, dataset: string): Promise
   const rows = await prisma.version.findMany({
     where: { dataset: { name: dataset } },
     omit: { files: true, tableSchema: true, counts: true, manifestDigest: true },
+    include: { tombstone: true },
     orderBy: { number: 'desc' },
   });
   return rows.map((row) => toEntry(dataset, row));
@@ -41,6 +45,7 @@ export async function findVersion(
       dataset: { name: dataset },
       ...(version === 'latest' ? { pointer: { isNot: null } } : { number: version }),
     },
+    include: { tombstone: true },
   });
   if (!row) return undefined;
   return {

@@ -98,8 +98,9 @@ export const landed = (sync: SyncRecord): LaneReference => ({
 });
 
 /** Lands what was read of `sync`. */
-export const land = (catalog: Catalog, sync: SyncRecord, content = sync.id) =>
+export const land = (catalog: Catalog, sync: SyncRecord, content = sync.id, traceparent = sync.traceparent) =>
   catalog.syncs.land(sync.id, {
+    traceparent,
     claim: sync.attempt,
     attempt: wireAttempt(sync.attempt, 1),
     manifest: `landing/${sync.datasetId}/${sync.id}/${sync.attempt}/manifest.json`,

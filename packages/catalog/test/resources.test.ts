@@ -351,7 +351,8 @@ test('random resources come back as they were applied, and applied again as they
         await catalog.connectors.apply([related], OPERATOR);
         const [back] = await catalog.resources.list({ kind: 'Dataset', name: 'random' }, 'approved');
         const [source2] = await catalog.resources.list({ kind: 'Connector', name: 'random-files' }, 'approved');
-        expect(back).toEqual(toDocument('Dataset', { name: 'random', labels, spec: parsed.data.spec }));
+        const taken = parsed.data.metadata.labels ?? {};
+        expect(back).toEqual(toDocument('Dataset', { name: 'random', labels: taken, spec: parsed.data.spec }));
         expect(source2).toEqual(toDocument('Connector', { name: 'random-files', labels: {}, spec: related.spec }));
         expect(await catalog.catalog.apply([back as EstateResource], 'bob')).toMatchObject({ unchanged: 1 });
         expect(await catalog.connectors.apply([source2 as ConnectorResource], OPERATOR)).toMatchObject({

@@ -180,6 +180,14 @@ test('what landed is on its way, whether or not its reader could still say that 
   });
 });
 
+test('what lands of a slot that a restored catalog claimed anew is of nobody it knows: it was read from another cursor', async () => {
+  const one = await begin('slot-1');
+  const before = '00-11111111111111111111111111111111-b7ad6b7169203331-01';
+  await expect(land(catalog, one, one.id, before)).rejects.toMatchObject({ code: 'sync.unknown' });
+  expect(await catalog.syncs.get(one.id)).toMatchObject({ state: 'reading' });
+  expect(await land(catalog, one, one.id, one.traceparent)).toEqual({ state: 'landed', dispatch: true });
+});
+
 test('what lands of an attempt that was given up changes nothing', async () => {
   const one = await begin('slot-1');
   await catalog.syncs.giveBack('a', [one.id]);

@@ -43,12 +43,13 @@ test('in every format, at every size, the reader finds the rows and columns that
   ] as const) {
     const city = createCity({ scale, seed });
     const folder = await createFolder();
-    await city.write(folder);
-    for (const name of names(city)) {
+    const formatOf = (name: string): string => extname(city.truth(name).files[0] ?? '').slice(1);
+    const datasets = names(city).filter((name) => formatOf(name) !== 'csv');
+    await city.write(folder, { datasets });
+    for (const name of datasets) {
       const truth = city.truth(name);
-      const format = extname(truth.files[0] ?? '').slice(1);
+      const format = formatOf(name);
       formats.set(format, (formats.get(format) ?? 0) + 1);
-      if (format === 'csv') continue;
       const { rows, columns } = await read(folder, truth.files);
       expect({ name, format, rows, columns: [...columns].sort() }).toEqual({
         name,
@@ -71,7 +72,7 @@ test('a source that is empty or a login page is never read as rows, whatever its
       .map((name) => city.truth(name))
       .filter((t) => (t.source === 'empty' || t.source === 'html') && !t.files[0]?.endsWith('.csv'));
     if (broken.length === 0) continue;
-    await city.write(folder);
+    await city.write(folder, { datasets: broken.map((truth) => truth.dataset) });
     for (const truth of broken) {
       seen.add(`${truth.source} ${extname(truth.files[0] ?? '')}`);
       const rows = await read(folder, truth.files).then(

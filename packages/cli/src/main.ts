@@ -1,48 +1,4 @@
-import { Command } from 'commander';
-import { addAccessCommands } from './commands/access.js';
-import { addApplyCommand } from './commands/apply.js';
-import { addAuditCommands } from './commands/audit.js';
-import { addBenchCommand } from './commands/bench.js';
-import { addCatalogCommands } from './commands/catalog.js';
-import { addConnectorCommands } from './commands/connectors.js';
-import { addDemoCommand } from './commands/demo.js';
-import { addHoldCommands } from './commands/holds.js';
-import { addInspectCommand } from './commands/inspect.js';
-import { addNoticeCommand } from './commands/notices.js';
-import { addPushCommand } from './commands/push.js';
-import { addQuarantineCommands } from './commands/quarantine.js';
-import { addResourceCommands } from './commands/resources.js';
-import { addRevisionCommands } from './commands/revisions.js';
-import { addSecretCommands } from './commands/secrets.js';
-import { addStackCommands } from './commands/stack.js';
-import { addSyncCommands } from './commands/sync.js';
-import { refuseRepeats } from './options.js';
-
-const program = new Command('songhua')
-  .description("Keeps a city's open data fresh. / 让城市的开放数据保持新鲜。")
-  // Before the commands are added: they take it over from the program.
-  .exitOverride()
-  .showHelpAfterError('(add --help for the options)')
-  .configureOutput({ writeErr: (text) => process.stderr.write(text) });
-
-addStackCommands(program);
-addDemoCommand(program);
-addApplyCommand(program);
-addResourceCommands(program);
-addRevisionCommands(program);
-addConnectorCommands(program);
-addSyncCommands(program);
-addPushCommand(program);
-addCatalogCommands(program);
-addQuarantineCommands(program);
-addHoldCommands(program);
-addNoticeCommand(program);
-addSecretCommands(program);
-addAccessCommands(program);
-addAuditCommands(program);
-addInspectCommand(program);
-addBenchCommand(program);
-refuseRepeats(program);
+import { createProgram } from './program.js';
 
 // `songhua … | head`: whoever read the output has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -50,7 +6,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-program.parseAsync().catch((error: { code?: string; exitCode?: number }) => {
-  // Commander's own ends: help and version are no failure, anything else is wrong usage.
-  process.exitCode = error.exitCode === 0 ? 0 : 2;
-});
+createProgram()
+  .parseAsync()
+  .catch((error: { code?: string; exitCode?: number }) => {
+    // Commander's own ends: help and version are no failure, anything else is wrong usage.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  });

@@ -12,7 +12,12 @@ export const syncSchema = z.looseObject({
   bytes: z.int(),
   queuedAt: z.string(),
   startedAt: z.string().nullable(),
+  readAt: z.string().nullish(),
   endedAt: z.string().nullable(),
+  trouble: z
+    .object({ reason: z.looseObject({ code: z.string(), message: z.string() }), tries: z.int() })
+    .nullish()
+    .describe('why it is tried again'),
   reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
   refresh: z
     .looseObject({
@@ -24,16 +29,26 @@ export const syncSchema = z.looseObject({
     .nullable(),
 });
 export type Sync = z.infer<typeof syncSchema>;
-type Timed = Pick<Sync, 'state' | 'rows' | 'bytes' | 'queuedAt' | 'startedAt' | 'endedAt' | 'refresh'>;
+type Timed = Pick<
+  Sync,
+  'state' | 'rows' | 'bytes' | 'queuedAt' | 'startedAt' | 'readAt' | 'endedAt' | 'trouble' | 'refresh'
+>;
 
 // Read to the end, and not yet at theirs.
 const ON_THEIR_WAY = ['delivered', 'landed', 'refreshing'];
 
 /** Where a sync is and since when, with what it has read so far; undefined when nothing more happens by itself. */
 export function stageShown(sync: Timed, now: Date): string | undefined {
+  const stage = stageOf(sync, now);
+  if (stage === undefined || !sync.trouble) return stage;
+  const { reason, tries } = sync.trouble;
+  return `${stage}; tried ${tries} ${tries === 1 ? 'time' : 'times'}, the last ended with ${reason.code}: ${reason.message}`;
+}
+
+function stageOf(sync: Timed, now: Date): string | undefined {
   const since = (stage: string, at: string): string =>
     `${stage} since ${at} (${seconds(Math.max(0, now.getTime() - Date.parse(at)) / 1000)})`;
-  const { state, queuedAt, startedAt, endedAt, refresh } = sync;
+  const { state, queuedAt, startedAt, readAt, refresh } = sync;
   if (state === 'queued') return since('queued', queuedAt);
   if (state === 'reading') {
     const begun = startedAt ?? queuedAt;
@@ -43,7 +58,7 @@ export function stageShown(sync: Timed, now: Date): string | undefined {
   const read = `${count(sync.rows)} rows, ${bytes(sync.bytes)} read`;
   return refresh
     ? `${since('refreshing', refresh.startedAt)}: ${read}`
-    : `${since('landing', endedAt ?? queuedAt)}: ${read}`;
+    : `${since('landing', readAt ?? queuedAt)}: ${read}`;
 }
 
 const readShown = (sync: Pick<Sync, 'rows' | 'bytes'>, elapsed: number): string =>

@@ -5,6 +5,7 @@ import { createApi } from '../src/api.js';
 import { awaitRequest, followRequest } from '../src/follow-request.js';
 import { followSync, told } from '../src/follow-sync.js';
 import type { Progress } from '../src/progress.js';
+import { stageShown } from '../src/sync-view.js';
 import { waiting } from '../src/waiting.js';
 import {
   type Answer,
@@ -134,10 +135,17 @@ test('while a source is read, its stage, since when, rows and bytes so far are t
   );
 });
 
+test('why a sync is tried again is told while it is', () => {
+  const reason = { code: 'object.unavailable', message: 'the object store is away' };
+  const shown = stageShown({ ...reading, trouble: { reason, tries: 3 } }, new Date('2026-03-01T08:01:01.000Z'));
+  expect(shown).toContain('reading since 2026-03-01T08:00:01.000Z');
+  expect(shown).toContain('; tried 3 times, the last ended with object.unavailable: the object store is away');
+});
+
 test('one sync is followed to its end, also where no refresh will come', async () => {
   const failed = { code: 'source.gone', message: 'the file is not there' };
   const refresh = { state: 'running', version: null, startedAt: '2026-03-01T08:01:00.000Z', reason: null };
-  const delivered = { ...reading, state: 'delivered', endedAt: '2026-03-01T08:00:59.000Z' };
+  const delivered = { ...reading, state: 'delivered', readAt: '2026-03-01T08:00:59.000Z' };
   const { url } = await scripted(
     inTurn([
       json({ ...reading, state: 'queued', startedAt: null }),

@@ -67,7 +67,8 @@ test.each([
     details: { retryAfterSeconds: Number(asked) },
   });
   expect(api.asked).toHaveLength(1);
-  expect(Date.now() - started).toBeLessThan(1_000);
+  // Less than any of the waits, however busy the machine is.
+  expect(Date.now() - started).toBeLessThan(5_000);
 });
 
 test('a source that never lets anybody in is not asked for ever', async () => {
@@ -84,7 +85,7 @@ test('an aborted wait ends at once', async () => {
   };
   const started = Date.now();
   await expect(read({}, { signal: abort.signal })).rejects.toMatchObject({ code: 'source.aborted' });
-  expect(Date.now() - started).toBeLessThan(2_000);
+  expect(Date.now() - started).toBeLessThan(10_000);
 });
 
 test('no more requests a second are made than the config says', async () => {

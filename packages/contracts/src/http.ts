@@ -43,6 +43,7 @@ const TITLES: Record<number, string> = {
   403: 'Not yours to do',
   404: 'Not found',
   409: 'Another change came first',
+  410: 'Not kept any more',
   413: 'The body is too large',
   415: 'The body is of a type that is not understood',
   422: 'The request cannot be carried out as it is',

@@ -1,7 +1,9 @@
 export * from './access.js';
+export * from './collection.js';
 export * from './details.js';
 export * from './http.js';
 export * from './ingest.js';
+export * from './key-grammar.js';
 export * from './landing.js';
 export * from './manifest.js';
 export * from './names.js';
@@ -10,5 +12,6 @@ export * from './records.js';
 export * from './refresh.js';
 export * from './resources.js';
 export * from './revisions.js';
+export * from './rules.js';
 export * from './storable.js';
 export * from './versions.js';

@@ -46,6 +46,8 @@ export const manifestSchema = z.object({
   previous: z.object({ version: z.int(), identity: z.string() }).nullable(),
   columns: z.array(columnSchema),
   primaryKey: z.array(z.string()),
+  /** `rulesHash` of what the dataset declared when it was made. */
+  rules: z.string().optional(),
   rows: z.int().nonnegative(),
   counts: rowCountsSchema,
   changes: changesSchema,

@@ -17,6 +17,7 @@ describe('the problem that is told of an error', () => {
     ['sync.request-invalid', 'department', false, 400],
     ['source.missing', 'department', false, 422],
     ['catalog.reference', 'department', false, 422],
+    ['ingest.not-push', 'department', false, 422],
     ['trials.busy', 'department', true, 503],
     ['catalog.unavailable', 'platform', true, 503],
     ['access.forbidden', 'department', false, 403],

@@ -82,6 +82,18 @@ export const datasetSpec = z.strictObject({
     })
     .prefault({})
     .describe('更新保护 · what holds a refresh for a person'),
+  versions: z
+    .strictObject({
+      keep: z.int().min(1).max(1_000_000).describe('至少保留的最新版本数 · how many of the newest versions stay'),
+      atLeastDays: z
+        .int()
+        .min(0)
+        .max(36_500)
+        .default(0)
+        .describe('每个版本至少保留的天数 · days for which every version stays, however many there are'),
+    })
+    .optional()
+    .describe('版本保留；不写则全部保留 · how long versions are kept; when absent, all of them for ever'),
 });
 
 const secretRef = z.union([

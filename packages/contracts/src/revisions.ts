@@ -8,6 +8,13 @@ export const differenceSchema = z.object({
   after: z.unknown().optional(),
 });
 
+// What a change of a dataset's rules does to its data.
+const causeSchema = z.object({
+  code: z.enum(['refresh.landed', 'refresh.read', 'refresh.retried', 'refresh.none']),
+  message: z.string(),
+});
+export type Cause = z.infer<typeof causeSchema>;
+
 export const resourceChangeSchema = z.object({
   kind: z.enum(RESOURCE_KINDS),
   name: z.string(),
@@ -17,6 +24,7 @@ export const resourceChangeSchema = z.object({
   differences: z.array(differenceSchema),
   /** Of a connector: whether the change runs, or waits for approval. */
   approval: z.enum(['approved', 'needed']).optional(),
+  causes: z.array(causeSchema).optional().describe('what else it brings about'),
 });
 export type ResourceChange = z.infer<typeof resourceChangeSchema>;
 

@@ -32,6 +32,8 @@ export const ACTIONS = {
   'sync.read': SEEN,
   'sync.run': CHANGED,
   'sync.recover': { operator: 'all' },
+  /** Removes what nothing names any more. */
+  'gc.run': { operator: 'all' },
   'quarantine.read': SEEN,
   'quarantine.replay': CHANGED,
   'hold.read': SEEN,

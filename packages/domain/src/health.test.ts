@@ -64,25 +64,33 @@ test('failures of the platform in between neither add to those of the department
   );
 });
 
-test('waits grow with every failure in a row, from half a minute to six hours, and more only when the source asks', () => {
-  const away = { code: 'source.unavailable', retryable: true, actor: 'platform' } as const;
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 60 }), jitter, (count, chance) => {
-      const ends = newestFirst(...Array.from({ length: count }, (_, i) => failed(i, away)));
-      const [newest] = ends;
-      const health = healthOf(ends, policy, chance);
-      if (health.state !== 'waiting' || !newest) throw new Error(health.state);
-      const wait = health.until.getTime() - newest.at.getTime();
-      const whole = Math.min(6 * 60 * MINUTE, MINUTE * 2 ** (count - 1));
-      expect(wait).toBeGreaterThanOrEqual(whole / 2);
-      expect(wait).toBeLessThanOrEqual(whole);
-    }),
-  );
-  const asked = healthOf([failed(0, { ...away, code: 'source.rate-limited', retryAfterSeconds: 1800 })], policy, 0);
-  expect(asked).toMatchObject({ state: 'waiting', rateLimited: true, until: new Date(START + 30 * MINUTE) });
-  const endless = healthOf([failed(0, { ...away, retryAfterSeconds: 1e9 })], policy, 0);
-  expect(endless).toMatchObject({ until: new Date(START + 24 * 60 * MINUTE) });
-});
+test.each([
+  ['department', 6 * 60],
+  ['operator', 10],
+  ['platform', 10],
+] as const)(
+  'waits after failures of the %s grow with every one in a row up to %d minutes, and more only when the source asks',
+  (actor, longest) => {
+    const away = { code: 'source.unavailable', retryable: true, actor } as const;
+    const patient = { ...policy, suspendAfterMs: Number.POSITIVE_INFINITY };
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), jitter, (count, chance) => {
+        const ends = newestFirst(...Array.from({ length: count }, (_, i) => failed(i, away)));
+        const [newest] = ends;
+        const health = healthOf(ends, patient, chance);
+        if (health.state !== 'waiting' || !newest) throw new Error(health.state);
+        const wait = health.until.getTime() - newest.at.getTime();
+        const whole = Math.min(longest * MINUTE, MINUTE * 2 ** (count - 1));
+        expect(wait).toBeGreaterThanOrEqual(whole / 2);
+        expect(wait).toBeLessThanOrEqual(whole);
+      }),
+    );
+    const asked = healthOf([failed(0, { ...away, code: 'source.rate-limited', retryAfterSeconds: 1800 })], policy, 0);
+    expect(asked).toMatchObject({ state: 'waiting', rateLimited: true, until: new Date(START + 30 * MINUTE) });
+    const endless = healthOf([failed(0, { ...away, retryAfterSeconds: 1e9 })], policy, 0);
+    expect(endless).toMatchObject({ until: new Date(START + 24 * 60 * MINUTE) });
+  },
+);
 
 test('five lasting failures of the department in a row suspend, four do not, and neither do four around one that may pass', () => {
   const lasting = [0, 1, 2, 3, 4].map((minute) => failed(minute));

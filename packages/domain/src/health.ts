@@ -31,6 +31,8 @@ interface Failure {
 
 // A source that comes back in the morning is read before noon.
 const LONGEST_WAIT_MS = 6 * 3_600_000;
+// An engine that comes back finds every connector at work again within this, and not many failures of each.
+const LONGEST_PLATFORM_WAIT_MS = 10 * 60_000;
 // A source may ask for more than that, but not put its connector to sleep for good.
 const LONGEST_ASKED_MS = 24 * 3_600_000;
 // Two slots of a yearly schedule are not yet a habit.
@@ -76,10 +78,14 @@ function failsForGood(own: readonly Failed[], { suspendAfter, suspendAfterMs }: 
   return newest.at.getTime() - oldest.at.getTime() >= suspendAfterMs;
 }
 
-/** Doubles with every failure in a row, half of it by chance; never less than the source asked for. */
+/**
+ * Doubles with every failure in a row, half of it by chance; never less than the source asked for. What the platform failed at is no
+ * reason to leave a source alone for long.
+ */
 function waitOf(streak: readonly Failed[], firstWaitMs: number, jitter: number): number {
   const doubled = firstWaitMs * 2 ** Math.min(streak.length - 1, 30);
-  const wait = Math.min(LONGEST_WAIT_MS, doubled) * (0.5 + jitter / 2);
+  const longest = streak[0]?.reason.actor === 'department' ? LONGEST_WAIT_MS : LONGEST_PLATFORM_WAIT_MS;
+  const wait = Math.min(longest, doubled) * (0.5 + jitter / 2);
   const asked = (streak[0]?.reason.retryAfterSeconds ?? 0) * 1000;
   return Math.max(wait, Math.min(LONGEST_ASKED_MS, asked));
 }

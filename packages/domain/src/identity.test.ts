@@ -4,6 +4,7 @@ import {
   assertReconciled,
   COLUMN_TYPES,
   deriveId,
+  identityAfter,
   isName,
   parseName,
   type RowCounts,
@@ -18,6 +19,7 @@ const schema: fc.Arbitrary<TableSchema> = fc.record({
       name: fc.string(),
       type: fc.constantFrom(...COLUMN_TYPES),
       nullable: fc.boolean(),
+      title: fc.string(),
       source: fc.string(),
     }),
   ),
@@ -26,27 +28,53 @@ const schema: fc.Arbitrary<TableSchema> = fc.record({
 const digest = fc.record({ rows: fc.nat(), lower: fc.nat().map(String), upper: fc.nat().map(String) });
 
 describe('the identity of a version (I3)', () => {
-  test('depends on nothing but names, types, key and rows', () => {
+  test('depends on nothing but what the schema says of the columns, the key and the rows', () => {
     fc.assert(
       fc.property(schema, digest, (s, d) => {
         const relabelled = {
           ...s,
-          columns: s.columns.map((c) => ({ ...c, nullable: !c.nullable, source: `${c.source}?`, title: 'x' })),
+          columns: s.columns.map((c) => ({ ...c, source: `${c.source}?`, precision: 3 })),
         };
         expect(versionIdentity(relabelled, d)).toBe(versionIdentity(s, d));
       }),
     );
   });
 
-  test('differs when rows, a name, a type or the key differ', () => {
+  test('differs when rows, a name, a type, a title, what may be missing or the key differ', () => {
     fc.assert(
       fc.property(schema, digest, schema, digest, (s1, d1, s2, d2) => {
         const facts = (s: TableSchema, d: object): string =>
-          JSON.stringify([s.columns.map((c) => [c.name, c.type]), s.primaryKey, Object.entries(d).sort()]);
+          JSON.stringify([
+            s.columns.map((c) => [c.name, c.type, c.nullable, c.title]),
+            s.primaryKey,
+            Object.entries(d).sort(),
+          ]);
         fc.pre(facts(s1, d1) !== facts(s2, d2));
         expect(versionIdentity(s1, d1)).not.toBe(versionIdentity(s2, d2));
       }),
     );
+  });
+});
+
+describe('a version that was made before titles counted', () => {
+  // What version 1 of a dataset with a titled key column and two rows was called by then.
+  const made: TableSchema = {
+    columns: [{ name: 'id', type: 'integer', nullable: false, title: '编号' }],
+    primaryKey: ['id'],
+  };
+  const rows = { rows: 2, lower: '1', upper: '2' };
+  const identity = 'sha256:a428ec48bb0caf5f731682e05c3cb6b8d5492109f194023fcacb135a597ee307';
+
+  test('is found to be the same as long as rows and schema are', () => {
+    expect(identityAfter({ identity, schema: made }, made, rows)).toBe(identity);
+  });
+
+  test('is another one with another title, and then identities go on in the form of today', () => {
+    const retitled = { ...made, columns: made.columns.map((column) => ({ ...column, title: '序号' })) };
+    const next = identityAfter({ identity, schema: made }, retitled, rows);
+    expect(next).toBe(versionIdentity(retitled, rows));
+    expect(next).not.toBe(identity);
+    expect(identityAfter({ identity: next, schema: retitled }, retitled, rows)).toBe(next);
   });
 });
 

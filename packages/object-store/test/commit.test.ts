@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { keys, type Manifest } from '@songhua/contracts';
 import { canonicalJson, reasonOf } from '@songhua/domain';
 import { commitManifest, type ObjectStore, readManifest, uploadVerified } from '@songhua/object-store';
-import { storeOn } from './engines.js';
+import { testStore } from './engines.js';
 
 const datasetId = `ds_test_${randomBytes(8).toString('hex')}`;
 let store: ObjectStore;
@@ -15,7 +15,7 @@ let directory: string;
 let lastVersion = 0;
 
 beforeAll(async () => {
-  store = storeOn('S3');
+  store = testStore();
   await store.ensureBucket();
   directory = await mkdtemp(join(tmpdir(), 'songhua-commit-'));
 });

@@ -9,12 +9,12 @@ function required(name: string): string {
   return value;
 }
 
-/** A store on the server that `SONGHUA_TEST_<engine>_ENDPOINT`, `_ACCESS_KEY` and `_SECRET_KEY` name. */
-export function storeOn(engine: 'S3' | 'SEAWEED', replaced: Partial<ObjectStoreOptions> = {}): ObjectStore {
+/** A store on the server that `SONGHUA_TEST_S3_ENDPOINT`, `_ACCESS_KEY` and `_SECRET_KEY` name. */
+export function testStore(replaced: Partial<ObjectStoreOptions> = {}): ObjectStore {
   return createMinioStore({
-    endpoint: required(`SONGHUA_TEST_${engine}_ENDPOINT`),
-    accessKey: required(`SONGHUA_TEST_${engine}_ACCESS_KEY`),
-    secretKey: required(`SONGHUA_TEST_${engine}_SECRET_KEY`),
+    endpoint: required('SONGHUA_TEST_S3_ENDPOINT'),
+    accessKey: required('SONGHUA_TEST_S3_ACCESS_KEY'),
+    secretKey: required('SONGHUA_TEST_S3_SECRET_KEY'),
     bucket: BUCKET,
     ...replaced,
   });

@@ -34,7 +34,6 @@ test('a hold for changed columns says in words and for machines what is missing,
     primaryKey: ['id'],
     schemaPolicy: 'hold',
     overrides: [],
-    declared: [{ name: 'year', type: 'integer' }],
     previous: { schema: { columns: published.map(column), primaryKey: ['id'] } },
   } as unknown as NormalizeInput;
   const difference = {
@@ -46,13 +45,14 @@ test('a hold for changed columns says in words and for machines what is missing,
       { from: 'note', to: 'extra' },
     ],
   };
+  const drift = { ...planColumns(input).drift, retyped: difference.retyped };
   for (const [schemaPolicy, code] of [
     ['hold', 'schema.changed'],
     ['reject', 'schema.rejected'],
   ] as const) {
     let thrown: unknown;
     try {
-      enforcePolicy({ ...input, schemaPolicy }, planColumns(input).drift);
+      enforcePolicy({ ...input, schemaPolicy }, drift);
     } catch (error) {
       thrown = error;
     }
@@ -61,5 +61,28 @@ test('a hold for changed columns says in words and for machines what is missing,
     for (const part of ['score, note', '分数, extra', 'year (string → integer)', 'score → 分数'])
       expect(reason.message).toContain(part);
   }
-  expect(() => enforcePolicy({ ...input, schemaPolicy: 'evolve' }, planColumns(input).drift)).not.toThrow();
+  expect(() => enforcePolicy({ ...input, schemaPolicy: 'evolve' }, drift)).not.toThrow();
+});
+
+test('a column that is declared in another way is no change of the source', () => {
+  const column = (name: string, title: string) => ({ name, type: 'string' as const, nullable: true, title });
+  const { plan, drift } = planColumns({
+    columns: ['id', 'year'].map((name) => ({ name, source: name })),
+    primaryKey: ['id'],
+    declared: [
+      { name: 'id', type: 'string', title: '编号' },
+      { name: 'year', type: 'integer', required: true },
+    ],
+    previous: {
+      schema: { columns: [column('id', '号'), column('year', '年份')], primaryKey: [] },
+      identity: 'sha256:0',
+      rows: 1,
+      parquet: 'unread',
+    },
+  });
+  expect(drift).toEqual({ missing: [], added: [], retyped: [] });
+  expect(plan.map((planned) => planned.column)).toEqual([
+    { name: 'id', type: 'string', nullable: false, title: '编号', source: 'id' },
+    { name: 'year', type: 'integer', nullable: false, source: 'year' },
+  ]);
 });

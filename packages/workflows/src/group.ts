@@ -1,16 +1,16 @@
 import type { LaneReference } from '@songhua/contracts/refresh';
 
-// Starting an activity costs the server about 15 ms of CPU, a tiny refresh about as much: groups of this size make the start
-// disappear, and losing a worker repeats at most this many.
+// Starting an activity costs the server about 15 ms of CPU, and a small refresh costs about as much. Shared by this many, the start is about
+// a millisecond each; when a worker dies, at most this many are refreshed again.
 const GROUP_SIZE = 16;
 // A sync beyond this is worth an activity, and a retry, of its own.
 const SMALL_BYTES = 4 * 1024 * 1024;
 const GROUP_BYTES = 8 * 1024 * 1024;
 
 /**
- * Takes from `pending` what one activity should refresh next, in order of arrival: one large sync, or a group of small ones.
- * Datasets in `busy` are passed over together with everything later of theirs, so a dataset's syncs keep their order and at most
- * one of them is in a group. Returns an empty list when nothing can start.
+ * Removes from `pending` and returns what one activity is to refresh next, in order of arrival: one large sync, or several small ones. Syncs of
+ * datasets in `busy` stay. Of each other dataset only its first sync is taken, so that its syncs keep their order. Empty when every
+ * dataset that has a sync in `pending` is busy.
  */
 export function takeGroup<Reference extends LaneReference>(
   pending: Reference[],

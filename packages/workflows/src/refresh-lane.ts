@@ -41,7 +41,7 @@ const { recordFailure } = proxyActivities<RefreshActivities>({
 const CONCURRENT_GROUPS = 2;
 // With the waits below about ten minutes: an engine that restarts is waited for, one that is gone becomes a visible failure.
 const TRIES = 14;
-// A worker that dies each time on this dataset alone will die again; an engine that is away will come back.
+// Workers that may die while they refresh one dataset alone: the next one would die too. An engine that is away is waited for longer.
 const CRASHES = 3;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 60_000;
@@ -53,17 +53,18 @@ const CRASHED = 'refresh.crashed';
 interface Work extends LaneReference {
   tries: number;
   crashes: number;
-  /** It was handed over again while it was worked on. */
+  /** It was signalled again while it was being refreshed: it is looked at once more afterwards. */
   again: boolean;
 }
 
 /**
- * Refreshes the datasets of one lane, never two syncs of one dataset at once, and ends when nothing is left to do; the next
- * signal starts it again. A sync that waits to be tried again keeps its dataset to itself, and no place from others. Carries references
- * only: the catalog has everything else, and hands over again whatever a lane loses.
+ * Refreshes the datasets of one lane: up to two groups at a time, and never two syncs of one dataset at once. The workflow ends when it knows
+ * of no more syncs; the next signal starts it again. A sync that waits to be tried again belongs to no group meanwhile, so that others can
+ * run; later syncs of its dataset wait for it. Input and signals carry references only. The catalog has everything else, and signals
+ * syncs again that a lane has lost.
  */
 export async function refreshLane(input: RefreshLaneInput): Promise<void> {
-  // Lanes from before hold the place of a group while its members wait.
+  // Histories from before this patch count a group as running while its members wait to be tried again.
   const freesPlaces = patched('waiting-frees-the-place');
   const limit = input.historyLimit ?? HISTORY_LIMIT;
   const known = new Map<string, Work>();

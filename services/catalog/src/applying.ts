@@ -16,10 +16,10 @@ const NOTHING: Applied = { created: 0, changed: 0, unchanged: 0, changes: [] };
 /**
  * Applies resources, or tells what would change: departments, domains and datasets in one transaction here, then connectors by their
  * service. That one is asked first whether it would take them, so that a wrong connector stops everything before anything is changed.
- * A problem that the connector service tells is returned as it is.
+ * A problem that the connector service tells is returned as it is. Datasets whose rules change are made anew by them, which the answer tells.
  */
 export async function applyResources(
-  { catalog, connectors }: Pick<Deps, 'catalog' | 'connectors'>,
+  { catalog, connectors, handover, store }: Pick<Deps, 'catalog' | 'connectors' | 'handover' | 'store'>,
   principal: Principal,
   resources: Resource[],
   options: ApplyOptions = {},
@@ -35,10 +35,13 @@ export async function applyResources(
   };
   const before = await ask(true);
   if ('status' in before) return before;
+  // A store that does not answer keeps nobody from applying: who refreshes looks again.
+  const kept = (landing: string): Promise<boolean> => store.stat(landing).then(Boolean, () => true);
   const here =
     own.length > 0
-      ? await catalog.catalog.apply(own, principal.id, { ...options, of: ownOnly(principal, 'resource.change') })
-      : NOTHING;
+      ? await catalog.catalog.apply(own, principal.id, { ...options, kept, of: ownOnly(principal, 'resource.change') })
+      : { ...NOTHING, lanes: [] };
+  await Promise.all(here.lanes.map((reference) => handover.give(reference)));
   // A failure between the two, which the first question makes unlikely, is mended by applying again.
   const there = options.dryRun ? before : await ask(false);
   if ('status' in there) return there;

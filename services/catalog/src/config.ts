@@ -1,6 +1,7 @@
 import { CREDENTIAL_ROLES, type Role } from '@songhua/domain';
 import { sections } from '@songhua/runtime';
 import { z } from 'zod';
+import { retentionSchema } from './collection/policy.js';
 
 const roleNames = z
   .string()
@@ -26,6 +27,7 @@ export const configSchema = z.object({
   ...sections.lanes.shape,
   SONGHUA_CONNECTOR_URL: z.url(),
   ...sections.internal.shape,
+  ...retentionSchema.shape,
   /** Bearer tokens of this issuer are accepted; unset: API keys only. To the letter as its tokens write it. */
   SONGHUA_OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
   SONGHUA_OIDC_AUDIENCE: z.string().min(1).default('songhua'),

@@ -6,6 +6,7 @@ import type { Tables } from '@songhua/tables';
 import type { Anchors } from './access/anchors.js';
 import type { Authenticate } from './access/authenticate.js';
 import type { Refusals } from './access/refusals.js';
+import type { Collector } from './collection/collector.js';
 import type { Feed } from './feed.js';
 import type { ParquetCache } from './files/parquet-cache.js';
 import type { Renders } from './files/renders.js';
@@ -29,6 +30,7 @@ export interface Deps {
   authenticate: Authenticate;
   refusals: Refusals;
   anchors: Anchors;
+  collector: Collector;
   /** Served only where it is configured. */
   devIssuer?: { issuer: string; keysFile: string } | undefined;
   ready: AskReadiness;

@@ -13,6 +13,7 @@ import { createAuthenticate } from './access/authenticate.js';
 import type { DeclaredRoute } from './access/declare.js';
 import { createTokenVerifier, type OidcOptions } from './access/oidc.js';
 import { createRefusals } from './access/refusals.js';
+import { createCollector } from './collection/collector.js';
 import type { CatalogConfig } from './config.js';
 import { createFeed } from './feed.js';
 import { createParquetCache } from './files/parquet-cache.js';
@@ -83,6 +84,16 @@ export async function startCatalogService(
   const handover = startHandover({ syncs: catalog.syncs, lanes, logger });
   const now = (): Date => new Date();
   const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
+  const collector = createCollector({
+    collection: catalog.collection,
+    audit: catalog.audit,
+    store,
+    heads: () => anchors.list(),
+    retention: config,
+    logger,
+    metrics,
+    now,
+  });
   const { SONGHUA_OIDC_ISSUER: issuer, SONGHUA_DEV_ISSUER_KEYS: keysFile } = config;
   const { app, routes } = await createApp({
     catalog,
@@ -102,6 +113,7 @@ export async function startCatalogService(
     }),
     refusals: createRefusals({ audit: catalog.audit, logger, metrics, now }),
     anchors,
+    collector,
     devIssuer: issuer !== undefined && keysFile !== undefined ? { issuer, keysFile } : undefined,
     ready: createReadiness({
       postgres: () => catalog.ping(),
@@ -122,6 +134,7 @@ export async function startCatalogService(
     routes,
     async stop() {
       await app.close();
+      await collector.close();
       await anchors.close();
       await unlisten();
       await relay.close();

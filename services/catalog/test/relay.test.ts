@@ -61,12 +61,16 @@ test('each committed version is announced in order, keyed by its dataset, by one
 }, 60_000);
 
 test('a version is announced within 200 ms of its commit', async () => {
-  const before = seen.length;
-  await publishRows(harness, name, [[0, 'new']]);
-  const committedAt = Date.now();
-  await until(() => seen.length > before);
-  // The consumer's own wait is in it too.
-  expect((seen.at(-1)?.at ?? 0) - committedAt).toBeLessThan(1000);
-  const [version] = await harness.catalog.catalog.versions(name);
-  expect(version?.version).toBe(seen.at(-1)?.event.data.version);
+  const took: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const before = seen.length;
+    await publishRows(harness, name, [[0, `new ${i}`]]);
+    const committedAt = Date.now();
+    await until(() => seen.length > before);
+    took.push((seen.at(-1)?.at ?? 0) - committedAt);
+    const [version] = await harness.catalog.catalog.versions(name);
+    expect(version?.version).toBe(seen.at(-1)?.event.data.version);
+  }
+  // The quickest: the machine and the consumer's own wait are in each of them.
+  expect(Math.min(...took)).toBeLessThan(200);
 }, 30_000);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Resource, Revision } from '@songhua/contracts';
+import { keys, type Resource, type Revision } from '@songhua/contracts';
 import { type Harness, startHarness } from './harness.js';
-import { connector, dataset, department, domain } from './publish.js';
+import { connector, dataset, department, domain, publishRows, register } from './publish.js';
 
 let harness: Harness;
 let member: { authorization: string };
@@ -83,6 +83,30 @@ describe('resources', () => {
       body: { changed: 1, changes: [{ differences: [{ path: 'spec.title', before: '改', after: '试' }] }] },
     });
     expect((await call('GET', '/api/v1/resources/Dataset/mine')).body).toMatchObject({ spec: { title: '改' } });
+  });
+
+  test('of datasets whose rules change tell what that causes, in a plan and applied, and their lanes are told', async () => {
+    const one = dataset('ruled');
+    await register(harness, 'ruled');
+    const { datasetId, source } = await publishRows(harness, 'ruled', [[1, '甲']]);
+    const edited = { ...one, spec: { ...one.spec, blanks: ['—'] } };
+    const plan = () => call('POST', '/api/v1/resources:apply?dryRun=true', [edited]);
+    expect((await plan()).body).toMatchObject({ changes: [{ causes: [{ code: 'refresh.read' }] }] });
+    await harness.store.put(keys.landingManifest(datasetId, source.sync, 1), Buffer.from('{}'), 'application/json');
+    const causes = [{ code: 'refresh.landed', message: expect.stringContaining('from what landed at') }];
+    expect((await plan()).body).toMatchObject({ changes: [{ causes }] });
+    expect(harness.dispatched).toEqual([]);
+    const applied = await call('POST', '/api/v1/resources:apply', [edited]);
+    expect(applied.body).toMatchObject({ changed: 1, changes: [{ causes }] });
+    expect(applied.body).not.toHaveProperty('lanes');
+    const [{ sync: opened } = { sync: '' }] = harness.dispatched;
+    expect((await call('GET', `/api/v1/syncs/${opened}`)).body).toMatchObject({
+      purpose: 'rules',
+      refresh: { state: 'running' },
+    });
+    expect(opened).not.toBe(source.sync);
+    expect((await call('POST', '/api/v1/resources:apply', [edited])).body).toMatchObject({ unchanged: 1, changes: [] });
+    expect(harness.dispatched).toHaveLength(1);
   });
 
   test('that others depend on are not deleted, and the answer lists these', async () => {

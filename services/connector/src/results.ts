@@ -10,17 +10,28 @@ export interface ResultWriter {
 // Long enough that the end of hundreds of small syncs is a few statements, too short for anybody to notice.
 const GATHER_MS = 5;
 const MOST = 500;
+// Validators of a glob are megabytes, and a statement is held several times while it travels.
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** How many of the first results go in one statement; at least one. */
+function together(results: readonly SyncResult[]): number {
+  let bytes = 0;
+  for (const [count, { validators }] of results.entries()) {
+    bytes += validators ? JSON.stringify(validators).length : 0;
+    if (count === MOST || (count > 0 && bytes > MOST_BYTES)) return count;
+  }
+  return results.length;
+}
 
 /** Stores results of syncs many at a time: those that come while a statement runs, or within a few milliseconds, share the next one. */
 export function createResultWriter(syncs: SyncRepository, owner: string, logger: Logger): ResultWriter {
-  let waiting: { result: SyncResult; resolve(held: boolean): void }[] = [];
+  const waiting: { result: SyncResult; resolve(held: boolean): void }[] = [];
   let writing = false;
 
   const write = async (): Promise<void> => {
     while (waiting.length > 0) {
       await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
-      const group = waiting.slice(0, MOST);
-      waiting = waiting.slice(MOST);
+      const group = waiting.splice(0, together(waiting.map((one) => one.result)));
       const results = group.map((one) => one.result);
       try {
         const ended = new Set(await retry(() => syncs.finish(owner, results), { tries: 5, baseMs: 100, maxMs: 2_000 }));

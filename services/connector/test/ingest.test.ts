@@ -39,9 +39,10 @@ test('the same key is the same sync, whatever is asked at once; other content un
   const answers = await Promise.all(Array.from({ length: 5 }, () => push('keys', 'k1', 'id\n1\n')));
   expect(new Set(answers.map(({ status, body }) => `${status} ${body.sync} ${body.objectKey}`)).size).toBe(1);
   const sync = answers[0]?.body.sync ?? '';
-  const { text, completed } = await completedOf(world, sync);
+  const { text, completed, details } = await completedOf(world, sync);
   expect(text).toBe('1\n');
-  expect(completed).toMatchObject({ scope: 'part', files: [{ name: 'body', bytes: 5 }], cursor: { version: 1 } });
+  expect(completed).toMatchObject({ scope: 'part' });
+  expect(details).toMatchObject({ files: [{ name: 'body', bytes: 5 }], cursor: { version: 1 } });
   const other = await push('keys', 'k1', 'id\n2\n');
   expect([other.status, other.body.code]).toEqual([409, 'ingest.key-reused']);
   expect(world.received.filter(({ envelope }) => envelope.sync === sync && envelope.sequence === 0)).toHaveLength(1);
@@ -128,7 +129,7 @@ test('content that was taken is read by another replica when the first one ends 
 test('a connector of another kind, one that is not there and one that is retired take nothing', async () => {
   await world.register(replica, { other: {}, retired: { kind: 'push', config: {} } });
   const other = await push('other', 'k', 'id\n1\n');
-  expect([other.status, other.body.code]).toEqual([409, 'ingest.not-push']);
+  expect([other.status, other.body.code]).toEqual([422, 'ingest.not-push']);
   expect((await push('nobody', 'k', 'id\n1\n')).status).toBe(404);
   await replica.call('/connectors/retired/retire', {});
   const retired = await push('retired', 'k', 'id\n1\n');

@@ -119,7 +119,6 @@ test('a connector that is deleted while its source is read sends no closing even
   expect(await world.ended(sync)).toMatchObject({
     state: 'failed',
     reason: { code: 'connector.deleted' },
-    refresh: { state: 'failed' },
   });
   // The lease is renewed every second: then the reader notices and hangs up.
   await waitFor(() => (answer?.destroyed ? true : undefined));

@@ -214,7 +214,7 @@ export async function createWorld(): Promise<World> {
     async ended(sync) {
       return waitFor(async () => {
         const found = await catalog.syncs.get(sync);
-        return found?.endedAt ? found : undefined;
+        return found?.readAt ? found : undefined;
       });
     },
     write: (name, text) => writeFile(join(root, name), text),

@@ -27,12 +27,13 @@ export interface OpenPart {
   bytes: number;
 }
 
-/** A reason that nobody but the platform can act on, and that a new read of the source mends. */
+/** A reason for the platform to act on; reading the source again gets rid of it. */
 const platform = (code: string, message: string): Reason => ({ code, message, actor: 'platform', retryable: false });
 
 /**
- * One attempt of one sync as its messages arrive: in sequence, as Kafka keeps it, any of them any number of times. Joins batches into parts
- * and knows when the sync is whole, or that it never will be: then it holds nothing but the reason. Holds at most one open part of each kind.
+ * Collects the messages of one attempt of one sync. They arrive in the order in which they were sent, each at least once. Batches of a kind are
+ * joined into parts; at most one part of each kind is open at a time. A message that is missing or damaged makes the attempt unusable: its
+ * parts are dropped, and `problem` says why.
  */
 export class Assembly {
   parts: LandingPart[] = [];

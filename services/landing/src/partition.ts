@@ -7,11 +7,13 @@ import {
   type LandingManifest,
   type LandingPart,
   type LaneReference,
+  landingManifestSchema,
+  MAX_MANIFEST_BYTES,
   type SyncCompleted,
 } from '@songhua/contracts';
 import { codeOf, datasetId, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
-import type { ObjectStore } from '@songhua/object-store';
+import { type ObjectStore, readJson } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
 import { Assembly, type OpenPart } from './assembly.js';
 
@@ -35,9 +37,10 @@ const SILENT_MS = 6 * 60 * 60_000;
 const REMEMBERED = 10_000;
 
 /**
- * Lands the syncs of one partition. The offset to resume from stays at the first message of the oldest sync that is not yet
- * dispatched, so a crash repeats whole syncs and never skips one (I5). Every attempt ends: dispatched whole, dispatched with the problem
- * that kept it from landing, or replaced by a higher one.
+ * Moves the syncs of one Kafka partition to the object store and tells the catalog of each. `resumeOffset` is the offset of the first message
+ * of the oldest sync that the catalog has not been told of, so after a crash such syncs are read again from their beginning and none is
+ * skipped (I5). Every attempt of a sync ends in one of three ways: the catalog is told that it landed, or why it could not, or messages of
+ * a higher attempt arrive and it is dropped.
  */
 export function landPartition(deps: LandingDeps, now: () => number = Date.now): PartitionHandler {
   const open = new Map<string, Assembly>();
@@ -45,9 +48,9 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
   const ended = new Map<string, number>();
   let handled: bigint | undefined;
 
-  const remember = ({ sync, attempt }: Envelope): void => {
-    ended.delete(sync);
-    ended.set(sync, attempt);
+  const remember = (envelope: Envelope): void => {
+    ended.delete(claimedAs(envelope));
+    ended.set(claimedAs(envelope), envelope.attempt);
     const [oldest] = ended.keys();
     if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
   };
@@ -58,11 +61,15 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
   const conclude = async (assembly: Assembly): Promise<void> => {
     for (const part of assembly.ready()) await store(assembly, part);
     await dispatch(deps, assembly, assembly.completed());
-    if (open.get(assembly.envelope.sync) === assembly) open.delete(assembly.envelope.sync);
+    const claim = claimedAs(assembly.envelope);
+    if (open.get(claim) === assembly) open.delete(claim);
     remember(assembly.envelope);
   };
 
-  /** Gives up what can no longer become whole. A connector reads one sync at a time, so a later one that ended has overtaken the others. */
+  /**
+   * Gives up the syncs of the same connector that began before `by`: a connector reads one sync at a time, so once a later one has ended,
+   * nothing more of them will come.
+   */
   const abandonOvertaken = (by: Assembly): void => {
     for (const other of open.values()) {
       const { connector, sync } = other.envelope;
@@ -81,7 +88,7 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
       assembly.abandon(`more than ${MOST_OPEN} syncs are open in its partition, and this one was silent longest`);
   };
 
-  /** Tells of what was given up, and keeps what is open within its bytes. */
+  /** Tells the catalog of the syncs that have ended, then stores the largest open parts until the others are within `OPEN_BYTES`. */
   const settle = async (): Promise<void> => {
     abandonExcess();
     for (const assembly of [...open.values()]) if (assembly.ended()) await conclude(assembly);
@@ -97,15 +104,16 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
     async handle(message: IncomingMessage) {
       const envelope = parseEnvelope(message);
       const offset = BigInt(message.offset);
-      let assembly = open.get(envelope.sync);
-      const over = Math.max(ended.get(envelope.sync) ?? 0, (assembly?.envelope.attempt ?? 1) - 1);
+      const claim = claimedAs(envelope);
+      let assembly = open.get(claim);
+      const over = Math.max(ended.get(claim) ?? 0, (assembly?.envelope.attempt ?? 1) - 1);
       if (envelope.attempt <= over) {
         handled = offset;
         return settle();
       }
       if (!assembly || assembly.envelope.attempt < envelope.attempt) {
         assembly = new Assembly(envelope, offset, now());
-        open.set(envelope.sync, assembly);
+        open.set(claim, assembly);
       }
       let refusal: unknown;
       try {
@@ -136,6 +144,18 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
   };
 }
 
+/**
+ * A sync of a slot has one id. Where the catalog was restored to a time before it, the slot is claimed again, and what the first claim sent
+ * may lie in Kafka still: read from another cursor, it must not be taken for the second's.
+ */
+const claimedAs = ({ sync, traceparent }: Envelope): string => `${sync} ${traceparent}`;
+
+/** Whether the very claim landed whole already. */
+async function landedBefore(store: ObjectStore, manifestKey: string, traceparent: string): Promise<boolean> {
+  const manifest = await readJson(store, manifestKey, landingManifestSchema, MAX_MANIFEST_BYTES);
+  return manifest?.traceparent === traceparent;
+}
+
 async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart): Promise<LandingPart> {
   const { kind, firstSequence, lastSequence, rows } = part;
   const name = `${kind}-${pad(firstSequence)}-${pad(lastSequence)}.${kind === 'rows' ? 'csv' : 'ndjson'}.gz`;
@@ -159,11 +179,12 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
   const manifestKey = keys.landingManifest(id, sync, attempt);
   const whole = assembly.whole();
   // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
-  const landed = whole || (completed && (await deps.store.stat(manifestKey))) ? completed : undefined;
+  const landed =
+    whole || (completed && (await landedBefore(deps.store, manifestKey, traceparent))) ? completed : undefined;
   const log = deps.logger.child({ dataset, connector, sync, attempt, trace: traceIdOf(traceparent) });
   const claim = claimOf(attempt);
   const reference: LaneReference = { sync, datasetId: id, attempt, bytes: landed?.bytes ?? 0 };
-  if (!landed) return tell(deps, log, reference, { attempt, claim, problem: assembly.problem() });
+  if (!landed) return tell(deps, log, reference, { attempt, claim, traceparent, problem: assembly.problem() });
   if (whole) {
     const manifest: LandingManifest = {
       schema: 'songhua.landing/2',
@@ -179,10 +200,19 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
     await deps.store.put(manifestKey, Buffer.from(JSON.stringify(manifest)), 'application/json');
   }
   const { rows, rejected, bytes, sha256: content } = landed;
-  await tell(deps, log, reference, { attempt, claim, manifest: manifestKey, rows, rejected, bytes, content });
+  await tell(deps, log, reference, {
+    attempt,
+    claim,
+    traceparent,
+    manifest: manifestKey,
+    rows,
+    rejected,
+    bytes,
+    content,
+  });
 }
 
-/** Records what became of an attempt, and tells the lane of what is to be refreshed. */
+/** Tells the catalog what became of an attempt, and then its lane when the catalog says that there is something to refresh. */
 async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, facts: LandedFacts): Promise<void> {
   try {
     const { state, dispatch } = await deps.syncs.land(reference.sync, facts);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RefreshRepository } from '@songhua/catalog';
-import { keys, type Manifest, type RefreshOutcome } from '@songhua/contracts';
+import { keys, type Manifest, type RefreshOutcome, rulesHash } from '@songhua/contracts';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { Candidate, StepClock, Turn } from './candidate.js';
 import type { LocalLanding } from './landing.js';
@@ -79,6 +79,7 @@ function manifestOf(
     previous: current && { version: current.version, identity: current.identity },
     columns: result.schema.columns,
     primaryKey: result.schema.primaryKey,
+    rules: rulesHash(context.dataset.spec),
     rows: result.rows,
     counts: result.counts,
     changes: result.changes,

@@ -12,6 +12,7 @@ import { fetchLanding, type LocalLanding } from './landing.js';
 import { normalizeLanded, OUT } from './normalize-landed.js';
 import { storeRejected } from './rejected.js';
 import { computeReplay } from './replay.js';
+import { byChangedRules, toldOfRules } from './told-of-rules.js';
 
 const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
 
@@ -37,9 +38,12 @@ export function refreshDataset(
   return withFolder(deps.tempDirectory, reference.sync, async (folder) => {
     const turn: Turn = { reference, context, folder };
     const clock = createStepClock();
-    const made = context.sync.replay
-      ? await replayedCandidate(deps, turn, context.sync.replay, clock)
-      : await landedCandidate(deps, turn, clock);
+    const { replay } = context.sync;
+    const made = replay
+      ? await replayedCandidate(deps, turn, replay, clock)
+      : await landedCandidate(deps, turn, clock).catch((error: unknown) => {
+          throw byChangedRules(context) ? toldOfRules(error) : error;
+        });
     return 'state' in made ? made : await commit(deps, turn, made, clock);
   });
 }
@@ -47,7 +51,8 @@ export function refreshDataset(
 /** What landed, normalized; or held, when too much of it was rejected. */
 async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock): Promise<Candidate | RefreshOutcome> {
   const { context, folder } = turn;
-  const landing = await clock.step('fetch', () => fetchLanding(deps.store, context.sync.landing, folder));
+  const landing = await clock.step('fetch', () => fetchWhole(deps, turn));
+  if ('state' in landing) return landing;
   const { completed } = landing.manifest;
   try {
     return await clock.step('normalize', async () => {
@@ -65,13 +70,30 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
         overrides: overridesOf(context.sync.approved),
       };
       const result = await normalizeLanded(deps, context, landed, folder);
-      const rejected = await storeRejected(deps.store, landing, result.rejected, folder);
+      const rejected = await storeRejected(deps.store, landing, result.rejected, { sync: context.sync.id, folder });
       return { landing, result, rejected, cursor: landing.details.cursor };
     });
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, turn, landing, error as SonghuaError, clock);
     throw error;
   }
+}
+
+/** What landed; or, of changed rules that nothing whole is kept for, that the source is read anew. */
+async function fetchWhole(
+  { store, refreshes }: RefreshDeps,
+  { reference, context, folder }: Turn,
+): Promise<LocalLanding | RefreshOutcome> {
+  const { landing, purpose } = context.sync;
+  const fetched = fetchLanding(store, landing, folder);
+  if (purpose !== 'rules') return fetched;
+  const kept = await fetched.catch((error: unknown) => {
+    if (codeOf(error) === 'object.missing') return undefined;
+    throw error;
+  });
+  if (kept?.manifest.completed.scope === 'all' && kept.manifest.completed.mode === 'full') return kept;
+  await refreshes.reread(reference);
+  return { sync: reference.sync, state: 'superseded' };
 }
 
 /** Rejected rows of an earlier sync, read again by the rules of today: onto what is served, without moving cursor or clocks. */
@@ -92,7 +114,7 @@ async function replayedCandidate(
 /** Too many rows were rejected: a person decides, and sees every one of them meanwhile (I4). */
 async function holdRejected(
   deps: RefreshDeps,
-  { reference, folder }: Turn,
+  { reference, context, folder }: Turn,
   landing: LocalLanding,
   error: SonghuaError,
   clock: StepClock,
@@ -100,8 +122,12 @@ async function holdRejected(
   const { rejected, byCode } = guardDetails.parse(error.details);
   const count = rejected - landing.manifest.completed.rejected;
   const path = join(folder, OUT, 'rejected.ndjson.gz');
-  const kept = await storeRejected(deps.store, landing, count > 0 ? { path, count, byCode } : undefined, folder);
-  const outcome: RefreshOutcome = { sync: reference.sync, state: 'held', reason: reasonOf(error) };
+  const kept = await storeRejected(deps.store, landing, count > 0 ? { path, count, byCode } : undefined, {
+    sync: reference.sync,
+    folder,
+  });
+  const told = byChangedRules(context) ? toldOfRules(error) : error;
+  const outcome: RefreshOutcome = { sync: reference.sync, state: 'held', reason: reasonOf(told) };
   await deps.refreshes.finish(reference, outcome, { rejected: kept, stages: clock.seconds() });
   return outcome;
 }

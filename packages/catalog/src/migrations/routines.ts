@@ -16,6 +16,12 @@ const DROPS = `SELECT format('DROP VIEW %s CASCADE', c.oid::regclass) AS stateme
   FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind = 'f'
     AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')`;
 
+/** Takes all functions, triggers and views of the database away. */
+export async function dropRoutines(client: pg.Client): Promise<void> {
+  for (const { statement } of (await client.query<{ statement: string }>(DROPS)).rows)
+    await client.query(statement.replace(/^DROP (\w+) /, 'DROP $1 IF EXISTS '));
+}
+
 /**
  * Makes the functions, triggers and views of the database those of `files`: all of them anew when `anew`, or when they differ from what it
  * has. `between` changes the tables while there are none, so that nothing stands in the way of a column.
@@ -29,8 +35,7 @@ export async function applyRoutines(
   const hash = hashOf(files);
   const { rows } = await client.query<{ hash: string }>('SELECT hash FROM applied_routines');
   if (!anew && rows[0]?.hash === hash) return;
-  for (const { statement } of (await client.query<{ statement: string }>(DROPS)).rows)
-    await client.query(statement.replace(/^DROP (\w+) /, 'DROP $1 IF EXISTS '));
+  await dropRoutines(client);
   await between();
   const text = files.map((file) => file.text).join('\n');
   // Twice: first in any order, as bodies are not looked at, then with every name in them checked.

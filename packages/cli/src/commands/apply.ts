@@ -6,7 +6,7 @@ import { action, EXIT } from '../exit.js';
 import { count, printJson } from '../format.js';
 import { repeated } from '../options.js';
 import { idOf, located, type Read, readResources } from '../resources/read.js';
-import { showChanges, showTotals, waitingShown } from '../resources/show.js';
+import { causesShown, showChanges, showTotals, waitingShown } from '../resources/show.js';
 import { connect } from './connection.js';
 import { fetchResources } from './resources.js';
 
@@ -47,7 +47,7 @@ export function addApplyCommand(program: Command): void {
         if (o.json) printJson(applied);
         else {
           console.log(showTotals(applied));
-          for (const line of waitingShown(applied)) console.log(line);
+          for (const line of [...causesShown(applied), ...waitingShown(applied)]) console.log(line);
         }
       }),
     );

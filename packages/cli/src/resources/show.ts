@@ -13,14 +13,15 @@ export function showChanges(changes: ResourceChange[]): string {
   return changes.map(showChange).join('\n');
 }
 
-function showChange({ kind, name, change, revision, differences, approval }: ResourceChange): string {
+function showChange({ kind, name, change, revision, differences, approval, causes }: ResourceChange): string {
   const waits = approval === 'needed' ? pc.yellow('  waits for approval') : '';
   const head = `${SIGNS[change]} ${pc.bold(`${kind}/${name}`)}  ${change}${change === 'create' ? '' : `, revision ${revision}`}${waits}`;
   const body =
     change === 'create'
       ? differences.flatMap(({ path, after }) => (path === 'spec' ? yamlLines(after) : [`${path}: ${inline(after)}`]))
       : differences.map(showDifference);
-  return [head, ...body.map((line) => `    ${line}`)].join('\n');
+  const caused = (causes ?? []).map(({ message }) => pc.yellow(`→ ${message}`));
+  return [head, ...[...body, ...caused].map((line) => `    ${line}`)].join('\n');
 }
 
 /** `spec.guards.maxShrink: 0.5 → 0.2` */
@@ -46,6 +47,10 @@ export const waitingShown = ({ changes }: Pick<Applied, 'changes'>): string[] =>
   changes
     .filter(({ approval }) => approval === 'needed')
     .map(({ name }) => `${name} waits for approval: songhua connectors submit ${name}`);
+
+/** A line for each thing that a change brings about beside itself. */
+export const causesShown = ({ changes }: Pick<Applied, 'changes'>): string[] =>
+  changes.flatMap(({ kind, name, causes = [] }) => causes.map(({ message }) => `${kind}/${name}: ${message}`));
 
 export const showTotals = ({ created, changed, unchanged }: Omit<Applied, 'changes'>): string =>
   `created ${count(created)}  changed ${count(changed)}  unchanged ${count(unchanged)}`;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ObjectStore } from '../types.js';
 import { listed, TEXT, useStore } from './fixture.js';
 import type { CreateStore } from './index.js';
 
@@ -7,8 +8,12 @@ export function testPrefixes(name: string, create: CreateStore): void {
   describe(`${name}: prefixes`, () => {
     const { store, key } = useStore(create);
     const prefix = `prefixes-${randomBytes(8).toString('hex')}/`;
-    const [staging, longer] = [create({ prefix: `${prefix}staging/` }), create({ prefix: `${prefix}staging-2/` })];
-
+    let staging: ObjectStore;
+    let longer: ObjectStore;
+    beforeAll(() => {
+      staging = create({ prefix: `${prefix}staging/` });
+      longer = create({ prefix: `${prefix}staging-2/` });
+    });
     afterAll(async () => {
       for (const one of [staging, longer]) await one.delete((await listed(one, '')).map((object) => object.key));
     });

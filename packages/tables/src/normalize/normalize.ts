@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assertReconciled, type RowCounts, type TableSchema, versionIdentity } from '@songhua/domain';
+import { assertReconciled, identityAfter, type RowCounts, type TableSchema } from '@songhua/domain';
 import { differingRows, findDifference, type TableFile } from '../difference.js';
 import type { Session } from '../engine.js';
 import { digestOfFile } from '../identity.js';
@@ -58,7 +58,7 @@ export async function normalize(session: Session, input: NormalizeInput): Promis
   if (settled.rows !== undefined) await rewrite(session, settled.rows, path);
 
   const digest = await digestOfFile(session, file);
-  const identity = versionIdentity(schema, digest);
+  const identity = identityAfter(input.previous, schema, digest);
   const base = { schema, rows: digest.rows, identity, ...(rejected ? { rejected } : {}) };
   const counts = (published: number): RowCounts => ({
     read: input.rows + input.readerRejected,

@@ -5,7 +5,7 @@ import { decimalWidth } from '../values/decimal.js';
 import type { PlannedColumn } from './plan.js';
 import { guessRenamed } from './renamed.js';
 
-/** How the source differs from the schema that earlier versions (or a declaration) fixed. Order is never a difference. */
+/** How the source differs from the schema that earlier versions (or a declaration) fixed. Neither order nor a changed declaration is a difference. */
 export interface Drift {
   missing: string[];
   added: string[];
@@ -36,10 +36,11 @@ export function planColumns(
     const declaration = declared.get(column.name);
     const required = key.has(column.name) || (declaration?.required ?? false);
     const cell = sourceIndex.get(column.name);
-    const title = declaration?.title ?? column.title;
+    const { title: _before, ...untitled } = column;
+    const title = declaration?.title;
     const source = cell === undefined ? column.source : (input.columns[cell]?.source ?? column.source);
     plan.push({
-      column: { ...column, nullable: !required, ...(title ? { title } : {}), ...(source ? { source } : {}) },
+      column: { ...untitled, nullable: !required, ...(title ? { title } : {}), ...(source ? { source } : {}) },
       cell,
       required,
       blanks: blankPolicy(declaration?.blanks, input.blanks),
@@ -52,7 +53,7 @@ export function planColumns(
     const declaration = declared.get(column.name);
     if (!sourceIndex.has(column.name)) drift.missing.push(column.name);
     if (declaration && declaration.type !== column.type) {
-      drift.retyped.push({ name: column.name, from: column.type, to: declaration.type });
+      // Somebody changed what the dataset declares; the source is as it was, so it is no drift.
       place({ ...widthless(column), type: declaration.type, ...declaredWidth(declaration.type) }, 'declared');
     } else if (declaration) place(column, 'declared');
     // Text is also what no value at all was taken for.

@@ -4,6 +4,7 @@ import type { VersionDetail } from '@songhua/catalog';
 import { MAX_MANIFEST_BYTES } from '@songhua/contracts';
 import type { Deps } from '../deps.js';
 import { unknown } from '../http/problems.js';
+import { kept } from './kept.js';
 import { RENDERED_FILES } from './renders.js';
 
 /** A file that can be served in whole or in part; `sha256` is of all its bytes. */
@@ -17,10 +18,10 @@ export interface PublishedFile {
 
 export const MANIFEST_FILE = 'manifest.json';
 
-/** `file` of a version: from the version's manifest, the manifest itself, or rendered. Throws `file.unknown`. */
+/** `file` of a version: from the version's manifest, the manifest itself, or rendered. Throws `file.unknown`, `version.removed`. */
 export async function publishedFile(deps: Deps, version: VersionDetail, file: string): Promise<PublishedFile> {
   if (file === MANIFEST_FILE) return manifestFile(deps, version);
-  const stored = version.files.find(({ name }) => name === file);
+  const stored = kept(version).files.find(({ name }) => name === file);
   const found = stored ?? (RENDERED_FILES.includes(file) ? await deps.renders.get(version, file) : undefined);
   if (!found) {
     const names = [...version.files.map(({ name }) => name), ...RENDERED_FILES, MANIFEST_FILE];

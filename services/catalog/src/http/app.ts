@@ -13,6 +13,7 @@ import { devIssuerRoutes } from '../routes/dev-issuer.js';
 import { estateRoutes } from '../routes/estate.js';
 import { feedRoutes } from '../routes/feed.js';
 import { forwardRoutes } from '../routes/forward.js';
+import { gcRoutes } from '../routes/gc.js';
 import { holdRoutes } from '../routes/holds.js';
 import { ingestRoutes } from '../routes/ingest.js';
 import { keyRoutes } from '../routes/keys.js';
@@ -56,6 +57,7 @@ const ROUTES: Routes[] = [
   ingestRoutes,
   keyRoutes,
   auditRoutes,
+  gcRoutes,
   devIssuerRoutes,
 ];
 

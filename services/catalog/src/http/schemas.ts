@@ -99,6 +99,10 @@ export const versionEntry = z.object({
   publishedAt: time,
   manifestKey: z.string(),
   sync: z.string(),
+  removed: z
+    .object({ at: time, reason: z.string() })
+    .nullable()
+    .describe('不再保留文件的版本 · its files are not kept any more; the manifest is'),
 });
 export const versionDetail = versionEntry.extend({
   datasetId: z.string(),
@@ -164,7 +168,7 @@ export const syncEntry = z.object({
   number: z.int(),
   attempt: z.int(),
   state: z.enum(SYNC_STATES),
-  purpose: z.enum(['read', 'backfill', 'replay']),
+  purpose: z.enum(['read', 'backfill', 'replay', 'rules']),
   full: z.boolean(),
   reset: z.boolean(),
   range: syncRangeSchema.nullable(),

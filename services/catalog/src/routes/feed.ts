@@ -53,6 +53,8 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
           retryable: true,
         });
       const start = request.headers['last-event-id'] ?? (await catalog.catalog.lastPosition());
+      // Throws while it still can be answered, when what comes after it is not kept any more.
+      await catalog.catalog.changes(start, 1);
       const closed = new AbortController();
       request.raw.once('close', () => closed.abort());
       reply.hijack();

@@ -1,5 +1,6 @@
 import type { VersionDetail } from '@songhua/catalog';
 import type { Deps } from '../deps.js';
+import { kept } from '../files/kept.js';
 import { unknown } from '../http/problems.js';
 
 /** The version, or `dataset.unknown` or `version.unknown` (404). */
@@ -14,4 +15,9 @@ export async function findVersion(
     throw unknown('dataset', `no dataset is named ${dataset}; search with /api/v1/datasets?q=`);
   const which = number === 'latest' ? 'no version yet' : `no version ${number}`;
   throw unknown('version', `dataset ${dataset} has ${which}; see /api/v1/datasets/${dataset}/versions`);
+}
+
+/** The version, while its files are kept; otherwise `version.removed` (410). */
+export async function findKept(deps: Deps, dataset: string, number: number | 'latest'): Promise<VersionDetail> {
+  return kept(await findVersion(deps, dataset, number));
 }

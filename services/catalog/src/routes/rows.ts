@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { dataFile } from '../files/renders.js';
 import type { Routes } from '../http/app.js';
 import { named, page, pageSize, rowPage, versionNumber } from '../http/schemas.js';
-import { findVersion } from './find-version.js';
+import { findKept } from './find-version.js';
 
 const own = z.object({
   version: versionNumber.default('latest'),
@@ -29,7 +29,7 @@ export const rowRoutes: Routes = (app, deps) => {
     },
     async (request) => {
       const { version: number, sort, page: at, pageSize: size, ...filters } = request.query;
-      const version = await findVersion(deps, request.params.name, number);
+      const version = await findKept(deps, request.params.name, number);
       const columns = new Set(version.schema.columns.map((column) => column.name));
       const where = filters as Record<string, string>;
       const descending = sort?.startsWith('-') ?? false;

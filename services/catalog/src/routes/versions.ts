@@ -15,7 +15,7 @@ import {
   versionEntry,
   versionNumber,
 } from '../http/schemas.js';
-import { findVersion } from './find-version.js';
+import { findKept, findVersion } from './find-version.js';
 
 const tags = ['catalog'];
 const params = z.object({ name, version: versionNumber });
@@ -77,7 +77,7 @@ export const versionRoutes: Routes = (app, deps) => {
       },
     },
     async ({ params: { name: dataset, version, other }, query }) => {
-      const [from, to] = await Promise.all([findVersion(deps, dataset, version), findVersion(deps, dataset, other)]);
+      const [from, to] = await Promise.all([findKept(deps, dataset, version), findKept(deps, dataset, other)]);
       const tables = await deps.tables();
       const found = await deps.cache.use(dataFile(from), (a) =>
         deps.cache.use(dataFile(to), (b) =>

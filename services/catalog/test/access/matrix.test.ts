@@ -119,6 +119,7 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
   'POST /api/v1/keys': () => ({ title: 'made by the matrix', role: 'portal' }),
   'POST /api/v1/keys:rotate': (_things, spare) => ({ id: spare }),
   'POST /api/v1/audit:verify': () => ({}),
+  'POST /api/v1/gc': () => ({ dryRun: true }),
   'POST /api/v1/syncs:recover': () => ({}),
   'POST /api/v1/secrets:rotate': () => ({}),
   'POST /api/v1/holds/{id}:decide': () => ({ approve: true, reason: 'the matrix asks' }),
@@ -130,6 +131,8 @@ const RULED: Record<string, number> = {
   'POST /api/v1/ingest/{connector}': 422,
   // The sync here is read to its end.
   'POST /api/v1/syncs/{id}:cancel': 409,
+  // Another caller's may still run.
+  'POST /api/v1/gc': 409,
 };
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 
@@ -150,6 +153,8 @@ function pathOf({ url, department }: DeclaredRoute, things: Things, spare: strin
     connector: things.connector,
     sync: url.endsWith('::replay') ? things.replayable : things.sync,
     request: things.request,
+    // One that some caller began; of those that may ask, all see the same.
+    collection: '1',
   };
   const path = url.replace(PARAMETER, (_, param?: string) => {
     if (!param) return ':';

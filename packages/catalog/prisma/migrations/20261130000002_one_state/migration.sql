@@ -60,7 +60,9 @@ ALTER TABLE sync
 
 DROP INDEX sync_ended;
 CREATE INDEX sync_failed ON sync (ended_at) WHERE state = 'failed';
-CREATE INDEX sync_open ON sync (state, touched_at) WHERE state IN ('delivered', 'landed', 'refreshing');
+CREATE INDEX sync_open ON sync (state, touched_at)
+  WHERE state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing', 'held');
+CREATE INDEX sync_landed ON sync (landed_at) WHERE landed_at IS NOT NULL;
 CREATE INDEX sync_held ON sync (connector_id, number) WHERE state = 'held';
 -- The syncs of one "run now" share a slot.
 CREATE INDEX sync_slot ON sync (slot);
