@@ -104,8 +104,8 @@ test('what was under way goes on at once: it waits for no lease, and nothing of 
   expect(await catalog.syncs.recoverLanded(300, 10)).toHaveLength(1);
   const taken = await catalog.syncs.take('here', 10, 10, 60);
   expect(taken.map(({ attempt, state }) => [attempt, state])).toEqual([
-    [2, 'reading'],
-    [2, 'reading'],
+    [1002, 'reading'],
+    [1002, 'reading'],
   ]);
   expect(await ask(target, 'SELECT sum(crashes + losses)::integer AS counted FROM sync')).toEqual([{ counted: 0 }]);
   await catalog.close();
