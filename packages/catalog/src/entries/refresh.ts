@@ -6,6 +6,8 @@ import { createRefreshRepository } from '../refreshes.js';
 import type { CatalogOptions } from '../types.js';
 import { type Opened, openDatabase } from './opened.js';
 
+export { assertReplayable } from '../replayable.js';
+
 /** What the refresh service does in the catalog: it takes a sync from landed to its end, and publishes versions. */
 export interface RefreshCatalog extends Opened {
   refreshes: RefreshRepository;
