@@ -17,6 +17,23 @@ const SELECT = 'SELECT';
 const CONNECTOR_COLUMNS =
   'kind, mode, spec, labels, deleted_at, revision, approved_revision, proposed_revision, proposal, halt, remark, changes, changed_at';
 
+// What may go is judged, and removed, in one step each; the tables are not the collector's.
+const COLLECTION = [
+  'collection_begin',
+  'sync_needs',
+  'landing_release',
+  'pushes_needed',
+  'versions_expired',
+  'versions_expire',
+  'syncs_expired',
+  'syncs_trim',
+  'rejected_expired',
+  'rejected_trim',
+  'outbox_expired',
+  'outbox_trim',
+  'audit_cut',
+];
+
 export const RIGHTS: Record<ServiceRole, Rights> = {
   connector: {
     steps: [
@@ -57,6 +74,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'refresh_publish',
       'refresh_finish',
       'refresh_touch',
+      'rules_reread',
       'quarantine_source',
       'quarantine_replay_end',
     ],
@@ -73,6 +91,9 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'quarantine_source',
       'quarantine_replay_open',
       'dataset_remove',
+      'rules_sources',
+      'rules_open',
+      ...COLLECTION,
       'revision_write',
       'audit_append',
     ],
@@ -90,7 +111,10 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       connector: SELECT,
       connector_health: SELECT,
       sync: SELECT,
+      ingest: 'SELECT (object_key)',
       version: SELECT,
+      version_tombstone: SELECT,
+      log_cut: SELECT,
       current_pointer: SELECT,
       rejected_summary: SELECT,
       quarantine_replay: SELECT,
@@ -105,6 +129,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       dataset: 'SELECT, INSERT, UPDATE',
       relay: 'SELECT, UPDATE (position, moved_at)',
       render: 'SELECT, INSERT',
+      collection: 'SELECT, UPDATE (lease_until, ended_at, stage, report, problem)',
       api_key: 'SELECT, INSERT, UPDATE (expires_at, revoked_at, last_used_at)',
     },
   },

@@ -149,7 +149,7 @@ const LISTED: Listed = {
   },
   landing: { syncs: { land: true } },
   refresh: {
-    refreshes: { begin: true, context: true, publish: true, finish: true, touch: true },
+    refreshes: { begin: true, context: true, publish: true, finish: true, touch: true, reread: true },
     replays: { source: true },
   },
   catalog: {
@@ -189,6 +189,27 @@ const LISTED: Listed = {
       owners: true,
     },
     audit: { append: true, list: true, head: true, verify: true },
+    collection: {
+      syncNeeds: true,
+      releaseLandings: true,
+      versions: true,
+      renders: true,
+      pushes: true,
+      quarantined: true,
+      expiredVersions: true,
+      expireVersions: true,
+      trimSyncs: true,
+      trimRejected: true,
+      trimOutbox: true,
+      isAuditHead: true,
+      cutAudit: true,
+      countAudit: true,
+      begin: true,
+      renew: true,
+      end: true,
+      get: true,
+      list: true,
+    },
   },
 };
 

@@ -125,6 +125,52 @@ async function throughRefresh(connector: ConnectorRecord): Promise<void> {
   expect(await world.catalog.syncs.recoverLanded(0, 10)).toHaveLength(1);
 }
 
+/** Changed rules make what is served anew, or read anew where what landed is not kept. */
+async function byChangedRules(connector: ConnectorRecord): Promise<void> {
+  const [dataset] = await world.catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
+  if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
+  const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
+  const { lanes = [] } = await world.catalog.catalog.apply([changed], 'a');
+  const lane = lanes.at(-1);
+  if (!lane) throw new Error('changed rules opened no refresh');
+  expect(await world.refresh.refreshes.reread(lane)).not.toBe('');
+}
+
+/** A run of the collector; what it would remove is none of this test's. */
+async function asCollector(sync: string): Promise<void> {
+  const { collection, audit } = world.catalog;
+  const id = await collection.begin({ dryRun: false, by: 'a', leaseSeconds: 60, everySeconds: 0 });
+  if (id === undefined) throw new Error('another run has the lease');
+  const report = (await collection.get(id))?.report;
+  if (!report) throw new Error('the run has no report');
+  expect(await collection.renew(id, 60, { stage: 's', report })).toBe(true);
+  expect([...(await collection.syncNeeds([sync], 2)).keys()]).toEqual([sync]);
+  const [now, long] = [new Date(), new Date(0)];
+  expect(await collection.releaseLandings([sync], { before: long, kept: 2 })).toEqual(new Set());
+  const version = { datasetId: (await world.catalog.syncs.get(sync))?.datasetId ?? '', number: 1 };
+  expect(await collection.versions([version])).toMatchObject([{ number: 1, removedAt: null }]);
+  expect(await collection.renders(['renders/x'])).toEqual(new Set(['renders/x']));
+  expect(await collection.pushes(['ingest/x'], long)).toEqual({
+    known: new Set(['ingest/x']),
+    needed: new Set(['ingest/x']),
+  });
+  expect(await collection.quarantined(['quarantine/1'], [sync])).toBeInstanceOf(Set);
+  expect([await collection.expiredVersions(now, 10), await collection.expireVersions(now, 10, 'a')]).toEqual([[], []]);
+  for (const dryRun of [true, false]) {
+    expect(await collection.trimSyncs({ before: long, kept: 2 }, 10, dryRun)).toBe(0);
+    expect(await collection.trimRejected(long, dryRun)).toBe(0);
+    expect(await collection.trimOutbox(long, dryRun)).toBe(0);
+  }
+  expect(await collection.trimOutbox(now, false)).toBe(2);
+  const head = await audit.head();
+  expect(await collection.isAuditHead(head, long)).toBe(false);
+  expect(await collection.countAudit(head.sequence)).toBe(head.sequence);
+  expect(await collection.cutAudit(head, 'a')).toBe(head.sequence);
+  expect(await audit.verify([head])).toMatchObject({ ok: true });
+  await collection.end(id, report, null);
+  expect(await collection.list(1)).toMatchObject([{ state: 'done' }]);
+}
+
 /** What the catalog service reads and writes for its callers. */
 async function asCatalog(connector: ConnectorRecord): Promise<void> {
   const { catalog, syncs, connectors, resources, health, notices, access, audit } = world.catalog;
@@ -179,6 +225,8 @@ test('each service does all that it offers as its own role', async () => {
   await asConnector(connector);
   await throughRefresh(connector);
   await asCatalog(connector);
+  await byChangedRules(connector);
+  await asCollector((await world.catalog.syncs.list({ request: 'one', limit: 1, offset: 0 }))[0]?.id ?? '');
   expect(await world.connector.connectors.delete(other.name, 'a')).toBe(true);
   expect(await world.catalog.catalog.delete('Dataset', other.dataset, 'a')).toBe(true);
   for (const service of SERVICE_ROLES) await world[service].ping();
@@ -262,6 +310,9 @@ const FORBIDDEN: Record<ServiceRole, string[]> = {
     'DELETE FROM api_key',
     `UPDATE api_key SET role = 'operator'`,
     `UPDATE hold_decision SET approved = true`,
+    `INSERT INTO version_tombstone (dataset_id, number, at, by, reason) VALUES ('x', 1, now(), 'x', 'x')`,
+    'UPDATE log_cut SET position = 1',
+    'SELECT sha256 FROM ingest',
     `SELECT refresh_publish('{}', 'x', '{}', '{}', '{}')`,
     `SELECT sync_land('x', 1, '{}')`,
     `SELECT sync_take('x', 1, 1, 1)`,

@@ -2,6 +2,8 @@ import { createAuditRepository } from '../access-audit.js';
 import { createAccessRepository } from '../access-keys.js';
 import type { AccessRepository, AuditRepository } from '../access-types.js';
 import { createCatalogRepository } from '../catalog-repository.js';
+import { createCollectionRepository } from '../collection.js';
+import type { CollectionRepository } from '../collection-types.js';
 import { createConnectorRepository } from '../connectors.js';
 import { createHealthRepository, createNoticeRepository } from '../health.js';
 import { createHoldRepository, createReplayRepository } from '../holds.js';
@@ -13,11 +15,12 @@ import { createSyncRepository } from '../syncs.js';
 import type { CatalogOptions, CatalogRepository, ConnectorRepository } from '../types.js';
 import { type Opened, openDatabase } from './opened.js';
 
+export { blankReport } from '../collection.js';
 export { assertReplayable } from '../replayable.js';
 
 /**
- * What the catalog service does in the catalog: it reads everything but secrets, and writes the estate, keys, decisions and what it announced;
- * of syncs only what a person asked for, or what another service lost.
+ * What the catalog service does in the catalog: it reads everything but secrets, writes the estate, keys, decisions and what it announced, and
+ * collects what is kept no longer; of syncs it changes only what a person asked for, or what another service lost.
  */
 export interface ServedCatalog extends Opened {
   syncs: Pick<SyncRepository, 'get' | 'list' | 'progress' | 'cancel' | 'recoverDelivered' | 'recoverLanded'>;
@@ -30,6 +33,7 @@ export interface ServedCatalog extends Opened {
   replays: ReplayRepository;
   access: AccessRepository;
   audit: AuditRepository;
+  collection: CollectionRepository;
 }
 
 /** See `ServedCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
@@ -47,5 +51,6 @@ export function createServedCatalog(options: CatalogOptions): ServedCatalog {
     replays: createReplayRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
+    collection: createCollectionRepository(database),
   };
 }
