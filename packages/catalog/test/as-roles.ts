@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { createServedCatalog, type ServedCatalog } from '../src/entries/catalog.js';
 import { type ConnectorCatalog, createConnectorCatalog } from '../src/entries/connector.js';
 import { createLandingCatalog, type LandingCatalog } from '../src/entries/landing.js';
 import { createRefreshCatalog, type RefreshCatalog } from '../src/entries/refresh.js';
-import { applyMigrations, type Catalog } from '../src/index.js';
+import type { Catalog } from '../src/index.js';
 import { SERVICE_ROLES, type ServiceRole } from '../src/rights.js';
 import { createTestDatabase } from '../src/testing.js';
 
@@ -29,12 +28,11 @@ export interface RoleWorld extends Services {
 
 export async function createRoleWorld(): Promise<RoleWorld> {
   const database = await createTestDatabase();
-  const mark = `songhua_test_${process.pid}_${randomBytes(4).toString('hex')}`;
-  const password = randomBytes(12).toString('hex');
-  const named = <T>(of: (service: ServiceRole) => T) =>
-    Object.fromEntries(SERVICE_ROLES.map((service) => [service, of(service)])) as Record<ServiceRole, T>;
-  const roles = named((service) => `${mark}_${service}`);
-  const urls = named((service) => Object.assign(new URL(database.url), { username: roles[service], password }).href);
+  const as: [ServiceRole, { url: string; role: string }][] = [];
+  for (const service of SERVICE_ROLES) as.push([service, await database.as(service)]);
+  const named = <T>(of: (one: { url: string; role: string }) => T) =>
+    Object.fromEntries(as.map(([service, one]) => [service, of(one)])) as Record<ServiceRole, T>;
+  const [roles, urls] = [named(({ role }) => role), named(({ url }) => url)];
 
   const run: RoleWorld['run'] = async (as, sql, values = []) => {
     const client = new pg.Client({ connectionString: as === 'owner' ? database.url : urls[as] });
@@ -45,9 +43,6 @@ export async function createRoleWorld(): Promise<RoleWorld> {
       await client.end();
     }
   };
-  for (const role of Object.values(roles)) await run('owner', `CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);
-  await applyMigrations(database.url, roles);
-
   const open = (service: ServiceRole) => ({ databaseUrl: urls[service], poolSize: 2 });
   const services: Services = {
     connector: createConnectorCatalog(open('connector')),
@@ -74,10 +69,6 @@ export async function createRoleWorld(): Promise<RoleWorld> {
     async end() {
       for (const service of SERVICE_ROLES) await services[service].close();
       await database.drop();
-      const admin = new pg.Client({ connectionString: process.env.SONGHUA_TEST_DATABASE_URL });
-      await admin.connect();
-      await admin.query(`DROP ROLE ${Object.values(roles).join(', ')}`);
-      await admin.end();
     },
   };
 }
