@@ -1,10 +1,13 @@
+import { namesOf } from '@songhua/contracts';
 import { codeOf } from '@songhua/domain';
 import { Client } from 'pg';
 import type { Endpoints } from './endpoints.js';
 import { infraError } from './errors.js';
 
 const DUPLICATE_DATABASE = '42P04';
-const NOT_OWNER = '42501';
+/** Of a statement that the user may not run. */
+export const NOT_OWNER = '42501';
+const IN_USE = '2BP01';
 
 /**
  * Creates the database that the endpoints name when it is not there, and marks it as the deployment's. Throws `usage.deployment` when
@@ -32,15 +35,18 @@ export async function ensureDatabase({ databaseUrl, deployment }: Endpoints): Pr
   });
 }
 
-/** Removes the database that the URL names, when it is there, whoever is connected to it. */
-export async function dropDatabase(databaseUrl: string): Promise<void> {
-  await besideDatabase(databaseUrl, (client, name) =>
-    client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`),
-  );
+/** Removes the database that the URL names with the roles of its services, when they are there, whoever is connected to it. */
+export async function dropDatabase({ databaseUrl, deployment }: Endpoints): Promise<void> {
+  await besideDatabase(databaseUrl, async (client, name) => {
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+    // A role that has rights elsewhere, or is somebody else's, is not ours alone to remove.
+    for (const role of Object.values(namesOf(deployment).roles))
+      await client.query(`DROP ROLE IF EXISTS ${client.escapeIdentifier(role)}`).catch(unless(IN_USE, NOT_OWNER));
+  });
 }
 
 /** Runs `work` on the same server, but not in the database itself, with its name. */
-async function besideDatabase(
+export async function besideDatabase(
   databaseUrl: string,
   work: (client: Client, name: string) => Promise<unknown>,
 ): Promise<void> {
@@ -56,8 +62,8 @@ async function besideDatabase(
   }
 }
 
-const unless =
-  (code: string) =>
+export const unless =
+  (...codes: string[]) =>
   (error: unknown): void => {
-    if (codeOf(error) !== code) throw error;
+    if (!codes.includes(codeOf(error) ?? '')) throw error;
   };

@@ -1,4 +1,4 @@
-import { applyMigrations } from '@songhua/catalog';
+import { applyMigrations, type DatabaseRoles } from '@songhua/catalog';
 import { declareAll } from './declare.js';
 import { ensureOperator } from './deployment.js';
 import { endpointsFromEnvironment, endpointsSchema } from './endpoints.js';
@@ -14,8 +14,8 @@ async function main(): Promise<void> {
   await declareAll({ endpoints, onDatabaseReady: prepareDatabase });
 }
 
-async function prepareDatabase(databaseUrl: string): Promise<void> {
-  await applyMigrations(databaseUrl);
+async function prepareDatabase(databaseUrl: string, roles: DatabaseRoles): Promise<void> {
+  await applyMigrations(databaseUrl, roles);
   const key = process.env.SONGHUA_OPERATOR_KEY;
   if (key) await ensureOperator(databaseUrl, key);
 }

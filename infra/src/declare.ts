@@ -1,3 +1,4 @@
+import type { DatabaseRoles } from '@songhua/catalog';
 import { namesOf } from '@songhua/contracts';
 import { deleteNamespace, ensureNamespace } from '@songhua/lanes';
 import { createKafkaMessaging, type Messaging } from '@songhua/messaging';
@@ -8,10 +9,12 @@ import { TEMPORAL_RETENTION_MS, topicsOf } from './declared.js';
 import type { Endpoints } from './endpoints.js';
 import { ENGINE_NAMES, type EngineName } from './engines/types.js';
 import { infraError } from './errors.js';
+import { ensureRoles } from './roles.js';
 
 export interface DeclareOptions {
   endpoints: Endpoints;
-  onDatabaseReady?: ((databaseUrl: string) => Promise<unknown>) | undefined;
+  /** Runs when the database and the roles of the services are there: migrations, which give the roles what they may do. */
+  onDatabaseReady?: ((databaseUrl: string, roles: DatabaseRoles) => Promise<unknown>) | undefined;
 }
 
 /** Applies what a deployment declares in all engines. Idempotent. */
@@ -35,7 +38,7 @@ export async function declare(engine: EngineName, { endpoints, onDatabaseReady }
     await ensureNamespace({ address, namespace, retentionMs: TEMPORAL_RETENTION_MS });
   } else {
     await ensureDatabase(endpoints);
-    await onDatabaseReady?.(endpoints.databaseUrl);
+    await onDatabaseReady?.(endpoints.databaseUrl, await ensureRoles(endpoints));
   }
 }
 
@@ -52,7 +55,7 @@ export async function wipeAll(endpoints: Endpoints): Promise<void> {
     messagingOf(endpoints).deleteTopics(Object.values(topics)),
     deleteNamespace({ address: endpoints.temporalAddress, namespace: endpoints.temporalNamespace }),
     store.delete(keys),
-    dropDatabase(endpoints.databaseUrl),
+    dropDatabase(endpoints),
   ]);
 }
 

@@ -1,5 +1,9 @@
 import { DEFAULT_BUCKET, type Names } from '@songhua/contracts';
 
+/** The services, each with a role of its own in the database. */
+export const SERVICE_NAMES = ['connector', 'landing', 'refresh', 'catalog'] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
 const DAY_MS = 86_400_000;
 
 export interface DeclaredTopic {

@@ -14,6 +14,7 @@ export type InfraErrorCode =
   | 'home.disk-full'
   | 'port.none-free'
   | 'usage.deployment'
+  | 'usage.role'
   | 'stack.not-ready'
   | 'stack.docker-failed';
 

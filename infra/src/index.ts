@@ -11,7 +11,7 @@ export type { InfraErrorCode } from './errors.js';
 export { resolveHome } from './home.js';
 export type { OnProgress, Phase, Progress } from './progress.js';
 export { type DownOptions, type DownResult, down } from './supervisor/down.js';
-export { defaultServices, SERVICE_NAMES, type ServiceName, type ServicePlan } from './supervisor/plan.js';
+export { defaultServices, type ServicePlan } from './supervisor/plan.js';
 export { type ProcessState, readEndpoints, readState, type StackState } from './supervisor/state.js';
 export { type DiskStatus, type ProcessStatus, type StackStatus, status } from './supervisor/status.js';
 export { type UpOptions, up } from './supervisor/up.js';

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { applyMigrations, createCatalog } from '@songhua/catalog';
+import { applyMigrations, createCatalog, type DatabaseRoles } from '@songhua/catalog';
 import {
   type Resource,
   type SyncProgress,
@@ -57,7 +57,8 @@ export async function startSystem(options: {
   const operatorKey = newApiKey().key;
   mkdirSync(join(home, 'tmp'), { recursive: true });
   const { deployment = '' } = options;
-  const onDatabaseReady = (url: string): Promise<void> => prepareDatabase(url, operatorKey);
+  const onDatabaseReady = (url: string, roles: DatabaseRoles): Promise<void> =>
+    prepareDatabase(url, roles, operatorKey);
   const engines = options.engines
     ? await shareEngines(endpointsOf(deployment, options.engines.endpoints), onDatabaseReady)
     : await startEngines({ home: join(home, 'engines'), deployment, onDatabaseReady });
@@ -71,7 +72,6 @@ export async function startSystem(options: {
   for (const { label } of labels) ports.set(label, await freePort());
   const apiUrl = `http://127.0.0.1:${ports.get('catalog')}`;
   const env = {
-    ...endpointEnvironment(engines.endpoints),
     SONGHUA_HTTP_HOST: '127.0.0.1',
     SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${ports.get('connector')}`,
     SONGHUA_TEMP_DIR: join(home, 'tmp'),
@@ -86,9 +86,10 @@ export async function startSystem(options: {
   };
   const services = new Map<string, ServiceUnderTest>();
   const started = await Promise.allSettled(
-    labels.map(async ({ name, label }) =>
-      services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env })),
-    ),
+    labels.map(async ({ name, label }) => {
+      const own = { ...endpointEnvironment(engines.endpoints, name), ...env };
+      services.set(label, await startService({ name, label, port: ports.get(label) ?? 0, home, env: own }));
+    }),
   );
   const failed = started.find((one) => one.status === 'rejected');
   if (failed) {
@@ -158,7 +159,7 @@ export async function startSystem(options: {
 /** Names of a deployment's own in engines that run for others, too. */
 async function shareEngines(
   endpoints: Endpoints,
-  onDatabaseReady: (url: string) => Promise<void>,
+  onDatabaseReady: (url: string, roles: DatabaseRoles) => Promise<void>,
 ): Promise<RunningEngines> {
   await declareDeployment({ endpoints, onDatabaseReady });
   const refuse = async (): Promise<never> => {
@@ -184,6 +185,7 @@ export function sharedEngines(): { endpoints: Endpoints } {
       bucket: 'songhua',
     },
     databaseUrl: told('DATABASE_URL'),
+    serviceDatabaseUrls: Object.fromEntries(SERVICES.map((service) => [service, asRole(told('DATABASE_URL'))])),
   });
   return { endpoints };
 }
@@ -194,8 +196,12 @@ export const deploymentOf = (suite: string): { engines: { endpoints: Endpoints }
   deployment: `${suite}-${randomBytes(4).toString('hex')}`,
 });
 
-async function prepareDatabase(databaseUrl: string, operatorKey: string): Promise<void> {
-  await applyMigrations(databaseUrl);
+/** With a password that every process of the test run works out alike; the role is named after the deployment. */
+const asRole = (url: string): string =>
+  Object.assign(new URL(url), { password: createHash('sha256').update(url).digest('hex') }).href;
+
+async function prepareDatabase(databaseUrl: string, roles: DatabaseRoles, operatorKey: string): Promise<void> {
+  await applyMigrations(databaseUrl, roles);
   const catalog = createCatalog({ databaseUrl, poolSize: 1 });
   try {
     await catalog.access.ensureOperator(operatorKey);

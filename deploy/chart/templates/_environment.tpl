@@ -10,8 +10,6 @@
   valueFrom: { secretKeyRef: { name: {{ .Values.credentialsSecret }}, key: s3-access-key } }
 - name: SONGHUA_S3_SECRET_KEY
   valueFrom: { secretKeyRef: { name: {{ .Values.credentialsSecret }}, key: s3-secret-key } }
-- name: SONGHUA_DATABASE_URL
-  valueFrom: { secretKeyRef: { name: {{ .Values.credentialsSecret }}, key: database-url } }
 {{- range $name, $value := .Values.env }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { INFRA_FOLDER } from '../builds/lock.js';
 import { run } from '../builds/run.js';
 import { findTool } from '../builds/tools.js';
-import { ensureCredentials } from '../credentials.js';
+import { databaseUrlsOf, ensureCredentials } from '../credentials.js';
 import { BUCKET, DATABASE_USER } from '../declared.js';
 import { type Endpoints, endpointsOf } from '../endpoints.js';
 import type { EngineName } from '../engines/types.js';
@@ -104,7 +104,7 @@ export async function describeCompose(home: Home, ports: PortBook): Promise<Comp
       temporalAddress: `${HOST}:${temporal}`,
       temporalUi: `http://${HOST}:${ui}`,
       s3: { endpoint, accessKey: credentials.s3AccessKey, secretKey: credentials.s3SecretKey, bucket: BUCKET },
-      databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${HOST}:${postgres}`,
+      ...databaseUrlsOf(credentials, `${HOST}:${postgres}`),
     }),
     up: async (engines, onProgress) => {
       const report = reporter('docker', onProgress);

@@ -1,5 +1,5 @@
-import { ensureCredentials } from '../credentials.js';
-import { BUCKET, DATABASE_USER } from '../declared.js';
+import { databaseUrlsOf, ensureCredentials } from '../credentials.js';
+import { BUCKET } from '../declared.js';
 import { type Endpoints, endpointsOf } from '../endpoints.js';
 import { infraError } from '../errors.js';
 import type { Home } from '../home.js';
@@ -61,7 +61,7 @@ export async function describeEngines(
       secretKey: credentials.s3SecretKey,
       bucket: BUCKET,
     },
-    databaseUrl: `postgresql://${DATABASE_USER}:${credentials.databasePassword}@${at('postgres')}`,
+    ...databaseUrlsOf(credentials, at('postgres')),
   });
   return { specs, endpoints };
 }

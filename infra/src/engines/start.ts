@@ -1,3 +1,4 @@
+import type { DeclareOptions } from '../declare.js';
 import { describeCompose } from '../docker/compose.js';
 import { chooseMode, type EngineMode } from '../docker/engine.js';
 import { type Endpoints, endpointsOf } from '../endpoints.js';
@@ -27,8 +28,8 @@ export interface StartEnginesOptions {
   onProgress?: OnProgress;
   /** Whose topics, namespace and database to declare; the default one's when absent. */
   deployment?: string;
-  /** Runs when the database exists: migrations. */
-  onDatabaseReady?: (databaseUrl: string) => Promise<unknown>;
+  /** Runs when the database and the roles of the services are there: migrations. */
+  onDatabaseReady?: DeclareOptions['onDatabaseReady'];
 }
 
 export interface RunningEngines {

@@ -1,11 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BUILD_NAMES, INFRA_FOLDER } from '../builds/lock.js';
+import { SERVICE_NAMES, type ServiceName } from '../declared.js';
 import { endpointsSchema } from '../endpoints.js';
 import { ENGINE_NAMES, OBJECT_STORES } from '../engines/types.js';
-
-export const SERVICE_NAMES = ['connector', 'landing', 'refresh', 'catalog'] as const;
-export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 const serviceSchema = z.object({
   /** One of SERVICE_NAMES, or the name of another program that answers /readyz. */

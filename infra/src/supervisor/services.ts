@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ensureAccess } from '../access.js';
+import { SERVICE_NAMES } from '../declared.js';
 import { type Endpoints, endpointEnvironment } from '../endpoints.js';
 import type { Home } from '../home.js';
 import type { ProcessSpec } from '../process/managed.js';
@@ -47,7 +48,10 @@ export async function describeServices(
       NODE_ENV: 'production',
       // glibc would otherwise keep one arena a thread, and DuckDB, zlib and Temporal's core have many.
       MALLOC_ARENA_MAX: '2',
-      ...endpointEnvironment(endpoints),
+      ...endpointEnvironment(
+        endpoints,
+        SERVICE_NAMES.find((name) => name === service.name),
+      ),
       SONGHUA_HTTP_HOST: HOST,
       SONGHUA_HTTP_PORT: new URL(url).port,
       ...(connector === undefined ? {} : { SONGHUA_CONNECTOR_URL: connector }),

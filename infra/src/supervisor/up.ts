@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { namesOf } from '@songhua/contracts';
 import { INFRA_FOLDER } from '../builds/lock.js';
+import type { ServiceName } from '../declared.js';
 import { createReserve } from '../disk/reserve.js';
 import { isNoSpace, levelOf, spaceOf } from '../disk/space.js';
 import { describeCompose } from '../docker/compose.js';
@@ -19,7 +20,7 @@ import { createPortBook } from '../process/ports.js';
 import { ownerOf } from '../process/registry.js';
 import { type OnProgress, type Phase, reporter } from '../progress.js';
 import { down } from './down.js';
-import { defaultServices, type Plan, planSchema, type ServiceName, type ServicePlan } from './plan.js';
+import { defaultServices, type Plan, planSchema, type ServicePlan } from './plan.js';
 import { type ProcessState, readState, type StackState } from './state.js';
 
 export interface UpOptions {

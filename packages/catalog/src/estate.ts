@@ -56,32 +56,10 @@ const DEPENDENTS: Record<Kind, string> = {
     UNION ALL SELECT 'version ' || v.number FROM version v JOIN dataset d ON d.id = v.dataset_id WHERE d.name = $1`,
 };
 
-const IDS_OF_DATASET = {
-  dataset_id: 'SELECT id FROM dataset WHERE name = $1',
-  connector_id: 'SELECT c.id FROM connector c JOIN dataset d ON d.id = c.dataset_id WHERE d.name = $1',
-  sync_id: 'SELECT s.id FROM sync s JOIN dataset d ON d.id = s.dataset_id WHERE d.name = $1',
-};
-
-/** What the connectors of a dataset that was never published left, by table and the column that leads to it; referring tables first. */
-export const GONE_WITH_DATASET: [table: string, by: keyof typeof IDS_OF_DATASET][] = [
-  ['rejected_summary', 'dataset_id'],
-  ['hold_decision', 'sync_id'],
-  ['quarantine_replay', 'sync_id'],
-  ['ingest', 'connector_id'],
-  ['connector_cursor', 'connector_id'],
-  ['connector_secret', 'connector_id'],
-  ['connector_health', 'connector_id'],
-  ['sync', 'dataset_id'],
-  ['connector', 'dataset_id'],
-];
-
-const REMOVALS: Record<Kind, string[]> = {
-  Department: ['DELETE FROM department WHERE name = $1 RETURNING name'],
-  Domain: ['DELETE FROM domain WHERE name = $1 RETURNING name'],
-  Dataset: [
-    ...GONE_WITH_DATASET.map(([table, by]) => `DELETE FROM ${table} WHERE ${by} IN (${IDS_OF_DATASET[by]})`),
-    'DELETE FROM dataset WHERE name = $1 RETURNING name',
-  ],
+const REMOVAL: Record<Kind, string> = {
+  Department: 'DELETE FROM department WHERE name = $1',
+  Domain: 'DELETE FROM domain WHERE name = $1',
+  Dataset: 'SELECT dataset_remove($1)',
 };
 
 type Present = Newest & { spec: unknown; labels: Record<string, string> | null };
@@ -154,8 +132,7 @@ export function createEstateRepository(database: Database): EstateRepository {
         const [present] = await load(query, kind, [name]);
         if (!present?.labels) return false;
         await assertUnused(query, kind, name);
-        for (const [step, statement] of REMOVALS[kind].entries())
-          await query(`estate_delete_${kind}_${step}`, statement, [name]);
+        await query(`estate_delete_${kind}`, REMOVAL[kind], [name]);
         const entry: Entry = {
           name,
           number: present.revision + 1,

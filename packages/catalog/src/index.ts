@@ -8,5 +8,7 @@ export * from './operate-types.js';
 export * from './refresh-types.js';
 export { assertReplayable } from './replayable.js';
 export * from './resource-types.js';
+export { SERVICE_ROLES, type ServiceRole } from './rights.js';
+export type { DatabaseRoles } from './roles.js';
 export * from './sync-types.js';
 export * from './types.js';

@@ -6,6 +6,7 @@ import { databaseError } from './errors.js';
 import { adoptEarlierLayout } from './migrations/adopt.js';
 import { applyRoutines } from './migrations/routines.js';
 import { listMigrations, listRoutines, type SqlFile, schemaHash } from './migrations/sources.js';
+import { type DatabaseRoles, grantRights } from './roles.js';
 
 // As the migration tools of Prisma make and read it.
 export const HISTORY = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
@@ -24,16 +25,17 @@ export const migrationsHash = schemaHash;
 
 /**
  * Brings the database to this version: the migrations that it lacks, in name order, then the functions, triggers and views of `sql/` when
- * they differ from those that it has; all in one transaction, so that it is at one version or the other. Returns the names of the migrations
- * applied. Any number of processes may call it at once: one works, the others find everything done. Throws SonghuaError;
+ * they differ from those that it has, then what each of `roles` may do; all in one transaction, so that it is at one version or the other.
+ * Returns the names of the migrations applied. Any number of processes may call it at once: one works, the others find everything done. Throws SonghuaError;
  * `catalog.migration-changed` when a migration is not the one that was applied.
  */
-export async function applyMigrations(databaseUrl: string): Promise<string[]> {
+export async function applyMigrations(databaseUrl: string, roles: DatabaseRoles = {}): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
   try {
     await client.connect();
     await client.query('BEGIN');
     const applied = await migrate(client);
+    await grantRights(client, roles);
     await client.query('COMMIT');
     return applied;
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Catalog } from '@songhua/catalog';
+import type { ServedCatalog } from '@songhua/catalog/catalog';
 import type { Lanes } from '@songhua/lanes';
 import type { ObjectStore } from '@songhua/object-store';
 import type { AskReadiness, Logger, Registry } from '@songhua/runtime';
@@ -15,7 +15,7 @@ import type { Upstream } from './upstream.js';
 
 /** What routes work with. */
 export interface Deps {
-  catalog: Catalog;
+  catalog: ServedCatalog;
   store: ObjectStore;
   /** Loads DuckDB on first use. */
   tables(): Promise<Tables>;

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createCatalog } from '@songhua/catalog';
+import { createServedCatalog } from '@songhua/catalog/catalog';
 import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
@@ -36,7 +36,7 @@ export async function startCatalogService(
 ): Promise<RunningService & { port: number; routes: readonly DeclaredRoute[] }> {
   const tempDirectory = await openProcessFolder(config.SONGHUA_TEMP_DIR, 'catalog');
   const names = namesOf(config.SONGHUA_DEPLOYMENT);
-  const catalog = createCatalog({
+  const catalog = createServedCatalog({
     databaseUrl: config.SONGHUA_DATABASE_URL,
     poolSize: POOL,
     applicationName: 'songhua-catalog',

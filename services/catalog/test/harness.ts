@@ -89,7 +89,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
         SONGHUA_KAFKA_BROKERS: variable('SONGHUA_TEST_KAFKA_BROKERS'),
         SONGHUA_TEMPORAL_ADDRESS: 'unused',
         SONGHUA_INTERNAL_TOKEN: INTERNAL_TOKEN,
-        SONGHUA_DATABASE_URL: database.url,
+        SONGHUA_DATABASE_URL: (await database.as('catalog')).url,
         SONGHUA_TEMP_DIR: join(tempDirectory, name),
         SONGHUA_CONNECTOR_URL: `http://127.0.0.1:${(behind.address() as AddressInfo).port}`,
         SONGHUA_CATALOG_CACHE_MB: 64,

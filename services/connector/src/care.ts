@@ -1,11 +1,12 @@
-import type { Ailing, Catalog } from '@songhua/catalog';
+import type { Ailing } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import { type HealthPolicy, healthOf, reasonOf } from '@songhua/domain';
 import type { Logger } from '@songhua/runtime';
 import { claimSlots } from './requests.js';
 import { shareOf } from './slots.js';
 
 export interface CareDeps {
-  catalog: Pick<Catalog, 'health' | 'connectors' | 'syncs'>;
+  catalog: Pick<ConnectorCatalog, 'health' | 'connectors' | 'syncs'>;
   policy: HealthPolicy;
   logger: Logger;
   /** Something was enqueued. */

@@ -1,4 +1,4 @@
-import type { Catalog } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { problemOf, syncRequestSchema } from '@songhua/contracts';
 import { type AskReadiness, answerReadiness, type Logger, type Registry } from '@songhua/runtime';
@@ -13,7 +13,7 @@ import { type Trials, trialSchema } from './trials/trials.js';
 import type { Vault } from './vault.js';
 
 export interface HttpDeps {
-  catalog: Catalog;
+  catalog: ConnectorCatalog;
   kinds: ConnectorKinds;
   trials: Trials;
   vault: Vault;

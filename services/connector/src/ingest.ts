@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Catalog } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import { type Pushed, sourceError } from '@songhua/connector-sdk';
 import { type PushAccepted, pushSchema } from '@songhua/contracts';
 import { codeOf, runProblem, SonghuaError } from '@songhua/domain';
@@ -18,7 +18,7 @@ const requestOf = (connector: string, key: string): string =>
 /** Content that was sent becomes a sync; the same key is the same sync. */
 export function ingestRoutes(
   app: FastifyInstance,
-  deps: { catalog: Pick<Catalog, 'connectors' | 'ingests'>; wake(): void },
+  deps: { catalog: Pick<ConnectorCatalog, 'connectors' | 'ingests'>; wake(): void },
 ): void {
   app.post('/ingest', async (httpRequest, reply) => {
     const push = parse(pushSchema, httpRequest.body);
@@ -62,7 +62,7 @@ export function ingestRoutes(
 
 /** What was sent to the connector of a sync and is not published yet. */
 export const pushedTo =
-  (catalog: Pick<Catalog, 'ingests'>, store: Pick<ObjectStore, 'download'>) =>
+  (catalog: Pick<ConnectorCatalog, 'ingests'>, store: Pick<ObjectStore, 'download'>) =>
   ({ sync }: Pick<Job, 'sync'>): Pushed => ({
     async after(number) {
       const items = await catalog.ingests.pending(sync.id, number);

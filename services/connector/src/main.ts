@@ -1,4 +1,4 @@
-import { createCatalog } from '@songhua/catalog';
+import { createConnectorCatalog } from '@songhua/catalog/connector';
 import { namesOf } from '@songhua/contracts';
 import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
@@ -12,7 +12,7 @@ const POOL_SIZE = 4;
 runService('connector', async (context) => {
   const config = loadConfig(serviceConfig);
   const names = namesOf(config.SONGHUA_DEPLOYMENT);
-  const catalog = await createCatalog({ databaseUrl: config.SONGHUA_DATABASE_URL, poolSize: POOL_SIZE });
+  const catalog = createConnectorCatalog({ databaseUrl: config.SONGHUA_DATABASE_URL, poolSize: POOL_SIZE });
   const messaging = createKafkaMessaging({ brokers: config.SONGHUA_KAFKA_BROKERS, clientId: 'songhua-connector' });
   const producer = await messaging.producer();
   const store = createMinioStore({

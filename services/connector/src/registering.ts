@@ -1,4 +1,5 @@
-import type { Catalog, ConnectorRecord } from '@songhua/catalog';
+import type { ConnectorRecord } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import type { ConnectorKinds } from '@songhua/connectors';
 import { type ConnectorLife, type ConnectorResource, lifecycleRequestSchema, resourceSchema } from '@songhua/contracts';
 import { authorOf, type LifecycleEvent, ownOnly, reasonOf, SonghuaError } from '@songhua/domain';
@@ -11,7 +12,7 @@ import { checkSchedule } from './slots.js';
 import type { Vault } from './vault.js';
 
 export interface RegisteringDeps {
-  catalog: Pick<Catalog, 'connectors'>;
+  catalog: Pick<ConnectorCatalog, 'connectors'>;
   kinds: ConnectorKinds;
   vault: Vault;
   /** Connectors were changed. */

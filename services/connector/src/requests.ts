@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '@songhua/catalog';
+import type { ConnectorRecord, SyncClaim, SyncRecord } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import type { SyncAccepted, SyncRequest } from '@songhua/contracts';
 import { runProblem, SonghuaError, syncId } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 
 /** Claims `slots` in one statement. */
 export function claimSlots(
-  catalog: Pick<Catalog, 'syncs'>,
+  catalog: Pick<ConnectorCatalog, 'syncs'>,
   slots: { connector: ConnectorRecord; slot: string }[],
   asked: Omit<SyncClaim, 'connector' | 'slot' | 'traceparent'> = { full: false },
 ): Promise<SyncRecord[]> {
@@ -35,7 +36,7 @@ function checkRequest(request: SyncRequest, selected: ConnectorRecord[]): void {
  * leave alone are passed over.
  */
 export async function requestSyncs(
-  catalog: Catalog,
+  catalog: ConnectorCatalog,
   request: SyncRequest,
   by = 'service:connector',
 ): Promise<SyncAccepted> {
@@ -98,7 +99,11 @@ export async function requestSyncs(
 }
 
 /** Names of connectors that have this slot already: the request is repeated, and its answer must be what it was. */
-async function claimedBefore(catalog: Catalog, connectors: ConnectorRecord[], slot: string): Promise<Set<string>> {
+async function claimedBefore(
+  catalog: ConnectorCatalog,
+  connectors: ConnectorRecord[],
+  slot: string,
+): Promise<Set<string>> {
   const ids = connectors.map(({ name }) => syncId(name, slot));
   const found = await catalog.syncs.list({ ids, limit: ids.length, offset: 0 });
   return new Set(found.map(({ connector }) => connector));
@@ -106,7 +111,7 @@ async function claimedBefore(catalog: Catalog, connectors: ConnectorRecord[], sl
 
 /** Those whose source said when it may be asked again, which is not yet. */
 async function rateLimited(
-  catalog: Catalog,
+  catalog: ConnectorCatalog,
   connectors: ConnectorRecord[],
 ): Promise<NonNullable<SyncAccepted['skipped']>> {
   const health = await catalog.health.of(connectors.map(({ id }) => id));

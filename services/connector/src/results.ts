@@ -24,7 +24,7 @@ function together(results: readonly SyncResult[]): number {
 }
 
 /** Stores results of syncs many at a time: those that come while a statement runs, or within a few milliseconds, share the next one. */
-export function createResultWriter(syncs: SyncRepository, owner: string, logger: Logger): ResultWriter {
+export function createResultWriter(syncs: Pick<SyncRepository, 'finish'>, owner: string, logger: Logger): ResultWriter {
   const waiting: { result: SyncResult; resolve(held: boolean): void }[] = [];
   let writing = false;
 

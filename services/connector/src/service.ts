@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { Catalog, ConnectorRecord } from '@songhua/catalog';
+import type { ConnectorRecord } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import { connectorKinds } from '@songhua/connectors';
 import { reasonOf } from '@songhua/domain';
 import type { Messaging, Producer } from '@songhua/messaging';
@@ -30,7 +31,7 @@ import { startWatch } from './watch.js';
 import { startWorker } from './worker.js';
 
 export interface ServiceParts {
-  catalog: Catalog;
+  catalog: ConnectorCatalog;
   messaging: Pick<Messaging, 'ping'>;
   producer: Producer;
   /** Read by dry runs, and by syncs of what was pushed. */

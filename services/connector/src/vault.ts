@@ -1,4 +1,5 @@
-import type { Catalog, ConnectorRecord, SealedSecret } from '@songhua/catalog';
+import type { ConnectorRecord, SealedSecret } from '@songhua/catalog';
+import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import type { ConnectorResource } from '@songhua/contracts';
 import { type Author, connectorId, SonghuaError } from '@songhua/domain';
 import { isSealed, type Keyring, rewrap, seal, unseal } from '@songhua/runtime';
@@ -21,7 +22,7 @@ export interface Vault {
 
 const PAGE = 500;
 
-export function createVault(catalog: Pick<Catalog, 'connectors' | 'secrets'>, keyring: Keyring): Vault {
+export function createVault(catalog: Pick<ConnectorCatalog, 'connectors' | 'secrets'>, keyring: Keyring): Vault {
   const { connectors } = catalog;
 
   const valuesOf = async (
@@ -85,7 +86,7 @@ export function createVault(catalog: Pick<Catalog, 'connectors' | 'secrets'>, ke
 }
 
 /** Seals what is readable; without a key-encryption key it stays as it is, and syncs go on. True when something was sealed. */
-export async function sealReadable(vault: Vault, catalog: Pick<Catalog, 'secrets'>): Promise<boolean> {
+export async function sealReadable(vault: Vault, catalog: Pick<ConnectorCatalog, 'secrets'>): Promise<boolean> {
   for (let after: SealedSecret | undefined; ; ) {
     const page = await catalog.secrets.page(after, PAGE);
     if (page.some((secret) => !isSealed(secret.value))) {

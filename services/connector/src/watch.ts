@@ -11,7 +11,7 @@ const OVERTAKEN_SECONDS = 600;
 
 /** Sees to it that no read stays open for ever (I7): what crashed replicas read, and what was delivered and never landed, is read again. */
 export function startWatch(
-  syncs: SyncRepository,
+  syncs: Pick<SyncRepository, 'recoverExpired' | 'recoverDelivered'>,
   landingLimitMinutes: number,
   deps: { logger: Logger; requeued(): void },
 ): { stop(): void } {

@@ -16,7 +16,7 @@ import { createSignalling } from './signalling.js';
 
 export interface WorkerDeps {
   owner: string;
-  syncs: SyncRepository;
+  syncs: Pick<SyncRepository, 'take' | 'renew' | 'giveBack'>;
   connectors: ConnectorRepository;
   results: ResultWriter;
   run(job: Job): Promise<SyncResult>;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { type Catalog, createCatalog, type SyncWithRefresh } from '@songhua/catalog';
+import { createConnectorCatalog } from '@songhua/catalog/connector';
 import { createTestDatabase } from '@songhua/catalog/testing';
 import {
   type ConnectorSpec,
@@ -78,6 +79,7 @@ export async function createWorld(): Promise<World> {
   const brokers = need('SONGHUA_TEST_KAFKA_BROKERS').split(',');
   const database = await createTestDatabase();
   const catalog = createCatalog({ databaseUrl: database.url, poolSize: 4 });
+  const own = createConnectorCatalog({ databaseUrl: (await database.as('connector')).url, poolSize: 4 });
   const root = await mkdtemp(join(tmpdir(), 'songhua-world-'));
   const topic = `records-${process.pid}-${Date.now()}`;
   const messaging = createKafkaMessaging({ brokers, clientId: 'songhua-test' });
@@ -141,7 +143,7 @@ export async function createWorld(): Promise<World> {
       });
       const context = { logger: createLogger('connector-test'), metrics: createMetrics('connector-test') };
       const service = await startService({
-        catalog,
+        catalog: own,
         messaging,
         producer,
         store,
@@ -228,6 +230,7 @@ export async function createWorld(): Promise<World> {
       await consumer.close();
       await producer.close();
       await catalog.close();
+      await own.close();
       await database.drop();
       await rm(root, { recursive: true, force: true });
     },

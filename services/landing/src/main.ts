@@ -1,4 +1,4 @@
-import { createCatalog } from '@songhua/catalog';
+import { createLandingCatalog } from '@songhua/catalog/landing';
 import { namesOf } from '@songhua/contracts';
 import { connectLanes } from '@songhua/lanes';
 import { createKafkaMessaging } from '@songhua/messaging';
@@ -23,7 +23,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
   const names = namesOf(env.SONGHUA_DEPLOYMENT);
   // One partition records one landing at a time.
-  const catalog = createCatalog({
+  const catalog = createLandingCatalog({
     databaseUrl: env.SONGHUA_DATABASE_URL,
     poolSize: POOL,
     applicationName: 'songhua-landing',

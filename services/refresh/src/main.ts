@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCatalog } from '@songhua/catalog';
+import { createRefreshCatalog } from '@songhua/catalog/refresh';
 import { namesOf } from '@songhua/contracts';
 import { createMinioStore } from '@songhua/object-store';
 import {
@@ -42,7 +42,7 @@ runService('refresh', async ({ logger, metrics, fail }) => {
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', (entry) => logger.warn({ temporal: entry.meta }, entry.message)),
   });
-  const catalog = await createCatalog({
+  const catalog = createRefreshCatalog({
     databaseUrl: env.SONGHUA_DATABASE_URL,
     poolSize: env.SONGHUA_REFRESH_CONCURRENCY,
     deployment: names.deployment,

@@ -19,7 +19,7 @@ const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), 
 export interface RefreshDeps {
   store: ObjectStore;
   refreshes: RefreshRepository;
-  replays: ReplayRepository;
+  replays: Pick<ReplayRepository, 'source'>;
   tables: Tables;
   /** A folder on local disk; each refresh uses one of its own in it and removes it. */
   tempDirectory: string;

@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import {
-  assertReplayable,
-  type RefreshContext,
-  type ReplayedRows,
-  type ReplayRepository,
-  type ReplaySource,
-} from '@songhua/catalog';
+import type { RefreshContext, ReplayedRows, ReplayRepository, ReplaySource } from '@songhua/catalog';
+import { assertReplayable } from '@songhua/catalog/refresh';
 import { keys, type RejectedRow, type ReplayForecast, type ReplayReference } from '@songhua/contracts';
 import type { ObjectStore } from '@songhua/object-store';
 import type { NormalizeResult, Tables } from '@songhua/tables';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from '@jest/globals';
 import { type ApplyOptions, type Catalog, createCatalog, type EstateApplied, type SyncRecord } from '@songhua/catalog';
+import { createRefreshCatalog } from '@songhua/catalog/refresh';
 import { createTestDatabase } from '@songhua/catalog/testing';
 import {
   type ConnectorSpec,
@@ -76,6 +77,7 @@ const spec = (more: Partial<DatasetSpec>): DatasetSpec => ({
 export async function startHarness(): Promise<Harness> {
   const database = await createTestDatabase();
   const catalog = createCatalog({ databaseUrl: database.url, poolSize: 4 });
+  const own = createRefreshCatalog({ databaseUrl: (await database.as('refresh')).url, poolSize: 4 });
   const store = createMinioStore({
     endpoint: variable('SONGHUA_TEST_S3_ENDPOINT'),
     accessKey: variable('SONGHUA_TEST_S3_ACCESS_KEY'),
@@ -92,13 +94,13 @@ export async function startHarness(): Promise<Harness> {
     ],
     'test',
   );
-  const deps: RefreshDeps = { store, tables, tempDirectory, refreshes: catalog.refreshes, replays: catalog.replays };
+  const deps: RefreshDeps = { store, tables, tempDirectory, refreshes: own.refreshes, replays: own.replays };
 
   const applyDataset: Harness['applyDataset'] = (name, more = {}, options = {}) =>
     catalog.catalog.apply([{ apiVersion, kind: 'Dataset', metadata: { name }, spec: spec(more) }], 'test', options);
 
   const refresh: Harness['refresh'] = async (reference) => {
-    const context = await catalog.refreshes.begin(reference);
+    const context = await own.refreshes.begin(reference);
     return context.handled ?? refreshDataset(deps, reference, context);
   };
 
@@ -155,6 +157,7 @@ export async function startHarness(): Promise<Harness> {
       const objects: string[] = [];
       for await (const { key } of store.list('')) objects.push(key);
       await store.delete(objects);
+      await own.close();
       await catalog.close();
       await database.drop();
       await rm(tempDirectory, { recursive: true, force: true });

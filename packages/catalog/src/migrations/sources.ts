@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FUNCTION_SECURITY } from '../roles.js';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -11,10 +12,12 @@ export interface SqlFile {
   checksum: string;
 }
 
-const read = (name: string, path: string): SqlFile => {
-  const text = readFileSync(path, 'utf8');
-  return { name, text, checksum: createHash('sha256').update(text).digest('hex') };
-};
+const toFile = (name: string, text: string): SqlFile => ({
+  name,
+  text,
+  checksum: createHash('sha256').update(text).digest('hex'),
+});
+const read = (name: string, path: string): SqlFile => toFile(name, readFileSync(path, 'utf8'));
 
 /** What changes tables, in order: `prisma/migrations/<name>/migration.sql`, as the migration tools of Prisma lay it out. */
 export function listMigrations(): SqlFile[] {
@@ -26,13 +29,14 @@ export function listMigrations(): SqlFile[] {
     .map((name) => read(name, join(folder, name, 'migration.sql')));
 }
 
-/** Functions, triggers and views: each has one definition, in the file of its aggregate under `sql/`. */
+/** Functions, triggers and views: each has one definition, in the file of its aggregate under `sql/`. Last, who may call them. */
 export function listRoutines(): SqlFile[] {
   const folder = join(ROOT, 'sql');
-  return readdirSync(folder)
+  const files = readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
     .sort()
     .map((name) => read(name, join(folder, name)));
+  return [...files, toFile('rights', FUNCTION_SECURITY)];
 }
 
 /** One hash over all files, in order. */

@@ -1,4 +1,4 @@
-import { blankReport } from '@songhua/catalog';
+import { blankReport } from '@songhua/catalog/catalog';
 import { type CollectionReport, MOST_LISTED, type ObjectKind } from '@songhua/contracts';
 import type { ObjectInfo } from '@songhua/object-store';
 

@@ -1,4 +1,5 @@
-import type { Catalog, ConnectorHealth, ConnectorRecord } from '@songhua/catalog';
+import type { ConnectorHealth, ConnectorRecord } from '@songhua/catalog';
+import type { ServedCatalog } from '@songhua/catalog/catalog';
 import { z } from 'zod';
 import { owned } from '../access/owners.js';
 import type { Routes } from '../http/app.js';
@@ -19,7 +20,10 @@ function shown(
   };
 }
 
-async function withHealth(catalog: Catalog, connectors: ConnectorRecord[]): Promise<z.infer<typeof connectorEntry>[]> {
+async function withHealth(
+  catalog: ServedCatalog,
+  connectors: ConnectorRecord[],
+): Promise<z.infer<typeof connectorEntry>[]> {
   const health = await catalog.health.of(connectors.map(({ id }) => id));
   return connectors.map((connector) => shown(connector, health.get(connector.id)));
 }

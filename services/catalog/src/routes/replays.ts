@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { assertReplayable } from '@songhua/catalog';
+import { assertReplayable } from '@songhua/catalog/catalog';
 import type { ReplayForecast } from '@songhua/contracts';
 import { syncId as idOf } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';

@@ -1,0 +1,15 @@
+import type { SyncRepository } from '../sync-types.js';
+import { createSyncRepository } from '../syncs.js';
+import type { CatalogOptions } from '../types.js';
+import { type Opened, openDatabase } from './opened.js';
+
+/** What landing does in the catalog: it says what landed of a sync, or why it did not. */
+export interface LandingCatalog extends Opened {
+  syncs: Pick<SyncRepository, 'land'>;
+}
+
+/** See `LandingCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
+export function createLandingCatalog(options: CatalogOptions): LandingCatalog {
+  const { database, opened } = openDatabase(options);
+  return { ...opened, syncs: createSyncRepository(database) };
+}
