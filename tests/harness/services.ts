@@ -4,8 +4,6 @@ import { join, resolve } from 'node:path';
 import { waitFor } from '@songhua/runtime/testing';
 
 const root = resolve(__dirname, '../..');
-// Several whole systems may be starting on two cores.
-const READY_MS = 120_000;
 export const SERVICES = ['connector', 'landing', 'refresh', 'catalog'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
