@@ -83,9 +83,13 @@ export function createCollector(deps: CollectorDeps): Collector {
     async start(options) {
       const id = await begin(options, 0);
       if (id !== undefined) return id;
-      throw new SonghuaError('collection.running', 'a collection runs already, or a backup is being made; follow the one with "songhua gc --last", wait for the other', {
-        actor: 'operator',
-      });
+      throw new SonghuaError(
+        'collection.running',
+        'a collection runs already, or a backup is being made; follow the one with "songhua gc --last", wait for the other',
+        {
+          actor: 'operator',
+        },
+      );
     },
     idle: () => running,
     async close() {
