@@ -24,7 +24,7 @@ beforeAll(async () => {
     fileRoots: [sources],
     replicas: { connector: 2, landing: 2, refresh: 2, catalog: 2 },
   });
-}, 300_000);
+}, 600_000);
 
 afterAll(async () => {
   await system?.stop();

@@ -37,6 +37,7 @@ export interface History {
   workers: ({ reference: LaneReference; process: Process } | undefined)[];
   memory: Memory;
   snapshot: { rows: Snapshot; memory: Memory['catalog'] } | undefined;
+  restores: number;
   bucket: Bucket;
 }
 
@@ -66,6 +67,7 @@ export async function begin(world: World, way: Way): Promise<History> {
     workers: [undefined, undefined],
     memory: createMemory(),
     snapshot: undefined,
+    restores: 0,
     bucket: { objects: new Map(), landings: new Map(), tables: new Map(), quarantine: new Map() },
   };
 }

@@ -241,6 +241,7 @@ export const OPERATIONS = {
     if (!snapshot) return false;
     await putBack(world.database, connector, snapshot.rows);
     history.memory.catalog = copyOf(snapshot.memory);
+    history.restores++;
     return true;
   },
 } satisfies Record<string, Happening>;

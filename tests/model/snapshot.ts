@@ -35,13 +35,7 @@ export async function takeSnapshot(database: Client, { id, datasetId }: Of): Pro
   return kept;
 }
 
-// More than the lost future can have given to one sync.
-const ATTEMPTS = 1_000;
-
-/**
- * Puts a snapshot back in place of what is there now, as a restore of the database does: no trigger and no key is asked. What waits or is read
- * begins anew, in an attempt that the lost future did not have.
- */
+/** Puts a snapshot back in place of what is there now, as a restore of the database does: no trigger and no key is asked. */
 export async function putBack(database: Client, { id, datasetId }: Of, snapshot: Snapshot): Promise<void> {
   await database.query('BEGIN');
   await database.query('SET LOCAL session_replication_role = replica');
@@ -52,13 +46,6 @@ export async function putBack(database: Client, { id, datasetId }: Of, snapshot:
       `INSERT INTO ${table} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_recordset(NULL::${table}, $1::jsonb)`,
       [JSON.stringify(snapshot.get(table))],
     );
-  await database.query(
-    `SELECT sync_requeue(s, NULL) FROM sync s WHERE connector_id = $1 AND state IN ('reading', 'delivered')`,
-    [id],
-  );
-  await database.query(`UPDATE sync SET attempt = attempt + $2 WHERE connector_id = $1 AND state = 'queued'`, [
-    id,
-    ATTEMPTS,
-  ]);
+  await database.query(`SELECT catalog_restored('{}')`);
   await database.query('COMMIT');
 }

@@ -26,6 +26,7 @@ const NONE: RejectedSummary = { count: 0, byCode: {} };
 
 /** A worker that refreshes one sync; `done`: its lane may forget it. */
 export async function* refreshing(history: History, reference: LaneReference, done: () => void): Process {
+  const { restores } = history;
   const began = { yes: false };
   try {
     yield* refresh(history, reference, began);
@@ -34,7 +35,8 @@ export async function* refreshing(history: History, reference: LaneReference, do
     const reason = reasonOf(error);
     // Its lane keeps it, and has it tried again.
     if (reason.retryable) return;
-    if (began.yes) history.memory.failures.push(reason.code);
+    // A sync of a lost future is known no more.
+    if (began.yes && restores === history.restores) history.memory.failures.push(reason.code);
     await recordFailure(history, reference, reason);
     done();
   }

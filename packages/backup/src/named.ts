@@ -19,7 +19,14 @@ const MAX_HEAD_BYTES = 1024;
 
 /** The files of a version; none where they are not kept any more. */
 export const filesOf = ({ files, removed }: NamedVersion): NamedObject[] =>
-  (removed ? [] : files).map(({ key, mediaType, bytes, sha256 }) => ({ key, kind: 'file', mediaType, bytes, sha256, needed: true }));
+  (removed ? [] : files).map(({ key, mediaType, bytes, sha256 }) => ({
+    key,
+    kind: 'file',
+    mediaType,
+    bytes,
+    sha256,
+    needed: true,
+  }));
 
 /** What names a version to the bucket. */
 export const manifestOf = ({ manifestKey: key, removed }: NamedVersion): NamedObject => ({

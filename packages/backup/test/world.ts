@@ -95,9 +95,9 @@ export async function createWorld(): Promise<World> {
     empty,
     land: async (content) => (await landed(content)).part,
     async publish(content) {
-      const { sync, attempt, bytes } = await landed(content);
+      const { sync, attempt } = await landed(content);
       const { datasetId, dataset, id } = sync;
-      await catalog.refreshes.begin({ sync: id, datasetId, attempt, bytes });
+      await catalog.refreshes.begin({ sync: id, attempt });
       const version = (last?.version ?? 0) + 1;
       const key = keys.versionFile(datasetId, version, 'a', 'data.csv');
       const file = await store.put(key, Buffer.from(content), 'text/csv');

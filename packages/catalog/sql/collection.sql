@@ -14,13 +14,15 @@ LANGUAGE sql STABLE AS $$
       WHEN sync_is_open(s.state) THEN 'open'
       WHEN EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id AND o.landing_key = s.landing_key AND o.id <> s.id
         AND o.state IN ('landed', 'refreshing', 'held')) THEN 'used'
-      WHEN q.count > 0 AND coalesce(quarantine_source(s.id, NULL) ->> 'problem', 'busy') = 'busy' THEN 'quarantine'
+      -- Its own, or of a sync that made the data anew from the same landing.
+      WHEN EXISTS (SELECT 1 FROM sync o JOIN rejected_summary q ON q.sync_id = o.id WHERE o.connector_id = s.connector_id
+        AND (o.id = s.id OR o.landing_key = s.landing_key) AND q.count > 0
+        AND coalesce(quarantine_source(o.id, NULL) ->> 'problem', 'busy') = 'busy') THEN 'quarantine'
       WHEN s.purpose = 'read' AND s.state IN ('published', 'unchanged') AND (SELECT count(*) FROM (SELECT 1 FROM sync o
           WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.landing_key IS NOT NULL AND o.purpose = 'read'
             AND o.state IN ('published', 'unchanged') LIMIT kept) later) < kept THEN 'recent'
     END
-  FROM sync s LEFT JOIN rejected_summary q ON q.sync_id = s.id
-  WHERE s.id = ANY (asked)
+  FROM sync s WHERE s.id = ANY (asked)
 $$;
 
 -- Gives up landings of these that landed before `before` and that nothing needs, so that nothing is begun with them any more. Answers those that

@@ -7,6 +7,8 @@ DECLARE
 BEGIN
   PERFORM sync_requeue(s, NULL) FROM sync s WHERE s.state IN ('reading', 'delivered');
   GET DIAGNOSTICS again = ROW_COUNT;
+  -- The lost catalog may have read what waits now, several times and from a later cursor: what it left anywhere counts for nothing.
+  UPDATE sync SET attempt = attempt + 1000 WHERE state = 'queued';
   UPDATE sync SET touched_at = 'epoch' WHERE state IN ('landed', 'refreshing');
   GET DIAGNOSTICS over = ROW_COUNT;
   PERFORM audit_append('service:restore', 'catalog.restore', 'Catalog/catalog', facts);

@@ -104,8 +104,8 @@ test('what was under way goes on at once: it waits for no lease, and nothing of 
   expect(await catalog.syncs.recoverLanded(300, 10)).toHaveLength(1);
   const taken = await catalog.syncs.take('here', 10, 10, 60);
   expect(taken.map(({ attempt, state }) => [attempt, state])).toEqual([
-    [2, 'reading'],
-    [2, 'reading'],
+    [1002, 'reading'],
+    [1002, 'reading'],
   ]);
   expect(await ask(target, 'SELECT sum(crashes + losses)::integer AS counted FROM sync')).toEqual([{ counted: 0 }]);
   await catalog.close();
@@ -164,8 +164,19 @@ test('a snapshot is of one moment, and keeps the collector away to its end', asy
   const { stream } = snapshot.copyOut(table);
   expect(await text(stream as Readable)).not.toContain('later');
   await snapshot.release();
-  const free = `SELECT pg_try_advisory_lock(hashtext('songhua.gc')) AS free`;
-  expect(await ask(source, free)).toEqual([{ free: false }]);
+  const catalog = createCatalog({ databaseUrl: source, poolSize: 1 });
+  const collect = () => catalog.collection.begin({ dryRun: false, by: 'test', leaseSeconds: 60, everySeconds: 0 });
+  expect(await collect()).toBeUndefined();
   await snapshot.close();
-  expect(await ask(source, free)).toEqual([{ free: true }]);
+  const id = await collect();
+  expect(id).toEqual(expect.any(Number));
+
+  let waited = false;
+  const opened = openSnapshot(source, () => {
+    waited = true;
+    void ask(source, 'UPDATE collection SET ended_at = clock_timestamp()');
+  });
+  await (await opened).close();
+  expect(waited).toBe(true);
+  await catalog.close();
 });

@@ -46,7 +46,6 @@ export function createProgram(): Command {
   addAuditCommands(program);
   addBackupCommands(program);
   addGcCommand(program);
-  addBackupCommands(program);
   addInspectCommand(program);
   addBenchCommand(program);
   refuseRepeats(program);
