@@ -60,7 +60,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       run(`ALTER TABLE ${table} DISABLE TRIGGER USER; ${sql}; ALTER TABLE ${table} ENABLE TRIGGER USER`, url.href),
     async drop() {
       await run(`DROP DATABASE ${name} WITH (FORCE)`);
-      if (made) await run(`DROP ROLE ${Object.values(roles).join(', ')}`);
+      if (made !== undefined) await run(`DROP ROLE ${Object.values(roles).join(', ')}`);
     },
   };
 }
