@@ -130,6 +130,8 @@ const RULED: Record<string, number> = {
   // The connectors here are of another kind than push.
   'POST /api/v1/ingest/{connector}': 422,
   // The sync here is read to its end.
+  // Somebody else has decided just now.
+  'POST /api/v1/holds/{id}:decide': 409,
   'POST /api/v1/syncs/{id}:cancel': 409,
   // Another caller's may still run.
   'POST /api/v1/gc': 409,
@@ -180,6 +182,8 @@ async function call(route: DeclaredRoute, caller: Caller, things: Things): Promi
   });
   const text = route.url === '/api/v1/events' ? '' : await response.text();
   stop.abort();
+  // Everybody who asks afterwards finds it waiting.
+  if (route.access === 'hold.decide') await things.hold();
   return new Response(text || null, {
     status: response.status === 204 ? 200 : response.status,
     headers: response.headers,

@@ -11,6 +11,8 @@ export interface Things {
   dataset: string;
   connector: string;
   sync: string;
+  /** Lets `sync` wait for a decision, again when it was decided. */
+  hold(): Promise<void>;
   /** A published sync with rejected rows. */
   replayable: string;
   request: string;
@@ -85,16 +87,19 @@ export async function createThings({ catalog, ...harness }: Harness, department:
   const landed = { sync: sync.id, attempt: 1 };
   await catalog.refreshes.begin(landed);
   const reason = { code: 'guard.rejected', message: 'too many', actor: 'department', retryable: false } as const;
-  await catalog.refreshes.finish(
-    landed,
-    { sync: sync.id, state: 'held', reason },
-    { rejected: { count: 1, byCode: { 'row.fields': 1 } } },
-  );
+  const hold = () =>
+    catalog.refreshes.finish(
+      landed,
+      { sync: sync.id, state: 'held', reason },
+      { rejected: { count: 1, byCode: { 'row.fields': 1 } } },
+    );
+  await hold();
   return {
     department,
     dataset: dataset.metadata.name,
     connector: connector.metadata.name,
     sync: sync.id,
+    hold,
     replayable: source.sync,
     request,
     resources,
