@@ -6,7 +6,7 @@ import type { System } from '../../harness/system.js';
 import { roundOf, SIZES, writeSource } from '../sources.js';
 import { pick } from './chance.js';
 
-const LONGEST_CALM_MS = 1_500;
+const LONGEST_CALM_MS = 500;
 // An engine that is away comes back within this, however slow the machine.
 const PATIENCE_MS = 300_000;
 
