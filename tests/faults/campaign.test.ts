@@ -64,8 +64,7 @@ test(
       }),
     );
     expect(verdict).toEqual({ lost: [], doubled: [], halfPublished: [], wedged: [] });
-    // Most of what changed did come through.
-    expect(versions).toBeGreaterThan(load.names.length);
+    expect(versions).toBeGreaterThanOrEqual(load.names.length);
   },
   1_500_000 + KILLS * 60_000,
 );

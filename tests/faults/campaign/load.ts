@@ -6,7 +6,7 @@ import type { System } from '../../harness/system.js';
 import { roundOf, SIZES, writeSource } from '../sources.js';
 import { pick } from './chance.js';
 
-const LONGEST_CALM_MS = 1_500;
+const LONGEST_CALM_MS = 500;
 // An engine that is away comes back within this, however slow the machine.
 const PATIENCE_MS = 300_000;
 
@@ -26,6 +26,7 @@ export async function startLoad(system: System, folder: string, chance: () => nu
   const revisions = SIZES.map(() => 0);
   for (const source of SIZES.keys()) writeSource(folder, source, 0);
   await system.apply(resources);
+  await ask(system, names, 'campaign');
   let changes = 0;
   let stopped = false;
 
@@ -69,12 +70,13 @@ export async function ask(system: System, connectors: string[], request: string)
 }
 
 async function servedRevisions(system: System, name: string): Promise<string> {
-  let text = '';
-  await waitFor(`${name} to be served`, async () => {
+  let text: string | undefined;
+  await waitFor(`the catalog to say what it has of ${name}`, async () => {
     const response = await fetch(new URL(`/data/${name}/latest/data.csv`, system.apiUrl));
-    text = await response.text();
-    return response.ok;
+    if (response.ok) text = await response.text();
+    return response.ok || response.status === 404;
   });
+  if (text === undefined) return 'nothing';
   const rows = parse(text, { bom: true, columns: true }) as Record<string, string>[];
   const revisions = [...new Set(rows.map((row) => row.批次))].sort();
   return `${rows.length} rows of revision ${revisions.join(' and ')}`;

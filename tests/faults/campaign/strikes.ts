@@ -11,7 +11,8 @@ export interface Strike {
 // A service is struck as often as this many times an engine: those come back in seconds, not in a fraction of one.
 const SERVICES_PER_ENGINE = 3;
 const LONGEST_PAUSE_MS = 6_000;
-const LONGEST_CALM_MS = 2_000;
+// Long enough for most strikes to meet a system at work.
+const LONGEST_CALM_MS = 6_000;
 
 /** Strikes one process of `system`, chosen by chance, and sees to it that it runs again. What is struck next may be struck meanwhile. */
 export async function strike(system: System, chance: () => number): Promise<Strike> {
