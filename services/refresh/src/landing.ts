@@ -25,7 +25,7 @@ export interface LocalLanding {
 /** Downloads a landed sync into `folder` and checks every part against the manifest; throws `landing.corrupt`. */
 export async function fetchLanding(store: ObjectStore, manifestKey: string, folder: string): Promise<LocalLanding> {
   const body = await store.readAll(manifestKey, MAX_MANIFEST_BYTES);
-  const manifest = landingManifestSchema.parse(JSON.parse(body.toString('utf8')));
+  const manifest = readManifest(manifestKey, body);
   const parts: Record<LandingManifest['parts'][number]['kind'], string[]> = { rows: [], rejected: [], details: [] };
   for (const [index, part] of manifest.parts.entries()) {
     const path = join(folder, `part-${String(index).padStart(6, '0')}.gz`);
@@ -47,4 +47,16 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
     details: await readDetails(parts.details),
     lines: () => readLines(parts.details),
   };
+}
+
+function readManifest(key: string, body: Buffer): LandingManifest {
+  const document: unknown = JSON.parse(body.toString('utf8'));
+  const read = landingManifestSchema.safeParse(document);
+  if (read.success) return read.data;
+  const { schema } = (document ?? {}) as { schema?: unknown };
+  throw new SonghuaError(
+    'landing.unreadable',
+    `${key} is ${typeof schema === 'string' ? schema : 'no landing manifest'}, which this release does not read; read the source again with "songhua sync NAME --full"`,
+    { actor: 'operator', cause: read.error },
+  );
 }

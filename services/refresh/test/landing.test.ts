@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { createMinioStore } from '@songhua/object-store';
+import { fetchLanding } from '../src/index.js';
+
+test('a landing of another release is refused with what it is and what to do', async () => {
+  const store = createMinioStore({
+    endpoint: process.env.SONGHUA_TEST_S3_ENDPOINT ?? '',
+    accessKey: process.env.SONGHUA_TEST_S3_ACCESS_KEY ?? '',
+    secretKey: process.env.SONGHUA_TEST_S3_SECRET_KEY ?? '',
+    bucket: `landing-${randomBytes(6).toString('hex')}`,
+  });
+  await store.ensureBucket();
+  const folder = await mkdtemp(join(tmpdir(), 'songhua-landing-'));
+  const put = (key: string, document: unknown) =>
+    store.put(key, Buffer.from(JSON.stringify(document)), 'application/json');
+  try {
+    await put('before', { schema: 'songhua.landing/1', parts: [] });
+    await put('other', [1]);
+    await expect(fetchLanding(store, 'before', folder)).rejects.toMatchObject({
+      code: 'landing.unreadable',
+      retryable: false,
+      actor: 'operator',
+      message: expect.stringContaining('before is songhua.landing/1, which this release does not read'),
+    });
+    await expect(fetchLanding(store, 'other', folder)).rejects.toMatchObject({ code: 'landing.unreadable' });
+  } finally {
+    await store.delete(['before', 'other']);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
