@@ -83,6 +83,8 @@ test('an engine that is killed is started again', async () => {
 test(
   'up on a running stack changes nothing',
   async () => {
+    // What fell in the tests before may have taken others with it.
+    await until('everything to be ready', () => status(home).healthy);
     const before = status(home);
     await up({ home });
     const after = status(home);

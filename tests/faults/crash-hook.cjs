@@ -1,5 +1,5 @@
 // Preloaded into a service under test (`node --require`): sends the process a signal at one exact step, once.
-//   SONGHUA_CRASH_AT      <module>#<export>[>method.path]…:<before|after>[@n], e.g. @songhua/catalog#createCatalog>refreshes.publish:after
+//   SONGHUA_CRASH_AT      <module>#<export>[>method.path]…:<before|after>[@n], e.g. @songhua/catalog/refresh#createRefreshCatalog>refreshes.publish:after
 //                         each `>` goes on to what the call before it returned; `@n` waits for the n-th call
 //   SONGHUA_CRASH_MARK    file that is made when it happens; while it exists nothing more happens
 //   SONGHUA_CRASH_SIGNAL  SIGKILL unless told otherwise; SIGSTOP makes the process pause as a stalled machine would

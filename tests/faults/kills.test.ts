@@ -50,9 +50,9 @@ describe('a service killed with SIGKILL at a commit step', () => {
     [
       'before anything is durable',
       {
-        connector: '@songhua/catalog#createCatalog>syncs.take:after',
+        connector: '@songhua/catalog/connector#createConnectorCatalog>syncs.take:after',
         landing: '@songhua/object-store#createMinioStore>put:before',
-        refresh: '@songhua/catalog#createCatalog>refreshes.begin:after',
+        refresh: '@songhua/catalog/refresh#createRefreshCatalog>refreshes.begin:after',
       },
     ],
     [
@@ -74,7 +74,7 @@ describe('a service killed with SIGKILL at a commit step', () => {
     [
       'before the result, before the signal, before the manifest',
       {
-        connector: '@songhua/catalog#createCatalog>syncs.finish:before',
+        connector: '@songhua/catalog/connector#createConnectorCatalog>syncs.finish:before',
         landing: '@temporalio/client#Client>workflow.signalWithStart:before',
         refresh: '@songhua/object-store#commitManifest:before',
       },
@@ -82,7 +82,7 @@ describe('a service killed with SIGKILL at a commit step', () => {
     [
       'after the result, after the signal, after the manifest',
       {
-        connector: '@songhua/catalog#createCatalog>syncs.finish:after',
+        connector: '@songhua/catalog/connector#createConnectorCatalog>syncs.finish:after',
         landing: '@temporalio/client#Client>workflow.signalWithStart:after',
         refresh: '@songhua/object-store#commitManifest:after',
       },
@@ -92,15 +92,20 @@ describe('a service killed with SIGKILL at a commit step', () => {
       {
         connector: '@songhua/messaging#createKafkaMessaging>producer>send:after',
         landing: '@songhua/object-store#createMinioStore>put:after',
-        refresh: '@songhua/catalog#createCatalog>refreshes.publish:before',
+        refresh: '@songhua/catalog/refresh#createRefreshCatalog>refreshes.publish:before',
       },
     ],
     [
-      'after the catalog transaction, and while versions are relayed',
+      'before a landing is recorded, after the catalog transaction, and while versions are relayed',
       {
+        landing: '@songhua/catalog/landing#createLandingCatalog>syncs.land:before',
         catalog: '@songhua/messaging#createKafkaMessaging>producer>send:after',
-        refresh: '@songhua/catalog#createCatalog>refreshes.publish:after',
+        refresh: '@songhua/catalog/refresh#createRefreshCatalog>refreshes.publish:after',
       },
+    ],
+    [
+      'after a landing is recorded, and before its lane is told',
+      { landing: '@songhua/catalog/landing#createLandingCatalog>syncs.land:after' },
     ],
   ];
 
