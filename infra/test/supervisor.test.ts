@@ -76,7 +76,10 @@ test('a service that falls is started again, and the fall is told by status and 
 test('an engine that is killed is started again', async () => {
   const { pid } = find('postgres');
   process.kill(pid ?? 0, 'SIGKILL');
-  await until('postgres to be back', () => find('postgres').state === 'ready' && find('postgres').pid !== pid);
+  await until('postgres to be back', () => {
+    const now = find('postgres');
+    return now.state === 'ready' && now.pid !== null && now.pid !== pid;
+  });
   expect(find('postgres').restarts).toBe(1);
 }, 90_000);
 
@@ -84,7 +87,10 @@ test(
   'up on a running stack changes nothing',
   async () => {
     // What fell in the tests before may have taken others with it.
-    await until('everything to be ready', () => status(home).healthy);
+    await until(
+      'everything to be ready',
+      () => status(home).healthy && status(home).processes.every(({ pid }) => pid !== null),
+    );
     const before = status(home);
     await up({ home });
     const after = status(home);
