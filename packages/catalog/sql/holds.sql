@@ -16,7 +16,7 @@ BEGIN
     SELECT asked, coalesce(max(position), 0) + 1, approving, held.reason, facts ->> 'reason', facts ->> 'by'
     FROM hold_decision WHERE sync_id = asked;
     IF approving THEN
-      UPDATE sync SET state = 'landed', reason = NULL, touched_at = clock_timestamp() WHERE id = asked RETURNING * INTO s;
+      UPDATE sync SET state = 'landed', reason = NULL, refresh_started_at = NULL, touched_at = clock_timestamp() WHERE id = asked RETURNING * INTO s;
     ELSE
       UPDATE sync SET state = 'failed', ended_at = clock_timestamp(), reason = jsonb_build_object('code', 'hold.rejected',
         'message', (facts ->> 'by') || ': ' || (facts ->> 'reason') || ' (' || coalesce(held.reason ->> 'message', '') || ')',

@@ -13,17 +13,16 @@ export const fetchSync = (api: Api, sync: string): Promise<Sync> =>
   api.get(`/api/v1/syncs/${encodeURIComponent(sync)}`, syncSchema);
 
 /**
- * Waits until a sync has ended: its refresh, begun after `before`, has ended or is held, or there is none to come. Through absences of the API,
- * as `waiting` does.
+ * Waits until nothing more happens to a sync by itself: it has ended, or is held. Through absences of the API, as `waiting` does.
  */
-export async function followSync(api: Api, sync: string, progress: Progress, before?: string): Promise<Sync> {
+export async function followSync(api: Api, sync: string, progress: Progress): Promise<Sync> {
   const back = `sync ${sync} goes on; come back to it with: songhua syncs wait ${sync}`;
   return waiting(api, { progress, back }, async (patient, signal) => {
     for (;;) {
       const now = await fetchSync(patient, sync);
       const stage = stageShown(now, new Date());
-      if (stage === undefined && (now.refresh === null || now.refresh.startedAt !== before)) return now;
-      progress.update('sync', `${now.dataset} ${stage ?? 'waits for its lane'}`);
+      if (stage === undefined) return now;
+      progress.update('sync', `${now.dataset} ${stage}`);
       await delay(POLL_MS, undefined, { signal });
     }
   });

@@ -2,7 +2,7 @@ import { SonghuaError } from '@songhua/domain';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
-import { fetchSync, followSync, told } from '../follow-sync.js';
+import { followSync, told } from '../follow-sync.js';
 import { print, printWhole, table } from '../format.js';
 import { createProgress } from '../progress.js';
 import { connect, queryOf } from './connection.js';
@@ -63,13 +63,12 @@ export function addHoldCommands(program: Command): void {
           throw new SonghuaError('usage.decision', 'say either --approve or --reject', { actor: 'operator' });
         const { api } = await connect();
         const path = `/api/v1/holds/${encodeURIComponent(sync)}`;
-        const { refresh: before } = await fetchSync(api, sync);
         const result = await api.post(`${path}:decide`, { approve: o.approve === true, reason: o.reason }, decided);
         if (o.reject) {
           print(o.json, result, () => `${result.dataset}: rejected, the version before stays`);
           return EXIT.done;
         }
-        const ended = await followSync(api, sync, createProgress(), before?.startedAt);
+        const ended = await followSync(api, sync, createProgress());
         const { line, exit } = told(ended);
         print(o.json, { ...result, refresh: ended.refresh }, () => `${result.dataset}: ${line}`);
         return exit;
