@@ -6,10 +6,8 @@ CREATE OR REPLACE FUNCTION sync_land(asked text, claim integer, facts jsonb) RET
 DECLARE
   s sync;
 BEGIN
-  SELECT * INTO s FROM sync WHERE id = asked FOR UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
-  ELSIF s.traceparent <> facts ->> 'traceparent' THEN
+  s := sync_locked(asked);
+  IF s.traceparent <> facts ->> 'traceparent' THEN
     RAISE EXCEPTION 'sync % was claimed anew since the catalog was restored', asked USING ERRCODE = 'SH404';
   END IF;
   IF s.state IN ('reading', 'delivered') AND s.attempt = claim THEN

@@ -52,10 +52,7 @@ DECLARE
   s sync;
   handled jsonb;
 BEGIN
-  SELECT * INTO s FROM sync WHERE id = asked FOR UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
-  END IF;
+  s := sync_locked(asked);
   IF s.state NOT IN ('landed', 'refreshing') OR s.landing_attempt <> asked_attempt THEN
     handled := refresh_outcome(s);
   ELSIF sync_overtaken(s) THEN
@@ -216,10 +213,7 @@ CREATE OR REPLACE FUNCTION refresh_finish(asked text, asked_attempt integer, out
 DECLARE
   s sync;
 BEGIN
-  SELECT * INTO s FROM sync WHERE id = asked FOR UPDATE;
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
-  END IF;
+  s := sync_locked(asked);
   IF s.state NOT IN ('landed', 'refreshing') OR s.landing_attempt <> asked_attempt THEN
     RETURN;
   END IF;

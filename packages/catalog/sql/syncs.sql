@@ -5,6 +5,18 @@ CREATE OR REPLACE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE A
   FROM connector c JOIN dataset d ON d.id = s.dataset_id WHERE c.id = s.connector_id
 $$;
 
+-- A sync, locked to the end of the transaction: every step of its way begins so. SH404: the catalog does not know it.
+CREATE OR REPLACE FUNCTION sync_locked(asked text) RETURNS sync LANGUAGE plpgsql AS $$
+DECLARE
+  s sync;
+BEGIN
+  SELECT * INTO s FROM sync WHERE id = asked FOR UPDATE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'sync % is not in the catalog', asked USING ERRCODE = 'SH404';
+  END IF;
+  RETURN s;
+END $$;
+
 -- Claims slots. `slots`: [{id, connectorId, slot, full, reset?, range?, by, traceparent}], of one and the same `by`. A slot that exists is
 -- left as it is and returned. What is asked beyond the usual is on the record.
 CREATE OR REPLACE FUNCTION sync_enqueue(slots jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { RejectedSummary, VersionDetail } from '@songhua/catalog';
+import type { Catalog, RejectedSummary, SyncRecord, VersionDetail } from '@songhua/catalog';
 import { keys, type Manifest, type Resource } from '@songhua/contracts';
 import { commitManifest, uploadVerified } from '@songhua/object-store';
 import { createTables, linesOf } from '@songhua/tables';
@@ -57,6 +57,18 @@ export async function register({ catalog }: Harness, name: string): Promise<void
   await catalog.connectors.apply([connector(name)], OPERATOR);
 }
 
+/** Lands one row of `sync`, as the landing service would. */
+export const landSync = ({ syncs }: Catalog, { id, datasetId }: SyncRecord) =>
+  syncs.land(id, {
+    claim: 1,
+    attempt: 1,
+    manifest: keys.landingManifest(datasetId, id, 1),
+    rows: 1,
+    rejected: 0,
+    bytes: 1,
+    content: id,
+  });
+
 /** Publishes rows `id,name` as the refresh service would: normalize, upload verified, manifest, one transaction. */
 export async function publishRows(
   harness: Harness,
@@ -74,15 +86,7 @@ export async function publishRows(
   await catalog.syncs.finish('test', [
     { id: sync.id, attempt: 1, state: 'delivered', rows: rows.length, rejected: 0, bytes: 1 },
   ]);
-  await catalog.syncs.land(sync.id, {
-    claim: 1,
-    attempt: 1,
-    manifest: keys.landingManifest(sync.datasetId, sync.id, 1),
-    rows: 1,
-    rejected: 0,
-    bytes: 1,
-    content: sync.id,
-  });
+  await landSync(catalog, sync);
   const { current } = await catalog.refreshes.begin({ sync: sync.id, attempt: 1 });
   const previous = (await catalog.catalog.version(name, 'latest')) as VersionDetail | undefined;
 

@@ -50,7 +50,7 @@ export const serviceConfig = z.object({
     .positive()
     .default(16 * 1024 ** 3),
   SONGHUA_SOURCE_TIMEOUT_SECONDS: z.coerce.number().int().positive().default(3600),
-  /** Minutes after which a delivered sync without a refresh outcome is failed. */
+  /** Minutes after which a delivered sync that never landed is read again; the third time it fails. */
   SONGHUA_REFRESH_LIMIT_MINUTES: z.coerce.number().int().positive().default(120),
   /** Failures in a row that only its department can mend, after which a connector is suspended. */
   SONGHUA_SUSPEND_AFTER_FAILURES: z.coerce.number().int().min(1).max(50).default(5),

@@ -1,7 +1,7 @@
-import { keys, type Resource } from '@songhua/contracts';
+import type { Resource } from '@songhua/contracts';
 import { newApiKey } from '@songhua/domain';
 import type { Harness } from '../harness.js';
-import { publishRows } from '../publish.js';
+import { landSync, publishRows } from '../publish.js';
 
 type Of<K extends Resource['kind']> = Extract<Resource, { kind: K }>;
 
@@ -75,15 +75,7 @@ export async function createThings({ catalog, ...harness }: Harness, department:
   if (!sync) throw new Error('no sync was enqueued');
   await catalog.syncs.take('test', 1, 1, 60);
   await catalog.syncs.finish('test', [{ id: sync.id, attempt: 1, state: 'delivered', rows: 1, rejected: 1, bytes: 1 }]);
-  await catalog.syncs.land(sync.id, {
-    claim: 1,
-    attempt: 1,
-    manifest: keys.landingManifest(sync.datasetId, sync.id, 1),
-    rows: 1,
-    rejected: 0,
-    bytes: 1,
-    content: sync.id,
-  });
+  await landSync(catalog, sync);
   const landed = { sync: sync.id, attempt: 1 };
   await catalog.refreshes.begin(landed);
   const reason = { code: 'guard.rejected', message: 'too many', actor: 'department', retryable: false } as const;
