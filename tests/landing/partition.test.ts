@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type LaneReference, landingManifestSchema } from '@songhua/contracts';
+import { INLINE_PART_BYTES, type LaneReference, landingManifestSchema } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { OutgoingMessage, PartitionHandler } from '@songhua/messaging';
 import { type Logger, retry } from '@songhua/runtime';
@@ -233,6 +233,32 @@ test('two claims of one slot are two syncs to landing: neither takes rows, or th
     [sync, 'whole'],
     [sync, 'landing.gap'],
   ]);
+});
+
+test.each([
+  ['in the manifest when it is small', INLINE_PART_BYTES / 4],
+  ['as an object of its own when it is not', INLINE_PART_BYTES * 2],
+])('a part lands %s, and one that was damaged is told by name', async (_, bytes) => {
+  const text = `${randomBytes(bytes).toString('base64')}\n`;
+  const log = messagesOf(plan({ batches: [text] }));
+  const landing = landingOf(log);
+  for (const offset of all(log)) await landing.deliver(offset);
+  expect(await rowsOf(landing.told[0])).toBe(text);
+
+  const key = manifestOf(landing.told[0]);
+  const manifest = landingManifestSchema.parse(JSON.parse((await world.store.readAll(key, 1 << 20)).toString()));
+  const damaged = Buffer.from('damaged');
+  const parts = await Promise.all(
+    manifest.parts.map(async (part) => {
+      if (!('key' in part)) return { ...part, content: damaged.toString('base64') };
+      await world.store.put(part.key, damaged, 'application/gzip');
+      return part;
+    }),
+  );
+  const rows = parts.filter(({ kind }) => kind === 'rows');
+  expect(rows.map((part) => 'key' in part)).toEqual([bytes > INLINE_PART_BYTES]);
+  await world.store.put(key, Buffer.from(JSON.stringify({ ...manifest, parts })), 'application/json');
+  await expect(rowsOf(landing.told[0])).rejects.toMatchObject({ code: 'landing.corrupt', actor: 'operator' });
 });
 
 test('open syncs take a bounded memory: beyond it their parts go to the store early, and they land whole all the same', async () => {

@@ -50,12 +50,16 @@ export function problemsOf(version: NamedVersion, manifest: Manifest | null): Pr
   return problems;
 }
 
-/** The parts of a landing, which are needed as it is. */
+/** The parts of a landing that are objects, which are needed as it is. */
 export const partsOf = (named: NamedObject, landing: LandingManifest | null): NamedObject[] =>
-  (landing?.parts ?? []).map(({ key, bytes, sha256 }) => ({
-    ...{ key, kind: 'part', mediaType: 'application/gzip' },
-    ...{ bytes, sha256, needed: named.needed },
-  }));
+  (landing?.parts ?? []).flatMap((part) =>
+    'key' in part
+      ? {
+          ...{ key: part.key, kind: 'part', mediaType: 'application/gzip' },
+          ...{ bytes: part.bytes, sha256: part.sha256, needed: named.needed },
+        }
+      : [],
+  );
 
 /** The objects of a version as the bucket has it, and what speaks against its manifest; one that is missing is told by whoever looks. */
 export async function objectsOfVersion(

@@ -31,15 +31,25 @@ export const keys = {
 /** The bucket that every deployment uses unless told otherwise. */
 export const DEFAULT_BUCKET = 'songhua';
 
-const partSchema = z.object({
-  key: z.string(),
+/**
+ * Bytes up to which the last part of a kind stands in the manifest: an object costs a request to write and one to read, which for most
+ * syncs of a city is more than what their details and rejected rows weigh.
+ */
+export const INLINE_PART_BYTES = 64 * 1024;
+
+const partFacts = {
   kind: z.enum(['rows', 'rejected', 'details']),
   firstSequence: z.int().nonnegative(),
   lastSequence: z.int().nonnegative(),
   rows: z.int().nonnegative(),
   bytes: z.int().nonnegative(),
   sha256: z.string(),
-});
+};
+/** Gzip bytes, as an object of the bucket or, of a small part, in the manifest. */
+const partSchema = z.union([
+  z.object({ ...partFacts, key: z.string() }),
+  z.object({ ...partFacts, content: z.base64() }),
+]);
 
 /** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
 export const landingManifestSchema = z.object({

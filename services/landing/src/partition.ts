@@ -3,6 +3,7 @@ import type { LandedFacts, SyncRepository } from '@songhua/catalog';
 import {
   claimOf,
   type Envelope,
+  INLINE_PART_BYTES,
   keys,
   type LandingManifest,
   type LandingPart,
@@ -59,7 +60,9 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
     assembly.stored(part, await storePart(deps.store, assembly.envelope, part));
 
   const conclude = async (assembly: Assembly): Promise<void> => {
-    for (const part of assembly.ready()) await store(assembly, part);
+    for (const part of assembly.ready())
+      if (part.bytes > INLINE_PART_BYTES) await store(assembly, part);
+      else assembly.stored(part, inlinePart(part));
     await dispatch(deps, assembly, assembly.completed());
     const claim = claimedAs(assembly.envelope);
     if (open.get(claim) === assembly) open.delete(claim);
@@ -122,11 +125,10 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
         refusal = error;
       }
       handled = offset;
-      for (const part of assembly.ready()) await store(assembly, part);
       if (assembly.ended()) {
         await conclude(assembly);
         abandonOvertaken(assembly);
-      }
+      } else for (const part of assembly.ready()) await store(assembly, part);
       await settle();
       if (refusal) throw refusal;
     },
@@ -157,21 +159,23 @@ async function landedBefore(store: ObjectStore, manifestKey: string, traceparent
 }
 
 async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart): Promise<LandingPart> {
-  const { kind, firstSequence, lastSequence, rows } = part;
+  const { kind, firstSequence, lastSequence } = part;
   const name = `${kind}-${pad(firstSequence)}-${pad(lastSequence)}.${kind === 'rows' ? 'csv' : 'ndjson'}.gz`;
   const key = keys.landingPart(datasetId(envelope.dataset), envelope.sync, envelope.attempt, name);
   const body = Buffer.concat(part.chunks);
   await store.put(key, body, 'application/gzip');
-  return {
-    key,
-    kind,
-    firstSequence,
-    lastSequence,
-    rows,
-    bytes: body.length,
-    sha256: createHash('sha256').update(body).digest('hex'),
-  };
+  return { key, ...factsOf(part, body) };
 }
+
+function inlinePart(part: OpenPart): LandingPart {
+  const body = Buffer.concat(part.chunks);
+  return { content: body.toString('base64'), ...factsOf(part, body) };
+}
+
+const factsOf = ({ kind, firstSequence, lastSequence, rows }: OpenPart, body: Buffer) => ({
+  ...{ kind, firstSequence, lastSequence, rows },
+  ...{ bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') },
+});
 
 async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type LandingManifest,
@@ -29,11 +31,11 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
   const parts: Record<LandingManifest['parts'][number]['kind'], string[]> = { rows: [], rejected: [], details: [] };
   for (const [index, part] of manifest.parts.entries()) {
     const path = join(folder, `part-${String(index).padStart(6, '0')}.gz`);
-    const arrived = await store.download(part.key, path);
+    const arrived = 'key' in part ? await store.download(part.key, path) : await unpack(part.content, path);
     if (arrived.sha256 !== part.sha256) {
       throw new SonghuaError(
         'landing.corrupt',
-        `landed part ${part.key} has SHA-256 ${arrived.sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
+        `${'key' in part ? `landed part ${part.key}` : `part ${index} in ${manifestKey}`} has SHA-256 ${arrived.sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
         { actor: 'operator' },
       );
     }
@@ -47,6 +49,13 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
     details: await readDetails(parts.details),
     lines: () => readLines(parts.details),
   };
+}
+
+/** Writes a part that stands in the manifest to where one of the bucket would be. */
+async function unpack(content: string, path: string): Promise<{ sha256: string }> {
+  const bytes = Buffer.from(content, 'base64');
+  await writeFile(path, bytes);
+  return { sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 function readManifest(key: string, body: Buffer): LandingManifest {

@@ -36,7 +36,7 @@ export async function neededKeys({ rows, store, catalog }: CollectionWorld): Pro
   const landing = async (key: string, why: string): Promise<void> => {
     needed.set(key, why);
     const manifest = await json<LandingManifest>(key);
-    for (const part of manifest?.parts ?? []) needed.set(part.key, why);
+    for (const part of manifest?.parts ?? []) if ('key' in part) needed.set(part.key, why);
   };
   const open = await rows<{ landing_key: string }>(
     `SELECT landing_key FROM sync WHERE state IN ${OPEN} AND landing_key IS NOT NULL`,
