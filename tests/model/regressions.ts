@@ -110,4 +110,21 @@ export const REGRESSIONS: Regression[] = [
       does('rest'),
     ],
   },
+  {
+    name: 'a manifest of a lost future is not taken for that of the same claim when it builds on a version that was lost too',
+    way: 'append',
+    operations: [
+      does('proceed', 0, 5),
+      does('read'),
+      does('proceed'),
+      does('proceed', 5, 3),
+      does('snapshot'),
+      does('rest'),
+      does('restore'),
+      does('decide'),
+      does('proceed'),
+      does('read'),
+      does('begin'),
+    ],
+  },
 ];

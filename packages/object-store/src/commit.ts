@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { keys, MAX_MANIFEST_BYTES, type Manifest, type ManifestFile, manifestSchema } from '@songhua/contracts';
 import { canonicalJson, codeOf } from '@songhua/domain';
 import { objectError } from './errors.js';
@@ -51,8 +52,8 @@ async function measure(store: ObjectStore, key: string): Promise<Transferred> {
 export interface Commit {
   /**
    * `created`: this call committed `manifest`. `same`: the version was already committed from the same claim of a sync with the same
-   * content, by an earlier attempt or a call whose answer was lost. `other`: the version number is taken; by other content, or by what a
-   * catalog that is lost had of a sync that was claimed anew since.
+   * content after the same version, by an earlier attempt or a call whose answer was lost. `other`: the version number is taken; by other
+   * content, or by what a catalog that is lost had of a sync that was claimed anew since, or after a version that was lost with it.
    */
   outcome: 'created' | 'same' | 'other';
   /** The manifest that stands. Unless `created`, its files, not the caller's, are the version's: finish its catalog row with it. */
@@ -73,7 +74,8 @@ export async function commitManifest(store: ObjectStore, manifest: Manifest): Pr
   const same =
     standing.identity === manifest.identity &&
     standing.source.sync === manifest.source.sync &&
-    standing.traceparent === manifest.traceparent;
+    standing.traceparent === manifest.traceparent &&
+    isDeepStrictEqual(standing.previous, manifest.previous);
   return { outcome: same ? 'same' : 'other', manifest: standing };
 }
 

@@ -102,7 +102,7 @@ describe('manifest commit', () => {
     expect(await commitManifest(store, retry)).toEqual({ outcome: 'same', manifest: first });
   });
 
-  test('I1: other content, or the same from another sync or another claim of its slot, never replaces a version', async () => {
+  test('I1: other content, or the same from another sync, another claim of its slot or after another version, never replaces a version', async () => {
     const first = manifest();
     await commitManifest(store, first);
     const { version } = first;
@@ -110,7 +110,8 @@ describe('manifest commit', () => {
     const otherSync = manifest({ version, source: { ...first.source, sync: 'sy_2' } });
     // The slot of a sync is claimed anew after its catalog was restored from before it.
     const otherClaim = manifest({ version, traceparent: first.traceparent.replace('0af7', 'ffff') });
-    for (const other of [otherRows, otherSync, otherClaim])
+    const otherBefore = manifest({ version, previous: { version: 1, identity: 'sha256:00' } });
+    for (const other of [otherRows, otherSync, otherClaim, otherBefore])
       expect(await commitManifest(store, other)).toEqual({ outcome: 'other', manifest: first });
     expect(await readManifest(store, datasetId, version)).toEqual(first);
   });

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import {
   cursorSchema,
@@ -13,8 +13,11 @@ import {
 // So begins a line of runs. The others are told apart before they are parsed, because there may be millions of runs.
 const RUNS = '{"type":"lines"';
 
+/** Gzip of NDJSON: a local file, or what stood in the manifest, of INLINE_PART_BYTES at most. */
+export type DetailPart = string | Buffer;
+
 /** Columns, files, warnings and cursor from the detail parts of a landing; line runs are passed over. */
-export async function readDetails(parts: readonly string[]): Promise<SyncDetails> {
+export async function readDetails(parts: readonly DetailPart[]): Promise<SyncDetails> {
   const details: SyncDetails = { columns: [], files: [], cursor: {} };
   const cursor: string[] = [];
   for await (const detail of readParts(parts, (line) => !line.startsWith(RUNS))) {
@@ -28,17 +31,17 @@ export async function readDetails(parts: readonly string[]): Promise<SyncDetails
 }
 
 /** The line runs of the detail parts of a landing, a few thousand at a time. */
-export async function* readLines(parts: readonly string[]): AsyncGenerator<LineRun[]> {
+export async function* readLines(parts: readonly DetailPart[]): AsyncGenerator<LineRun[]> {
   for await (const detail of readParts(parts, (line) => line.startsWith(RUNS)))
     if (detail.type === 'lines') yield unpackRuns(detail);
 }
 
-async function* readParts(parts: readonly string[], wanted: (line: string) => boolean): AsyncGenerator<Detail> {
+async function* readParts(parts: readonly DetailPart[], wanted: (line: string) => boolean): AsyncGenerator<Detail> {
   for (const part of parts) {
     const text = createGunzip();
     text.setEncoding('utf8');
     // What fails is thrown below, where the text is read; leaving early closes both.
-    pipeline(createReadStream(part), text, () => undefined);
+    pipeline(typeof part === 'string' ? createReadStream(part) : Readable.from([part]), text, () => undefined);
     let rest = '';
     for await (const chunk of text as AsyncIterable<string>) {
       const lines = `${rest}${chunk}`.split('\n');

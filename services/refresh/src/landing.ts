@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -10,7 +10,7 @@ import {
 } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
-import { readDetails, readLines } from './details.js';
+import { type DetailPart, readDetails, readLines } from './details.js';
 
 export interface LocalLanding {
   manifest: LandingManifest;
@@ -28,34 +28,29 @@ export interface LocalLanding {
 export async function fetchLanding(store: ObjectStore, manifestKey: string, folder: string): Promise<LocalLanding> {
   const body = await store.readAll(manifestKey, MAX_MANIFEST_BYTES);
   const manifest = readManifest(manifestKey, body);
-  const parts: Record<LandingManifest['parts'][number]['kind'], string[]> = { rows: [], rejected: [], details: [] };
+  const rows: string[] = [];
+  const rejected: string[] = [];
+  const details: DetailPart[] = [];
+  const kinds = { rows, rejected, details };
   for (const [index, part] of manifest.parts.entries()) {
     const path = join(folder, `part-${String(index).padStart(6, '0')}.gz`);
-    const arrived = 'key' in part ? await store.download(part.key, path) : await unpack(part.content, path);
-    if (arrived.sha256 !== part.sha256) {
+    const inline = 'key' in part ? undefined : Buffer.from(part.content, 'base64');
+    const sha256 = 'key' in part ? (await store.download(part.key, path)).sha256 : hash('sha256', inline ?? '');
+    if (sha256 !== part.sha256) {
       throw new SonghuaError(
         'landing.corrupt',
-        `${'key' in part ? `landed part ${part.key}` : `part ${index} in ${manifestKey}`} has SHA-256 ${arrived.sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
+        `${'key' in part ? `landed part ${part.key}` : `part ${index} in ${manifestKey}`} has SHA-256 ${sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
         { actor: 'operator' },
       );
     }
-    parts[part.kind].push(path);
+    if (inline && part.kind === 'details') details.push(inline);
+    else {
+      // The engine reads rows from files only.
+      if (inline) await writeFile(path, inline);
+      kinds[part.kind].push(path);
+    }
   }
-  const { rows, rejected } = parts;
-  return {
-    manifest,
-    rows,
-    rejected,
-    details: await readDetails(parts.details),
-    lines: () => readLines(parts.details),
-  };
-}
-
-/** Writes a part that stands in the manifest to where one of the bucket would be. */
-async function unpack(content: string, path: string): Promise<{ sha256: string }> {
-  const bytes = Buffer.from(content, 'base64');
-  await writeFile(path, bytes);
-  return { sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { manifest, rows, rejected, details: await readDetails(details), lines: () => readLines(details) };
 }
 
 function readManifest(key: string, body: Buffer): LandingManifest {
