@@ -35,7 +35,7 @@ export const DEFAULT_BUCKET = 'songhua';
  * Bytes up to which the last part of a kind stands in the manifest: an object costs a request to write and one to read, which for most
  * syncs of a city is more than what their details and rejected rows weigh.
  */
-export const INLINE_PART_BYTES = 64 * 1024;
+export const INLINE_PART_BYTES = 16 * 1024;
 
 const partFacts = {
   kind: z.enum(['rows', 'rejected', 'details']),
@@ -45,10 +45,10 @@ const partFacts = {
   bytes: z.int().nonnegative(),
   sha256: z.string(),
 };
-/** Gzip bytes, as an object of the bucket or, of a small part, in the manifest. */
+/** Gzip bytes, as an object of the bucket or, of a small part, as Base64 in the manifest. */
 const partSchema = z.union([
   z.object({ ...partFacts, key: z.string() }),
-  z.object({ ...partFacts, content: z.base64() }),
+  z.object({ ...partFacts, content: z.string() }),
 ]);
 
 /** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
