@@ -12,6 +12,8 @@ const PATIENCE_MS = 300_000;
 
 /** Sources that change, and the syncs that are asked for meanwhile. */
 export interface Load {
+  /** Unique to it: no other load asked for the same syncs. */
+  label: string;
   names: string[];
   /** Changes of sources so far. */
   readonly changes: number;
@@ -21,12 +23,12 @@ export interface Load {
   lost(): Promise<string[]>;
 }
 
-export async function startLoad(system: System, folder: string, chance: () => number): Promise<Load> {
+export async function startLoad(system: System, folder: string, chance: () => number, label: string): Promise<Load> {
   const { resources, names } = roundOf('campaign', folder);
   const revisions = SIZES.map(() => 0);
   for (const source of SIZES.keys()) writeSource(folder, source, 0);
   await system.apply(resources);
-  await ask(system, names, 'campaign');
+  await ask(system, names, `${label}-begun`);
   let changes = 0;
   let stopped = false;
 
@@ -36,12 +38,13 @@ export async function startLoad(system: System, folder: string, chance: () => nu
       changes++;
       revisions[source] = changes;
       writeSource(folder, source, changes);
-      await ask(system, [names[source] as string], `campaign-${changes}`);
+      await ask(system, [names[source] as string], `${label}-${changes}`);
       await delay(chance() * LONGEST_CALM_MS);
     }
   };
   const looping = loop();
   return {
+    label,
     names,
     get changes() {
       return changes;

@@ -41,7 +41,7 @@ export async function judge(system: System, load: Load): Promise<Verdict> {
     // Of these it was told that their last content did not come.
     const told = failing.filter(({ state }) => state === 'failed').map(({ name }) => `${name}:`);
     const silent = (await load.lost()).filter((one) => !told.some((name) => one.startsWith(name)));
-    await ask(system, load.names, 'after-the-campaign');
+    await ask(system, load.names, `${load.label}-after`);
     wedged = [...wedged, ...(await quiet())];
     const [count] = await rows(
       'SELECT (SELECT count(*) FROM version) AS versions, (SELECT count(*) FROM sync) AS syncs',
