@@ -79,7 +79,7 @@ async function passThrough({ details, runs, rejected }: Given, use: (landing: Lo
   const handler = landPartition({
     store: world.store,
     syncs: noting(told),
-    dispatch: async (reference) => void references.push(reference),
+    tellLane: async (reference) => void references.push(reference),
     landed: () => undefined,
     logger: silent,
   });

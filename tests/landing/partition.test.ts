@@ -36,7 +36,7 @@ interface Landing {
   /** Delivers messages at their place in the partition's log. */
   deliver(...offsets: number[]): Promise<void>;
   clock: { now: number };
-  refuse: { dispatch?: Error };
+  refuse: { land?: Error };
 }
 
 function loggerOf(note: (line: Landing['logged'][number]) => void, ids: Record<string, unknown> = {}): Logger {
@@ -56,11 +56,13 @@ function landingOf(log: OutgoingMessage[]): Landing {
   const handler = landPartition(
     {
       store: world.store,
-      syncs: noting(told),
-      async dispatch(reference) {
-        if (refuse.dispatch) throw refuse.dispatch;
-        dispatched.push(reference);
+      syncs: {
+        async land(...facts) {
+          if (refuse.land) throw refuse.land;
+          return noting(told).land(...facts);
+        },
       },
+      tellLane: async (reference) => void dispatched.push(reference),
       landed: () => undefined,
       logger: loggerOf((line) => logged.push(line)),
     },
@@ -195,12 +197,12 @@ test('while nobody takes what is told, the offset stays and the same message tel
   const log = [...messagesOf(lost).slice(0, 1), ...messagesOf(later)];
   const landing = landingOf(log);
   await landing.deliver(...all(log).slice(0, -1));
-  landing.refuse.dispatch = new SonghuaError('lane.unavailable', 'away', { retryable: true });
+  landing.refuse.land = new SonghuaError('catalog.unavailable', 'away', { retryable: true });
   for (let turn = 0; turn < 2; turn++) {
     await expect(landing.deliver(log.length - 1)).rejects.toMatchObject({ retryable: true });
     expect(landing.handler.resumeOffset()).toBe('0');
   }
-  delete landing.refuse.dispatch;
+  delete landing.refuse.land;
   await landing.deliver(log.length - 1);
   expect(landing.dispatched.map(({ sync }) => sync)).toEqual([later.sync]);
   expect(verdicts(landing).slice(-2)).toEqual([
@@ -250,7 +252,7 @@ test.each([
   const damaged = Buffer.from('damaged');
   const parts = await Promise.all(
     manifest.parts.map(async (part) => {
-      if (!('key' in part)) return { ...part, content: damaged.toString('base64') };
+      if (!('key' in part)) return { ...part, gzip: damaged.toString('base64') };
       await world.store.put(part.key, damaged, 'application/gzip');
       return part;
     }),

@@ -37,7 +37,7 @@ const syncs = {
 };
 const consumer = await createKafkaMessaging({ brokers, clientId: 'landing' }).consume({
   group: topic, topic, deadLetterTopic: topic + '.dead',
-  handlerFor: () => landPartition({ store, syncs, logger, landed() {}, async dispatch() {} }),
+  handlerFor: () => landPartition({ store, syncs, logger, landed() {}, async tellLane() {} }),
 });
 await say({ ready: true });
 process.on('SIGTERM', () => consumer.close().then(() => process.exit(0)));

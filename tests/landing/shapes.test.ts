@@ -35,7 +35,7 @@ beforeAll(async () => {
       const handler = landPartition({
         store: world.store,
         syncs: noting(told),
-        dispatch: async () => undefined,
+        tellLane: async () => undefined,
         landed: () => undefined,
         logger,
       });

@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import type { LaneReference, RefreshActivities, RefreshRetry } from '@songhua/contracts';
 import type { Reason } from '@songhua/domain';
 import { ApplicationFailure } from '@temporalio/common';
@@ -29,6 +30,9 @@ const succeeding: RefreshActivities = {
   recordFailure: async () => undefined,
 };
 const isOf = (sync: LaneReference, dataset: string): boolean => sync.datasetId === `ds_${dataset}`;
+
+/** Syncs whose failure was recorded in the scenario that runs. */
+const failed = new Set<string>();
 
 export const SCENARIOS: Scenario[] = [
   {
@@ -83,6 +87,25 @@ export const SCENARIOS: Scenario[] = [
     async run(lane) {
       await lane.signal([landed('poison', 1), landed('fine', 1)]);
       await lane.ended();
+    },
+  },
+  {
+    name: 'a-worker-that-dies-on-one-of-many',
+    activities() {
+      failed.clear();
+      return {
+        async refreshDatasets(syncs) {
+          if (syncs.some((sync) => isOf(sync, 'poison'))) throw withoutStack(new Error('the worker is gone'));
+          return { retry: [] };
+        },
+        recordFailure: async ({ sync }) => void failed.add(sync),
+      };
+    },
+    async run(lane) {
+      const many = Array.from({ length: 15 }, (_, i) => landed(`fine-${i}`, 1));
+      await lane.signal([...many.slice(0, 7), landed('poison', 1), ...many.slice(7)]);
+      await lane.ended();
+      expect([...failed]).toEqual(['sy_poison_1']);
     },
   },
   {

@@ -101,8 +101,8 @@ CREATE OR REPLACE FUNCTION syncs_expired(before timestamptz, kept integer, most 
     AND NOT EXISTS (SELECT 1 FROM quarantine_replay r WHERE r.replay_of = s.id)
     AND EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.purpose = 'read'
       AND o.state IN ('published', 'unchanged', 'held', 'failed') AND coalesce(o.reason ->> 'code', '') <> 'sync.cancelled')
-    AND (s.slot >= 'request:' OR EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id AND o.number > s.number
-      AND o.slot < 'request:'))
+    -- Slots of a schedule are instants and begin with a digit, all others with a letter.
+    AND (s.slot >= 'a' OR EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.slot < 'a'))
     AND NOT EXISTS (SELECT 1 FROM ingest i LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
       WHERE i.sync_id = s.id AND push_is_pending(s, k.number))
     AND NOT EXISTS (SELECT 1 FROM sync_needs(ARRAY[s.id], kept) n WHERE n.need IS NOT NULL)

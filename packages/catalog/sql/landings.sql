@@ -38,19 +38,25 @@ BEGIN
   END IF;
 END $$;
 
--- Syncs whose batches were acknowledged and did not land within `seconds` although others that were read after them did, or not within
--- `limit_seconds` at all: the broker lost them. Answers what became of them.
-CREATE OR REPLACE FUNCTION sync_recover_deliveries(seconds double precision, limit_seconds double precision, why jsonb)
+-- Syncs whose batches were acknowledged and did not land within `seconds` although a later read of their connector did, which travels the
+-- same way behind them; or not within `limit_seconds` at all: the broker lost them. Not `counted`: somebody asks for them to be read again,
+-- which says nothing of what will become of them. Answers what became of them.
+CREATE OR REPLACE FUNCTION sync_recover_deliveries(seconds double precision, limit_seconds double precision, counted boolean, why jsonb)
 RETURNS TABLE (id text, state text) LANGUAGE plpgsql AS $$
 DECLARE
   s sync;
-  landed_after timestamptz := (SELECT x.read_at FROM sync x WHERE x.landed_at IS NOT NULL ORDER BY x.landed_at DESC LIMIT 1);
 BEGIN
   FOR s IN SELECT * FROM sync x WHERE x.state = 'delivered'
       AND (x.read_at < clock_timestamp() - make_interval(secs => limit_seconds)
-        OR (x.read_at < clock_timestamp() - make_interval(secs => seconds) AND x.read_at < landed_after - interval '1 minute'))
+        OR (x.read_at < clock_timestamp() - make_interval(secs => seconds) AND EXISTS (SELECT 1 FROM sync o
+          WHERE o.connector_id = x.connector_id AND o.number > x.number AND o.read_at > x.read_at AND o.landed_at IS NOT NULL)))
       ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
-    PERFORM sync_lose(s, why);
+    IF counted THEN
+      PERFORM sync_lose(s, why);
+    ELSE
+      PERFORM sync_requeue(s, why);
+      PERFORM pg_notify('songhua_syncs', '');
+    END IF;
     RETURN QUERY SELECT x.id, x.state FROM sync x WHERE x.id = s.id;
   END LOOP;
 END $$;

@@ -15,8 +15,3 @@ BEGIN
     'sha256', encode(sha256(convert_to(jsonb_build_array(e -> 'spec', coalesce(e -> 'labels', '{}'))::text, 'UTF8')), 'hex')))
   FROM jsonb_array_elements(entries) e;
 END $$;
-
--- Numbers go on after a resource was deleted.
-CREATE OR REPLACE FUNCTION revision_last(of_kind text, of_name text) RETURNS integer LANGUAGE sql STABLE AS $$
-  SELECT coalesce(max(number), 0) FROM revision WHERE kind = of_kind AND name = of_name
-$$;

@@ -36,7 +36,7 @@ DECLARE
 BEGIN
   SELECT * INTO c FROM connector WHERE id = facts ->> 'connectorId' FOR UPDATE;
   IF (facts ->> 'retry')::boolean THEN
-    RETURN QUERY UPDATE sync s SET state = 'landed', reason = NULL, touched_at = clock_timestamp()
+    RETURN QUERY UPDATE sync s SET state = 'landed', reason = NULL, refresh_started_at = NULL, touched_at = clock_timestamp()
       WHERE s.connector_id = c.id AND s.state = 'held' AND s.purpose = 'read' RETURNING lane_reference(s);
   END IF;
   IF (facts ->> 'read')::boolean THEN

@@ -117,8 +117,9 @@ export function createConnectorRepository(database: Database): ConnectorReposito
     async lastSlots() {
       const rows = await query<{ id: string; slot: string }>(
         'connector_last_slots',
+        // Instants begin with a digit, every other slot with a letter.
         `SELECT id, slot FROM (SELECT c.id,
-           (SELECT max(s.slot) FROM sync s WHERE s.connector_id = c.id AND s.slot < 'request:') AS slot FROM connector c) x
+           (SELECT max(s.slot) FROM sync s WHERE s.connector_id = c.id AND s.slot < 'a') AS slot FROM connector c) x
          WHERE slot IS NOT NULL`,
       );
       return new Map(rows.map((row) => [row.id, new Date(row.slot)]));

@@ -104,10 +104,12 @@ export interface SyncRepository {
    */
   recoverExpired(mostCrashes: number): Promise<Recovered>;
   /**
-   * Puts delivered syncs back into the queue that did not land: within `seconds` although syncs that were delivered after them did, or within
+   * Puts delivered syncs back into the queue that did not land: within `seconds` although a later read of their connector did, or within
    * `limitSeconds` whatever others did. The third time a sync fails with `landing.missing` instead (I7).
    */
   recoverDelivered(seconds: number, limitSeconds: number): Promise<Recovered>;
+  /** Puts every sync that was delivered `seconds` ago and did not land back into the queue, because somebody knows that it is lost; their ids. */
+  rereadDelivered(seconds: number): Promise<string[]>;
   /**
    * Up to `limit` landed syncs that no refresh worker has touched for `seconds`. They count as touched now, so that no other replica gets
    * them too; the caller signals their lanes.

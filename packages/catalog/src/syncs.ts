@@ -35,6 +35,13 @@ const STATES_OF: Record<RefreshState, SyncState[]> = {
 
 export function createSyncRepository(database: Database): SyncRepository {
   const { query } = database;
+  const recoverDeliveries = (seconds: number, limitSeconds: number, counted: boolean) =>
+    query<{ id: string; state: string }>(
+      'sync_recover_deliveries',
+      'SELECT id, state FROM sync_recover_deliveries($1, $2, $3, $4::jsonb)',
+      [seconds, limitSeconds, counted, JSON.stringify(MISSING)],
+    );
+
   return {
     async enqueue(slots) {
       const asked = slots.map(({ connector, by = 'service:connector', ...claim }) => ({
@@ -98,13 +105,11 @@ export function createSyncRepository(database: Database): SyncRepository {
     },
 
     async recoverDelivered(seconds, limitSeconds) {
-      return recovered(
-        await query('sync_recover_deliveries', 'SELECT id, state FROM sync_recover_deliveries($1, $2, $3::jsonb)', [
-          seconds,
-          limitSeconds,
-          JSON.stringify(MISSING),
-        ]),
-      );
+      return recovered(await recoverDeliveries(seconds, limitSeconds, true));
+    },
+
+    async rereadDelivered(seconds) {
+      return recovered(await recoverDeliveries(seconds, seconds, false)).requeued;
     },
 
     async recoverLanded(seconds, limit) {

@@ -144,7 +144,7 @@ const LISTED: Listed = {
     replays: { source: true },
   },
   catalog: {
-    syncs: { get: true, list: true, progress: true, cancel: true, recoverDelivered: true, recoverLanded: true },
+    syncs: { get: true, list: true, progress: true, cancel: true, rereadDelivered: true, recoverLanded: true },
     connectors: { get: true, list: true },
     catalog: {
       apply: true,

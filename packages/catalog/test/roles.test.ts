@@ -196,7 +196,7 @@ async function asCatalog(connector: ConnectorRecord): Promise<void> {
   expect(await syncs.progress('one')).toMatchObject({ published: 1 });
   const [sync] = await syncs.list({ request: 'one', limit: 1, offset: 0 });
   expect(await syncs.get(sync?.id ?? '')).toEqual(sync);
-  await syncs.recoverDelivered(600, 3600);
+  expect(await syncs.rereadDelivered(600)).toEqual([]);
   expect(await connectors.get(connector.name)).toEqual((await connectors.list({ names: [connector.name] }))[0]);
   expect(await resources.list({}, 'latest')).toHaveLength(6);
   expect(await resources.get('Connector', connector.name, 'latest')).toBeDefined();

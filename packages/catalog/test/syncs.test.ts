@@ -218,8 +218,12 @@ test('what did not land whole is read again, and the third time it fails with th
 test('a delivered sync that never lands is read again once later ones have landed, not while landing is behind', async () => {
   const lost = await begin('slot-1');
   await catalog.syncs.finish('a', [result(lost, 'delivered')]);
+  const elsewhere = await begin('slot-1', connectors[1]);
+  await catalog.syncs.finish('a', [result(elsewhere, 'delivered')]);
+  await land(catalog, elsewhere);
+  // What travels another way may be far ahead.
   expect(await catalog.syncs.recoverDelivered(-1, 3600)).toEqual({ requeued: [], failed: [] });
-  const later = await begin('slot-1', connectors[1]);
+  const later = await begin('slot-2');
   await catalog.syncs.finish('a', [result(later, 'delivered')]);
   await land(catalog, later);
   const client = new pg.Client({ connectionString: database?.url });
@@ -231,6 +235,19 @@ test('a delivered sync that never lands is read again once later ones have lande
     state: 'queued',
     trouble: { reason: { code: 'landing.missing' } },
   });
+});
+
+test('a delivered sync is read again however often somebody asks for it, and lands in the end', async () => {
+  await enqueue(catalog, [first()], 'slot-1');
+  for (let time = 1; time <= 5; time++) {
+    const [sync] = await catalog.syncs.take('a', 1, 1, 60);
+    await catalog.syncs.finish('a', [result(sync as SyncRecord, 'delivered')]);
+    expect(await catalog.syncs.rereadDelivered(-1)).toEqual([sync?.id]);
+  }
+  const [sync] = await catalog.syncs.take('a', 1, 1, 60);
+  await catalog.syncs.finish('a', [result(sync as SyncRecord, 'delivered')]);
+  await land(catalog, sync as SyncRecord);
+  expect(await catalog.syncs.get(sync?.id ?? '')).toMatchObject({ state: 'landed' });
 });
 
 test('a delivered sync that never lands, however long landing is away, ends with a reason', async () => {
@@ -301,10 +318,11 @@ test('a deleted connector ends its queued syncs, and its numbers go on when it i
   expect((await enqueue(catalog, [first()], 'slot-2')).map((s) => s.number)).toEqual([2]);
 });
 
-test('the last schedule slot is told, requests aside', async () => {
+test('the last schedule slot is told, whatever else was asked for', async () => {
   await enqueue(catalog, [first()], '2026-11-22T03:00:00.000Z');
   await enqueue(catalog, [first()], '2026-11-23T03:00:00.000Z');
-  await enqueue(catalog, [first()], 'request:abc');
+  for (const other of ['backfill:2026', 'replay:sy_1', 'request:abc', 'retry:1', 'rules:2', 'rules:2:read'])
+    await enqueue(catalog, [first()], other);
   expect(await catalog.connectors.lastSlots()).toEqual(new Map([[first().id, new Date('2026-11-23T03:00:00.000Z')]]));
   expect((await catalog.syncs.list({ request: 'abc', limit: 5, offset: 0 })).map((s) => s.slot)).toEqual([
     'request:abc',

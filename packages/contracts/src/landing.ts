@@ -32,8 +32,8 @@ export const keys = {
 export const DEFAULT_BUCKET = 'songhua';
 
 /**
- * Bytes up to which the last part of a kind stands in the manifest: an object costs a request to write and one to read, which for most
- * syncs of a city is more than what their details and rejected rows weigh.
+ * Bytes up to which the last part of a kind stands in the manifest: an object costs a request to write and one to read, which for the
+ * details of most syncs, and all of many, is more than they weigh.
  */
 export const INLINE_PART_BYTES = 16 * 1024;
 
@@ -45,11 +45,8 @@ const partFacts = {
   bytes: z.int().nonnegative(),
   sha256: z.string(),
 };
-/** Gzip bytes, as an object of the bucket or, of a small part, as Base64 in the manifest. */
-const partSchema = z.union([
-  z.object({ ...partFacts, key: z.string() }),
-  z.object({ ...partFacts, content: z.string() }),
-]);
+/** Gzip, as an object of the bucket or, of a small part, as Base64 in the manifest. */
+const partSchema = z.union([z.object({ ...partFacts, key: z.string() }), z.object({ ...partFacts, gzip: z.string() })]);
 
 /** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
 export const landingManifestSchema = z.object({

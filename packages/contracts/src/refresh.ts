@@ -15,6 +15,14 @@ export interface LaneReference {
   bytes: number;
 }
 
+/** A sync whose turn it is, with what its lane counts of it. */
+export interface RefreshTurn extends LaneReference {
+  /** How often it was tried in vain. */
+  tries: number;
+  /** How often a worker died over it. */
+  crashes: number;
+}
+
 /** Rejected rows that are read again, with the rules of today. */
 export interface ReplayReference {
   /** The sync that they were rejected of. */
@@ -39,7 +47,7 @@ export interface ReplayForecast {
 
 export interface RefreshLaneInput {
   lane: number;
-  pending: LaneReference[];
+  pending: (LaneReference | RefreshTurn)[];
   /** Events of a history at most, before the lane goes on in a new one; lower only in tests. */
   historyLimit?: number;
 }
@@ -57,7 +65,7 @@ export interface RefreshOutcome {
 
 /** A sync that is to be refreshed again, and why. */
 export interface RefreshRetry {
-  sync: LaneReference;
+  sync: RefreshTurn;
   reason: Reason;
 }
 
@@ -67,7 +75,7 @@ export interface RefreshActivities {
    * Refreshes each in turn and records what became of it; a failure that may pass is reported in `retry`, not thrown, so that the others go
    * on.
    */
-  refreshDatasets(references: LaneReference[]): Promise<{ retry: RefreshRetry[] }>;
+  refreshDatasets(turns: RefreshTurn[]): Promise<{ retry: RefreshRetry[] }>;
   /** Ends a sync that cannot be refreshed in a terminal state (I7). */
   recordFailure(reference: LaneReference, reason: Reason): Promise<void>;
 }
@@ -77,9 +85,6 @@ export interface ReplayActivities {
   /** Fails with an ApplicationFailure whose type is the code. */
   forecastReplay(replay: ReplayReference): Promise<ReplayForecast>;
 }
-
-// Few enough that a bulk load groups well, enough that a slow dataset delays only one in sixteen.
-export const DEFAULT_LANES = 16;
 
 /** The lane that owns a dataset: its refreshes all run in one workflow, so one at a time. FNV-1a over the id. */
 export function laneOf(datasetId: string, lanes: number): number {

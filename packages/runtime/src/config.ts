@@ -33,6 +33,7 @@ export const sections = {
   files: z.object({ SONGHUA_TEMP_DIR: z.string() }),
   /** Opens the services' HTTP to each other; at least 256 bits, the same for all of them. */
   internal: z.object({ SONGHUA_INTERNAL_TOKEN: z.string().min(43) }),
+  // Few enough that a bulk load groups well, enough that a slow dataset delays only one in sixteen.
   lanes: z.object({ SONGHUA_REFRESH_LANES: z.coerce.number().int().min(1).max(1024).default(16) }),
 };
 

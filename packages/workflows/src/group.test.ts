@@ -46,6 +46,18 @@ describe('taking a group', () => {
     );
   });
 
+  test('gives what is to be alone an activity of its own, and takes everything in the end', () => {
+    fc.assert(
+      fc.property(backlog, fc.nat(4), (pending, poison) => {
+        const alone = (one: LaneReference): boolean => Number(one.sync.slice(3)) % 5 === poison;
+        const left = [...pending];
+        for (let group = takeGroup(left, new Set(), alone); group.length > 0; group = takeGroup(left, new Set(), alone))
+          expect(group.length === 1 || !group.some(alone)).toBe(true);
+        expect(left).toEqual([]);
+      }),
+    );
+  });
+
   test('puts a large sync alone and keeps a group within 16 syncs and 8 MiB', () => {
     fc.assert(
       fc.property(backlog, (pending) => {

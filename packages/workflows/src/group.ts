@@ -10,11 +10,12 @@ const GROUP_BYTES = 8 * 1024 * 1024;
 /**
  * Removes from `pending` and returns what one activity is to refresh next, in order of arrival: one large sync, or several small ones. Syncs of
  * datasets in `busy` stay. Of each other dataset only its first sync is taken, so that its syncs keep their order. Empty when every
- * dataset that has a sync in `pending` is busy.
+ * dataset that has a sync in `pending` is busy. What is to be `alone`, as it may have ended a worker, shares its activity with nobody.
  */
 export function takeGroup<Reference extends LaneReference>(
   pending: Reference[],
   busy: ReadonlySet<string>,
+  alone: (sync: Reference) => boolean = () => false,
 ): Reference[] {
   const group: Reference[] = [];
   const seen = new Set(busy);
@@ -23,7 +24,7 @@ export function takeGroup<Reference extends LaneReference>(
     const blocked = seen.has(sync.datasetId);
     seen.add(sync.datasetId);
     if (blocked) continue;
-    const small = sync.bytes <= SMALL_BYTES;
+    const small = sync.bytes <= SMALL_BYTES && !alone(sync);
     if (group.length > 0 && (!small || bytes + sync.bytes > GROUP_BYTES)) continue;
     group.push(sync);
     bytes += sync.bytes;

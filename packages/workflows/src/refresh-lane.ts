@@ -5,6 +5,7 @@ import {
   type RefreshActivities,
   type RefreshLaneInput,
   type RefreshRetry,
+  type RefreshTurn,
 } from '@songhua/contracts/refresh';
 import type { Reason } from '@songhua/domain';
 import {
@@ -50,9 +51,7 @@ const HISTORY_LIMIT = 4_000;
 const CRASHED = 'refresh.crashed';
 
 /** A sync in its lane. */
-interface Work extends LaneReference {
-  tries: number;
-  crashes: number;
+interface Work extends RefreshTurn {
   /** It was signalled again while it was being refreshed: it is looked at once more afterwards. */
   again: boolean;
 }
@@ -143,7 +142,7 @@ export async function refreshLane(input: RefreshLaneInput): Promise<void> {
   for (;;) {
     const full = workflowInfo().historyLength >= limit || workflowInfo().continueAsNewSuggested;
     while (!full && groups < CONCURRENT_GROUPS) {
-      const group = takeGroup(pending, busy);
+      const group = takeGroup(pending, busy, ({ crashes }) => crashes > 0);
       if (group.length === 0) break;
       for (const work of group) busy.add(work.datasetId);
       groups++;

@@ -25,6 +25,8 @@ const GZIP = { level: 1, chunkSize: 128 * 1024 };
 // A small batch, such as the details of most syncs, would take 400 KB for a moment with the above, and with these takes 40.
 const SMALL_BYTES = 8 * 1024;
 const SMALL_GZIP = { level: 1, chunkSize: SMALL_BYTES, windowBits: 12, memLevel: 5 };
+// Rows that come in pieces below this, as of a source of many small files, go together, up to it: each message has a cost of its own.
+const GATHERED_BYTES = 64 * 1024;
 
 export type EnvelopeBase = Pick<Envelope, 'dataset' | 'connector' | 'sync' | 'attempt' | 'traceparent'>;
 export type Totals = Pick<SyncCompleted, 'batches' | 'details' | 'rows' | 'rejected' | 'bytes' | 'sha256'>;
@@ -51,7 +53,7 @@ export interface Closing {
 
 /**
  * Sends one attempt of a sync: batches are compressed on zlib's threads, several at once, and handed to the producer strictly in
- * order, with at most `maxBytes` of them in memory. The last rows wait, with the details after them, for the closing event, so a small
+ * order, with at most `maxBytes` of them, and what is gathered for the next, in memory. The last rows wait, with the details after them, for the closing event, so a small
  * sync is one request. No message grows with the source: batches are at most MAX_BATCH_BYTES, the closing event has counts only.
  */
 export function createSender(
@@ -145,6 +147,19 @@ export function createSender(
     assertSound();
   };
 
+  let few = { csv: [] as Buffer[], rows: 0, bytes: 0 };
+  const gather = (part: { csv: Buffer; rows: number }): void => {
+    // The piece may be a slice of something larger, which would be kept with it.
+    few.csv.push(Buffer.from(part.csv));
+    few.rows += part.rows;
+    few.bytes += part.csv.length;
+  };
+  const submitFew = async (): Promise<void> => {
+    const { csv, rows, bytes } = few;
+    few = { csv: [], rows: 0, bytes: 0 };
+    if (bytes > 0) await submit(RECORD_BATCH, csv.length === 1 ? (csv[0] as Buffer) : Buffer.concat(csv), rows);
+  };
+
   const submitAll = async (schema: Envelope['schema'], batches: readonly Batch[]): Promise<void> => {
     for (const { text, rows } of batches) await submit(schema, text, rows);
   };
@@ -163,7 +178,9 @@ export function createSender(
         content.update(part.csv);
         totals.rows += part.rows;
         totals.bytes += part.csv.length;
-        await submit(RECORD_BATCH, part.csv, part.rows);
+        if (few.bytes + part.csv.length > GATHERED_BYTES) await submitFew();
+        if (part.csv.length > GATHERED_BYTES) await submit(RECORD_BATCH, part.csv, part.rows);
+        else gather(part);
       }
     },
     async rejected(rows) {
@@ -172,6 +189,7 @@ export function createSender(
     },
     lines: (runs) => tell(runDetails(runs)),
     async complete(closing, check) {
+      await submitFew();
       await tell(syncDetails(closing.details));
       await submitDetails(details.take());
       // The closing event promises everything before it, so it goes only after all of that is acknowledged.

@@ -6,7 +6,7 @@ import type { Logger } from '@songhua/runtime';
 const MOST_CRASHES = 3;
 const RECOVER_MS = 5_000;
 const DELIVERED_MS = 60_000;
-// Landing is some seconds behind; of what is this old others would have landed first.
+// Long enough that landing has caught up with a later read of the same connector, however they were told.
 const OVERTAKEN_SECONDS = 600;
 
 /** Sees to it that no read stays open for ever (I7): what crashed replicas read, and what was delivered and never landed, is read again. */

@@ -38,7 +38,7 @@ const until = async (done: () => boolean): Promise<void> => {
 test('batches of any size are handed over in their order, and the closing event only after all are acknowledged', async () => {
   const producer = manualProducer();
   const sender = createSender({ producer, topic: 't' }, base, 1 << 24);
-  const texts = [400_000, 10, 200_000, 1, 300_000].map((size, index) => Buffer.alloc(size, `${index}\n`));
+  const texts = [400_000, 70_000, 200_000, 80_000, 300_000].map((size, index) => Buffer.alloc(size, `${index}\n`));
   for (const text of texts) await sender.rows(text, 1);
   const completing = sender.complete(closing, () => undefined);
   await until(() => producer.sent.length === 4);
@@ -65,6 +65,26 @@ test('batches of any size are handed over in their order, and the closing event 
   expect(gunzipSync(Buffer.concat(values.slice(0, 5))).equals(Buffer.concat(texts))).toBe(true);
 });
 
+test('rows that come in small pieces go together, in their order, and what is large waits for nobody', async () => {
+  const producer = manualProducer();
+  const sender = createSender({ producer, topic: 't' }, base, 1 << 24);
+  const texts = [
+    ...Array.from({ length: 3_000 }, (_, i) => `${i},${'x'.repeat(90)}\n`),
+    `${'y'.repeat(70_000)}\n`,
+    'z\n',
+  ];
+  for (const text of texts) await sender.rows(Buffer.from(text), 1);
+  const completing = sender.complete(closing, () => undefined);
+  await until(() => {
+    for (const { acknowledge } of producer.sent) acknowledge();
+    return producer.envelopes().at(-1)?.schema === SYNC_COMPLETED;
+  });
+  const { rows, details, batches } = await completing;
+  const sent = producer.sent.flatMap(({ messages }) => messages).slice(0, batches - details);
+  expect([rows, sent.length]).toEqual([texts.length, 7]);
+  expect(gunzipSync(Buffer.concat(sent.map(({ value }) => value))).toString()).toBe(texts.join(''));
+});
+
 test('a small sync is one request', async () => {
   const producer = manualProducer();
   const sender = createSender({ producer, topic: 't' }, base, 1 << 20);
@@ -82,11 +102,11 @@ test('a small sync is one request', async () => {
 
 test('reading waits while more than the limit is in memory', async () => {
   const producer = manualProducer();
-  const sender = createSender({ producer, topic: 't' }, base, 1000);
+  const sender = createSender({ producer, topic: 't' }, base, 100_000);
   let accepted = 0;
   const reading = (async () => {
     for (let turn = 0; turn < 5; turn++) {
-      await sender.rows(Buffer.alloc(900, 'x\n'), 1);
+      await sender.rows(Buffer.alloc(90_000, 'x\n'), 1);
       accepted++;
     }
   })();
@@ -103,7 +123,7 @@ test('reading waits while more than the limit is in memory', async () => {
 test('after a refused batch nothing is sent any more, least of all the closing event', async () => {
   const producer = manualProducer();
   const sender = createSender({ producer, topic: 't' }, base, 1 << 24);
-  for (const text of ['1\n', '2\n', '3\n']) await sender.rows(Buffer.from(text), 1);
+  for (const text of ['1', '2', '3']) await sender.rows(Buffer.alloc(70_000, text), 1);
   await until(() => producer.sent.length === 2);
   const completing = sender.complete(closing, () => undefined);
   producer.sent[0]?.refuse(new Error('away'));

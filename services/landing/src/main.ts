@@ -5,8 +5,10 @@ import { createKafkaMessaging } from '@songhua/messaging';
 import { createMinioStore } from '@songhua/object-store';
 import { Counter, createReadiness, loadConfig, runService, sections, startOpsServer } from '@songhua/runtime';
 import { z } from 'zod';
+import { createLaneTeller } from './lane-teller.js';
 import { landPartition } from './partition.js';
 
+// Partitions land beside each other, and recording a landing is short.
 const POOL = 4;
 
 const config = z.object({
@@ -22,7 +24,6 @@ const config = z.object({
 runService('landing', async ({ logger, metrics, fail }) => {
   const env = loadConfig(config);
   const names = namesOf(env.SONGHUA_DEPLOYMENT);
-  // One partition records one landing at a time.
   const catalog = createLandingCatalog({
     databaseUrl: env.SONGHUA_DATABASE_URL,
     poolSize: POOL,
@@ -42,6 +43,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
     names,
   });
   await lanes.ping();
+  const teller = createLaneTeller({ dispatch: lanes.dispatch, logger });
   const syncs = new Counter({
     name: 'songhua_landed_syncs_total',
     help: 'Syncs landed, by result',
@@ -59,7 +61,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
       landPartition({
         store,
         syncs: catalog.syncs,
-        dispatch: lanes.dispatch,
+        tellLane: teller.tell,
         logger,
         landed(result, count) {
           syncs.inc({ result });
@@ -84,6 +86,7 @@ runService('landing', async ({ logger, metrics, fail }) => {
     async stop() {
       await ops.close();
       await consumer.close();
+      teller.close();
       await lanes.close();
       await catalog.close();
     },

@@ -21,8 +21,8 @@ import { Assembly, type OpenPart } from './assembly.js';
 export interface LandingDeps {
   store: ObjectStore;
   syncs: Pick<SyncRepository, 'land'>;
-  /** Resolves when the lane workflow has the reference. */
-  dispatch(reference: LaneReference): Promise<void>;
+  /** Tells the lane of a sync that its turn may come. Never throws. */
+  tellLane(reference: LaneReference): Promise<void>;
   logger: Logger;
   /** `result`: `whole`, or the code of what kept it from landing. */
   landed(result: string, rows: number): void;
@@ -60,7 +60,8 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
     assembly.stored(part, await storePart(deps.store, assembly.envelope, part));
 
   const conclude = async (assembly: Assembly): Promise<void> => {
-    for (const part of assembly.ready())
+    // Of what is not whole nothing more is kept.
+    for (const part of assembly.whole() ? assembly.ready() : [])
       if (part.bytes > INLINE_PART_BYTES) await store(assembly, part);
       else assembly.stored(part, inlinePart(part));
     await dispatch(deps, assembly, assembly.completed());
@@ -169,7 +170,7 @@ async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart)
 
 function inlinePart(part: OpenPart): LandingPart {
   const body = Buffer.concat(part.chunks);
-  return { content: body.toString('base64'), ...factsOf(part, body) };
+  return { gzip: body.toString('base64'), ...factsOf(part, body) };
 }
 
 const factsOf = ({ kind, firstSequence, lastSequence, rows }: OpenPart, body: Buffer) => ({
@@ -220,7 +221,7 @@ async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCo
 async function tell(deps: LandingDeps, log: Logger, reference: LaneReference, facts: LandedFacts): Promise<void> {
   try {
     const { state, dispatch } = await deps.syncs.land(reference.sync, facts);
-    if (dispatch) await deps.dispatch(reference);
+    if (dispatch) await deps.tellLane(reference);
     if ('problem' in facts) {
       log.warn({ reason: facts.problem, state }, 'sync did not land');
       deps.landed(facts.problem.code, 0);

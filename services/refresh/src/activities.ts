@@ -101,7 +101,7 @@ export function createActivities(
         const { attempt } = context.info;
         const at = new Date().toISOString();
         if (retry.length > 0)
-          touch(retry.map(({ sync, reason }) => ({ ...sync, trouble: { reason, tries: triesOf(sync, attempt), at } })));
+          touch(retry.map(({ sync, reason }) => ({ ...sync, trouble: { reason, tries: sync.tries + attempt, at } })));
         return { retry };
       } finally {
         clearInterval(beat);
@@ -110,6 +110,3 @@ export function createActivities(
     },
   };
 }
-
-/** Tries of a sync so far: its lane counts them in what it hands over. */
-const triesOf = (sync: LaneReference & { tries?: number }, attempt: number): number => (sync.tries ?? 0) + attempt;

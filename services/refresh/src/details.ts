@@ -9,6 +9,7 @@ import {
   type SyncDetails,
   unpackRuns,
 } from '@songhua/contracts';
+import { ndjsonLines } from '@songhua/runtime/ndjson';
 
 // So begins a line of runs. The others are told apart before they are parsed, because there may be millions of runs.
 const RUNS = '{"type":"lines"';
@@ -39,14 +40,9 @@ export async function* readLines(parts: readonly DetailPart[]): AsyncGenerator<L
 async function* readParts(parts: readonly DetailPart[], wanted: (line: string) => boolean): AsyncGenerator<Detail> {
   for (const part of parts) {
     const text = createGunzip();
-    text.setEncoding('utf8');
-    // What fails is thrown below, where the text is read; leaving early closes both.
+    // What fails is thrown where the text is read; leaving early closes both.
     pipeline(typeof part === 'string' ? createReadStream(part) : Readable.from([part]), text, () => undefined);
-    let rest = '';
-    for await (const chunk of text as AsyncIterable<string>) {
-      const lines = `${rest}${chunk}`.split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) if (line !== '' && wanted(line)) yield detailSchema.parse(JSON.parse(line));
-    }
+    for await (const lines of ndjsonLines(text))
+      for (const line of lines) if (wanted(line)) yield detailSchema.parse(JSON.parse(line));
   }
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type LandingManifest,
+  type LandingPart,
   type LineRuns,
   landingManifestSchema,
   MAX_MANIFEST_BYTES,
@@ -31,26 +32,36 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
   const rows: string[] = [];
   const rejected: string[] = [];
   const details: DetailPart[] = [];
-  const kinds = { rows, rejected, details };
   for (const [index, part] of manifest.parts.entries()) {
     const path = join(folder, `part-${String(index).padStart(6, '0')}.gz`);
-    const inline = 'key' in part ? undefined : Buffer.from(part.content, 'base64');
-    const sha256 = 'key' in part ? (await store.download(part.key, path)).sha256 : hash('sha256', inline ?? '');
+    const { at, sha256 } = await fetchPart(store, part, path);
     if (sha256 !== part.sha256) {
+      const name = 'key' in part ? part.key : `${index} of ${manifestKey}`;
       throw new SonghuaError(
         'landing.corrupt',
-        `${'key' in part ? `landed part ${part.key}` : `part ${index} in ${manifestKey}`} has SHA-256 ${sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
+        `landed part ${name} has SHA-256 ${sha256}, expected ${part.sha256}; check the object store's disk, then run the sync again`,
         { actor: 'operator' },
       );
     }
-    if (inline && part.kind === 'details') details.push(inline);
+    if (part.kind === 'details') details.push(at);
     else {
       // The engine reads rows from files only.
-      if (inline) await writeFile(path, inline);
-      kinds[part.kind].push(path);
+      if (at !== path) await writeFile(path, at);
+      (part.kind === 'rows' ? rows : rejected).push(path);
     }
   }
   return { manifest, rows, rejected, details: await readDetails(details), lines: () => readLines(details) };
+}
+
+/** Where a part is now: at `path`, or, of one that stands in the manifest, here. */
+async function fetchPart(
+  store: ObjectStore,
+  part: LandingPart,
+  path: string,
+): Promise<{ at: DetailPart; sha256: string }> {
+  if ('key' in part) return { at: path, sha256: (await store.download(part.key, path)).sha256 };
+  const at = Buffer.from(part.gzip, 'base64');
+  return { at, sha256: hash('sha256', at) };
 }
 
 function readManifest(key: string, body: Buffer): LandingManifest {

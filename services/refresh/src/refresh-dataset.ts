@@ -88,7 +88,8 @@ async function fetchWhole(
   const fetched = fetchLanding(store, landing, folder);
   if (purpose !== 'rules') return fetched;
   const kept = await fetched.catch((error: unknown) => {
-    if (codeOf(error) === 'object.missing') return undefined;
+    // Gone, or written by a release that kept it otherwise.
+    if (['object.missing', 'landing.unreadable'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   });
   if (kept?.manifest.completed.scope === 'all' && kept.manifest.completed.mode === 'full') return kept;

@@ -2,7 +2,7 @@ import type { RefreshContext } from '@songhua/catalog';
 import { isHold, SonghuaError } from '@songhua/domain';
 
 /** Whether a refresh is there because the rules of its dataset were changed: the source is as it was. */
-export const byChangedRules = ({ sync }: Pick<RefreshContext, 'sync'>): boolean => sync.slot.startsWith('rules:');
+export const byChangedRules = ({ sync }: Pick<RefreshContext, 'sync'>): boolean => sync.purpose === 'rules';
 
 /** `error` with what brought it about, where it waits for a decision: who decides would look for it in the source otherwise. */
 export function toldOfRules(error: unknown): unknown {

@@ -23,7 +23,7 @@ export { assertReplayable } from '../replayable.js';
  * collects what is kept no longer; of syncs it changes only what a person asked for, or what another service lost.
  */
 export interface ServedCatalog extends Opened {
-  syncs: Pick<SyncRepository, 'get' | 'list' | 'progress' | 'cancel' | 'recoverDelivered' | 'recoverLanded'>;
+  syncs: Pick<SyncRepository, 'get' | 'list' | 'progress' | 'cancel' | 'rereadDelivered' | 'recoverLanded'>;
   connectors: Pick<ConnectorRepository, 'get' | 'list'>;
   catalog: CatalogRepository;
   resources: ResourceRepository;

@@ -17,7 +17,7 @@ const query = z.object({
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
 });
 
-const recovered = z.object({ handedOver: z.int(), readAgain: z.array(z.string()), failed: z.array(z.string()) });
+const recovered = z.object({ handedOver: z.int(), readAgain: z.array(z.string()) });
 // What was handed over or delivered this long ago may be on its way still; doing it twice costs work and nothing else.
 const RECOVER_SECONDS = 30;
 
@@ -34,8 +34,8 @@ export const syncRoutes: Routes = (app, { catalog, handover }) => {
       },
     },
     async () => {
-      const { requeued, failed } = await catalog.syncs.recoverDelivered(RECOVER_SECONDS, RECOVER_SECONDS);
-      return { handedOver: await handover.again(RECOVER_SECONDS), readAgain: requeued, failed };
+      const readAgain = await catalog.syncs.rereadDelivered(RECOVER_SECONDS);
+      return { handedOver: await handover.again(RECOVER_SECONDS), readAgain };
     },
   );
   app.get(
