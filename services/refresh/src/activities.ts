@@ -5,7 +5,7 @@ import type {
   RefreshRetry,
   ReplayActivities,
 } from '@songhua/contracts';
-import { isHold, type Reason, reasonOf } from '@songhua/domain';
+import { type Reason, reasonOf } from '@songhua/domain';
 import { type Logger, traceIdOf } from '@songhua/runtime';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { forecastReplay } from './forecast.js';
@@ -30,7 +30,7 @@ export function createActivities(
    * catalog keeps what it knows of the sync, if it knows it.
    */
   const fail = async (reference: LaneReference, reason: Reason): Promise<Ended | { retry: Reason }> => {
-    const state = isHold(reason.code) ? 'held' : 'failed';
+    const state = 'failed';
     try {
       await deps.refreshes.finish(reference, { sync: reference.sync, state, reason }, {});
     } catch (error) {

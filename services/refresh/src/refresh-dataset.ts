@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RefreshContext, RefreshRepository, ReplayRepository } from '@songhua/catalog';
 import type { LaneReference, RefreshOutcome, ReplayReference } from '@songhua/contracts';
-import { codeOf, overridesOf, reasonOf, type SonghuaError } from '@songhua/domain';
+import { codeOf, isHold, overridesOf, reasonOf, type SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
 import { withFolder } from '@songhua/runtime';
 import type { Tables } from '@songhua/tables';
@@ -39,13 +39,30 @@ export function refreshDataset(
     const turn: Turn = { reference, context, folder };
     const clock = createStepClock();
     const { replay } = context.sync;
-    const made = replay
-      ? await replayedCandidate(deps, turn, replay, clock)
-      : await landedCandidate(deps, turn, clock).catch((error: unknown) => {
-          throw byChangedRules(context) ? toldOfRules(error) : error;
-        });
-    return 'state' in made ? made : await commit(deps, turn, made, clock);
+    try {
+      const made = replay
+        ? await replayedCandidate(deps, turn, replay, clock)
+        : await landedCandidate(deps, turn, clock).catch((error: unknown) => {
+            throw byChangedRules(context) ? toldOfRules(error) : error;
+          });
+      return 'state' in made ? made : await commit(deps, turn, made, clock);
+    } catch (error) {
+      if (!isHold(codeOf(error) ?? '')) throw error;
+      return hold(deps, turn, error, { stages: clock.seconds() });
+    }
   });
+}
+
+/** Ends a refresh that waits for a person's decision. */
+async function hold(
+  { refreshes }: RefreshDeps,
+  { reference }: Turn,
+  error: unknown,
+  effects: Parameters<RefreshRepository['finish']>[2],
+): Promise<RefreshOutcome> {
+  const outcome: RefreshOutcome = { sync: reference.sync, state: 'held', reason: reasonOf(error) };
+  await refreshes.finish(reference, outcome, effects);
+  return outcome;
 }
 
 /** What landed, normalized; or held, when too much of it was rejected. */
@@ -115,11 +132,12 @@ async function replayedCandidate(
 /** Too many rows were rejected: a person decides, and sees every one of them meanwhile (I4). */
 async function holdRejected(
   deps: RefreshDeps,
-  { reference, context, folder }: Turn,
+  turn: Turn,
   landing: LocalLanding,
   error: SonghuaError,
   clock: StepClock,
 ): Promise<RefreshOutcome> {
+  const { reference, context, folder } = turn;
   const { rejected, byCode } = guardDetails.parse(error.details);
   const count = rejected - landing.manifest.completed.rejected;
   const path = join(folder, OUT, 'rejected.ndjson.gz');
@@ -128,7 +146,5 @@ async function holdRejected(
     folder,
   });
   const told = byChangedRules(context) ? toldOfRules(error) : error;
-  const outcome: RefreshOutcome = { sync: reference.sync, state: 'held', reason: reasonOf(told) };
-  await deps.refreshes.finish(reference, outcome, { rejected: kept, stages: clock.seconds() });
-  return outcome;
+  return hold(deps, turn, told, { rejected: kept, stages: clock.seconds() });
 }
