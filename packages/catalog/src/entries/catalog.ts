@@ -38,7 +38,7 @@ export interface ServedCatalog extends Opened {
 
 /** See `ServedCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
 export function createServedCatalog(options: CatalogOptions): ServedCatalog {
-  const { database, opened } = openDatabase(options);
+  const { database, opened } = openDatabase(options, 'catalog');
   return {
     ...opened,
     syncs: createSyncRepository(database),
