@@ -34,6 +34,8 @@ const cli = (deployment: string) =>
     cwd: folder,
     env: {
       SONGHUA_HOME: join(folder, 'nowhere'),
+      // As the key in the state folder of whoever restores: it works on.
+      SONGHUA_OPERATOR_KEY: system?.operatorKey,
       ...endpointEnvironment(endpointsOf(deployment, engines.endpoints)),
     },
   });
