@@ -96,11 +96,16 @@ async function rollBack(step: number): Promise<void> {
     reason: `step ${step}`,
   });
   if (sync === undefined) return;
+  let state = 'landed';
   await waitFor(
     `${dataset} to be rolled back`,
-    async () => (await system.get<{ state: string }>(`/api/v1/syncs/${sync}`)).state === 'published',
+    async () => {
+      ({ state } = await system.get<{ state: string }>(`/api/v1/syncs/${sync}`));
+      return state !== 'landed' && state !== 'refreshing';
+    },
     PATIENCE,
   );
+  expect(state).toBe('published');
 }
 
 /** The bucket held against manifests and rows, without asking the collector. */
