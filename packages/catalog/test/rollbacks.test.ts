@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Manifest } from '@songhua/contracts';
 import pg from 'pg';
+import { OBJECTS } from '../src/backup/names.js';
 import type { AskedRollback, Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
 import {
   createWorld,
@@ -231,6 +232,13 @@ test('rules that are changed afterwards make what landed last anew, once', async
   const context = await catalog.refreshes.begin(lanes[0] ?? { sync: '', attempt: 1 });
   expect(context.sync).toMatchObject({ purpose: 'rules', landing: expect.stringContaining('landing/') });
   expect((await catalog.catalog.apply([changed], 'a')).lanes).toEqual([]);
+});
+
+test('a backup takes what a rollback reads as the version that it is, and not as what landed', async () => {
+  const { landing } = await open(1);
+  const named = await rows<{ row: { key: string; kind: string } }>(OBJECTS);
+  expect(named.filter(({ row }) => row.kind === 'landing')).toHaveLength(2);
+  expect(named.map(({ row }) => row.key)).not.toContain(landing?.key);
 });
 
 test('a restored catalog hands an open rollback over again', async () => {
