@@ -213,6 +213,34 @@ test('what is served differs from the source until all of it was read again', as
   expect(await entry()).toMatchObject({ inSync: 'confirmed', version: 4 });
 });
 
+test('rollbacks that are asked for while versions are published and collected wait for each other, and nobody for ever', async () => {
+  await rows(`UPDATE dataset SET spec = spec || '{"versions": {"keep": 3}}'`);
+  const reason = { code: 'x.y', message: 'm', actor: 'platform', retryable: false } as const;
+  const publishing = async (): Promise<void> => {
+    for (let n = 3; n <= 12; n++)
+      await publish(catalog, connector, `request:${n}`, n, `c${n}`, {
+        version: n - 1,
+        content: n === 3 ? 'b' : `c${n - 1}`,
+      });
+  };
+  const asking = async (): Promise<void> => {
+    for (let n = 0; n < 20; n++) {
+      const asked = await ask(1);
+      if (asked.problem === 'removed') continue;
+      if (asked.problem !== null) throw new Error(`not opened: ${asked.problem}`);
+      await catalog.refreshes.finish(asked.lane, { sync: asked.sync, state: 'failed', reason }, {});
+    }
+  };
+  const collecting = async (): Promise<void> => {
+    for (let n = 0; n < 10; n++) {
+      await catalog.catalog.relay(100, async () => undefined);
+      await catalog.collection.expireVersions(new Date(Date.now() + 86_400_000), 10, 'gc');
+    }
+  };
+  await Promise.all([publishing(), asking(), collecting()]);
+  expect(await catalog.catalog.version(connector.dataset, 'latest')).toMatchObject({ version: 12 });
+});
+
 test('a rollback that failed says nothing of how its source fares', async () => {
   const sync = await open(1);
   const reason = { code: 'version.corrupt', message: 'm', actor: 'operator', retryable: false } as const;
