@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { z } from 'zod';
 import { infraError } from '../errors.js';
@@ -5,6 +6,10 @@ import { readJson, writeJson } from '../files.js';
 import { claimPort } from './port-claims.js';
 
 const HOST = '127.0.0.1';
+// Below the ports that operating systems give to outgoing connections (32768 on Linux, 49152 elsewhere): one of those could take the port of a
+// process that is down for a moment, and keep it down.
+const [FIRST, LAST] = [20_000, 32_767];
+const TRIES = 100;
 const portsSchema = z.record(z.string(), z.int().min(1).max(65_535));
 
 /** Whether a server could listen on loopback at `port` now. */
@@ -13,18 +18,6 @@ export function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen({ host: HOST, port, exclusive: true }, () => server.close(() => resolve(true)));
-  });
-}
-
-function anyFree(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', () => reject(infraError('port.none-free', 'no free port on 127.0.0.1', { retryable: true })));
-    server.listen({ host: HOST, port: 0 }, () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
   });
 }
 
@@ -48,7 +41,8 @@ export function createPortBook(path: string): PortBook {
   };
   return {
     take: async (name, wellKnown) => {
-      const port = (await claim(remembered[name])) ?? (await claim(wellKnown)) ?? (await claim(await anyFree()));
+      let port = (await claim(remembered[name])) ?? (await claim(wellKnown));
+      for (let tried = 0; port === undefined && tried < TRIES; tried++) port = await claim(randomInt(FIRST, LAST + 1));
       if (port === undefined)
         throw infraError('port.none-free', `no free port for ${name} on 127.0.0.1`, { retryable: true });
       if (remembered[name] !== port) {
