@@ -12,7 +12,7 @@ import { fetchLanding, type LocalLanding } from './landing.js';
 import { normalizeLanded, OUT } from './normalize-landed.js';
 import { storeRejected } from './rejected.js';
 import { computeReplay } from './replay.js';
-import { byChangedRules, toldOfRules } from './told-of-rules.js';
+import { toldOfRules } from './told-of-rules.js';
 
 const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
 
@@ -42,8 +42,8 @@ export function refreshDataset(
     try {
       const made = replay
         ? await replayedCandidate(deps, turn, replay, clock)
-        : await landedCandidate(deps, turn, clock).catch((error: unknown) => {
-            throw byChangedRules(context) ? toldOfRules(error) : error;
+        : await landedCandidate(deps, turn, clock).catch(async (error: unknown) => {
+            throw await toldOfRules(deps.store, context, error);
           });
       return 'state' in made ? made : await commit(deps, turn, made, clock);
     } catch (error) {
@@ -145,6 +145,5 @@ async function holdRejected(
     sync: reference.sync,
     folder,
   });
-  const told = byChangedRules(context) ? toldOfRules(error) : error;
-  return hold(deps, turn, told, { rejected: kept, stages: clock.seconds() });
+  return hold(deps, turn, await toldOfRules(deps.store, context, error), { rejected: kept, stages: clock.seconds() });
 }
