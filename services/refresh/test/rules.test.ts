@@ -93,6 +93,7 @@ test('a plan tells what would be caused, and causes nothing', async () => {
   const edited = { columns: [id, text] };
   const plan = await applyDataset('planned', edited, { dryRun: true });
   expect(plan).toMatchObject({ lanes: [], changes: [{ causes: [{ code: 'refresh.landed' }] }] });
+  expect(plan.changes[0]?.causes?.[0]?.message).toMatch(/from what landed at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const gone = await applyDataset('planned', edited, { dryRun: true, kept: async () => false });
   expect(gone.changes).toMatchObject([{ causes: [{ code: 'refresh.read' }] }]);
   expect(await catalog.syncs.list({ connector: 'planned', limit: 9, offset: 0 })).toMatchObject([{ id: sync }]);
