@@ -11,7 +11,7 @@ import { violations } from '../harness/invariants.js';
 import { type System, sharedEngines, startSystem } from '../harness/system.js';
 
 /*
- * A city that changes for some steps, with kills of services amid them and collections between them: nothing is under way then, so that the
+ * A city that changes for some steps, with kills of services amid them, and rollbacks and collections between them: nothing is under way then, so that the
  * grace may be nothing. What collections amid work may do is the property of the catalog service's collection.test.ts. The full figure is
  * the same test with SONGHUA_COLLECTION_SCALE=1 SONGHUA_COLLECTION_DATASETS=10000 SONGHUA_COLLECTION_STEPS=50.
  */
@@ -86,6 +86,28 @@ interface Bucket {
   orphans: string[];
 }
 
+/** Rolls one dataset back to its first version, another one in each step, and waits for the end of it. */
+async function rollBack(step: number): Promise<void> {
+  const { items } = await system.get<{ items: { name: string; versions: number }[] }>('/api/v1/datasets?pageSize=200');
+  const changed = items.filter(({ versions }) => versions > 1);
+  const dataset = changed[step % changed.length]?.name;
+  if (dataset === undefined) throw new Error('no dataset has two versions');
+  const { sync } = await system.post<{ sync?: string }>(`/api/v1/datasets/${dataset}/versions/1:rollback`, {
+    reason: `step ${step}`,
+  });
+  if (sync === undefined) return;
+  let state = 'landed';
+  await waitFor(
+    `${dataset} to be rolled back`,
+    async () => {
+      ({ state } = await system.get<{ state: string }>(`/api/v1/syncs/${sync}`));
+      return state !== 'landed' && state !== 'refreshing';
+    },
+    PATIENCE,
+  );
+  expect(state).toBe('published');
+}
+
 /** The bucket held against manifests and rows, without asking the collector. */
 async function examine(): Promise<Bucket> {
   const objects = new Map<string, number>();
@@ -104,7 +126,7 @@ async function examine(): Promise<Bucket> {
     const landings = new Set(
       await column(`SELECT landing_key AS value FROM (SELECT landing_key, state, row_number() OVER (
           PARTITION BY connector_id, state IN ('published', 'unchanged') AND landing_key IS NOT NULL ORDER BY number DESC) AS place
-        FROM sync) x WHERE landing_key IS NOT NULL AND (state = 'held' OR (state IN ('published', 'unchanged') AND place <= 2))
+        FROM sync WHERE purpose <> 'rollback') x WHERE landing_key IS NOT NULL AND (state = 'held' OR (state IN ('published', 'unchanged') AND place <= 2))
         UNION SELECT s.landing_key FROM rejected_summary q JOIN sync s ON s.id = q.sync_id WHERE q.count > 0 AND s.landing_key IS NOT NULL`),
     );
     const others = new Set(
@@ -129,7 +151,7 @@ async function examine(): Promise<Bucket> {
 }
 
 test(
-  'a city that changed for many steps, with kills amid them, keeps after collections all that its manifests name and nothing that nobody needs (I8)',
+  'a city that changed for many steps, with kills amid them and rollbacks between them, keeps after collections all that its manifests name and nothing that nobody needs (I8)',
   async () => {
     await system.sync({ all: true }, { timeoutMs: PATIENCE });
     let most = 0;
@@ -152,6 +174,7 @@ test(
         PATIENCE,
       );
       await running;
+      await rollBack(step);
       if (step % 2 === 0) await collect();
       most = Math.max(most, (await examine()).bytes);
     }

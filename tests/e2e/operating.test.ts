@@ -290,6 +290,22 @@ describe('on the command line', () => {
     expect(await versionOf('lines')).toMatchObject({ version: 3, rows: 2 });
   }, 60_000);
 
+  test('what should not have been published is rolled back, and stays so until all of the source is read again', async () => {
+    const back = (version: number) => songhua(['versions', 'rollback', 'lines', `${version}`, '--reason', '发布有误']);
+    const inSync = async () => (await system.get<{ inSync: string }>('/api/v1/datasets/lines')).inSync;
+    expect(back(1)).toMatchObject({ status: 0, stdout: 'lines: published, version 4, as version 1 was\n' });
+    expect(await versionOf('lines')).toMatchObject({ version: 4, rows: 4 });
+    expect(back(1)).toMatchObject({ status: 0, stdout: expect.stringContaining('unchanged, version 4 is served') });
+    expect(back(9)).toMatchObject({ status: 2, stderr: expect.stringContaining('version.unknown') });
+    expect(songhua(['sync', 'lines', '--wait'])).toMatchObject({ status: 0 });
+    expect(await versionOf('lines')).toMatchObject({ version: 4 });
+    expect(await inSync()).toBe('differs');
+    expect(songhua(['sync', 'lines', '--full', '--wait'])).toMatchObject({ status: 0 });
+    expect(await versionOf('lines')).toMatchObject({ version: 5, rows: 2 });
+    expect(await inSync()).toBe('confirmed');
+    expect(await violations(system)).toEqual([]);
+  }, 60_000);
+
   test('rejected rows of what was pushed in parts are replayed by changed rules', async () => {
     const guards = { maxShrink: 0.5, maxRejected: 0.5 };
     const columns = (blanks: string[]) => [

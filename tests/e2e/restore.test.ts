@@ -34,6 +34,8 @@ const cli = (deployment: string) =>
     cwd: folder,
     env: {
       SONGHUA_HOME: join(folder, 'nowhere'),
+      // As the key in the state folder of whoever restores: it works on.
+      SONGHUA_OPERATOR_KEY: system?.operatorKey,
       ...endpointEnvironment(endpointsOf(deployment, engines.endpoints)),
     },
   });
@@ -237,16 +239,16 @@ test('a backup is taken while syncs run, and another into the same folder copies
 
 test('on new engines everything is served as before the cut, and what came after it is read again', async () => {
   await Promise.all([...system.services.values()].map((service) => service.stop()));
-  const restored = await songhua(anew, 'restore', '--from', saved, '--verify');
-  tell('restore and verify', restored);
-  expect(restored.verdict).toMatchObject({ ok: true, problems: [], audit: { ok: true } });
-  expect(restored.verdict.current).toBe(FILES.length + 1);
-  expect(restored).toMatchObject({ readAgain: 2, handedOver: 1, announced: FILES.length + 1 });
-  await expect(songhua(anew, 'restore', '--from', saved)).rejects.toThrow('restore.not-empty');
-
   const old = system;
+  // Its services run, as after "songhua up", and go on with what is restored under them.
   system = await start(anew);
   try {
+    const restored = await songhua(anew, 'restore', '--from', saved, '--verify');
+    tell('restore and verify', restored);
+    expect(restored.verdict).toMatchObject({ ok: true, problems: [], audit: { ok: true } });
+    expect(restored.verdict.current).toBe(FILES.length + 1);
+    expect(restored).toMatchObject({ readAgain: 2, handedOver: 1, announced: FILES.length + 1 });
+    await expect(songhua(anew, 'restore', '--from', saved)).rejects.toThrow('restore.not-empty');
     expect(await everythingServed()).toEqual([]);
     await settled(anew);
     const states = await inDatabase(anew, 'SELECT id, state FROM sync WHERE id = ANY ($1)', [

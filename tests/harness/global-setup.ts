@@ -25,5 +25,8 @@ export default async function globalSetup(): Promise<void> {
     SONGHUA_TEST_S3_ACCESS_KEY: endpoints.s3.accessKey,
     SONGHUA_TEST_S3_SECRET_KEY: endpoints.s3.secretKey,
   });
+  // Who breaks off a run leaves nothing behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void engines.stop().finally(() => process.exit(1)));
   (globalThis as { songhuaEngines?: { stop(): Promise<void> } }).songhuaEngines = engines;
 }

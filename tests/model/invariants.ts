@@ -12,6 +12,9 @@ export interface SyncView {
   version: number | null;
   landing: string | null;
   rejected: number;
+  /** It read everything that there is. */
+  whole: boolean;
+  rollbackTo: number | null;
 }
 
 export interface View {
@@ -34,7 +37,8 @@ export interface View {
 
 const VIEW = `SELECT jsonb_build_object(
   'syncs', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'number', s.number, 'attempt', s.attempt, 'state', s.state,
-      'purpose', s.purpose, 'reason', s.reason, 'version', s.version, 'landing', s.landing_key, 'rejected', coalesce(q.count, 0))
+      'purpose', s.purpose, 'reason', s.reason, 'version', s.version, 'landing', s.landing_key, 'rejected', coalesce(q.count, 0),
+      'whole', s.purpose = 'read' AND (c.mode = 'full' OR s.full_read), 'rollbackTo', s.rollback_to)
     ORDER BY s.number), '[]') FROM sync s LEFT JOIN rejected_summary q ON q.sync_id = s.id WHERE s.connector_id = c.id),
   'versions', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', v.number, 'identity', v.identity, 'previous', v.previous_number,
       'manifest', v.manifest_key, 'sync', v.sync_id, 'file', v.files #>> '{0,key}', 'told', v.rejected,
@@ -59,6 +63,15 @@ export const isEnd = (state: SyncState): boolean => (SYNC_ENDS as readonly SyncS
 export function served({ bucket }: History, { versions, pointer }: View): Rows {
   const file = versions.find(({ number }) => number === pointer?.number)?.file;
   return (file !== undefined && bucket.tables.get(file)) || {};
+}
+
+/** Whether what is served goes on from a version that somebody rolled back to, and all that there is was not read since. */
+export function isRolledBack({ syncs }: View): boolean {
+  const ended = syncs.filter(({ state }) => state === 'published' || state === 'unchanged');
+  const read = Math.max(0, ...ended.map(({ whole, version }) => (whole && version) || 0));
+  return ended.some(
+    ({ purpose, state, version }) => purpose === 'rollback' && state === 'published' && (version ?? 0) > read,
+  );
 }
 
 // What a worker may come to when another took its turn, the source's rows were replaced, or its reader broke.
@@ -93,6 +106,8 @@ function versionsBroken({ memory, bucket }: History, { versions, pointer, syncs 
     const sync = syncs.find(({ id }) => id === version.sync);
     if (sync?.state !== 'published' || sync.version !== number)
       found.push(`version ${number} is of a sync that is ${sync?.state}`);
+    if (sync?.purpose === 'rollback' && versions.find((one) => one.number === sync.rollbackTo)?.identity !== identity)
+      found.push(`version ${number} is not what version ${sync.rollbackTo} was`);
     if (sync?.purpose !== 'replay' && version.told !== version.kept)
       found.push(`I4 version ${number}: ${version.told} rows rejected, ${version.kept} kept`);
   }
@@ -135,6 +150,8 @@ function cursorBroken(history: History, view: View): string[] {
   if (cursor.number < memory.catalog.cursor)
     found.push(`I5 the cursor went from ${memory.catalog.cursor} to ${cursor.number}`);
   memory.catalog.cursor = cursor.number;
+  // Somebody has taken back what was read.
+  if (isRolledBack(view)) return found;
   const table = served(history, view);
   const missing =
     way === 'push'

@@ -214,6 +214,25 @@ export const OPERATIONS = {
     if (opened?.lane) lane.push(opened.lane);
     return true;
   },
+  /** Somebody goes back to what was served before; sometimes while that is under way already. */
+  async rollback(history: History, a: number) {
+    const { catalog, slots, connector, lane } = history;
+    const to = pick((await look(history)).versions, a);
+    if (!to) return false;
+    const slot = `rollback:${slots.length}`;
+    slots.push(slot);
+    const asked = await catalog.rollbacks.open({
+      id: syncId(connector.name, slot),
+      dataset: connector.dataset,
+      version: to.number,
+      slot,
+      reason: 'seen',
+      by: 'key:1',
+      traceparent: traceparent(),
+    });
+    if (asked.problem === null) lane.push(asked.lane);
+    return true;
+  },
   async cancel(history: History, a: number) {
     const sync = pick((await look(history)).syncs, a);
     if (sync) await history.catalog.syncs.cancel(sync.id, { reason: 'enough', by: 'key:1', actor: 'department' });

@@ -1,5 +1,5 @@
 import type { History } from './history.js';
-import { behind, isEnd, look, type View } from './invariants.js';
+import { behind, isEnd, isRolledBack, look, type View } from './invariants.js';
 import { OPERATIONS } from './operations.js';
 
 // Each sync may be read three times and refreshed as often; more than that is a circle.
@@ -26,11 +26,15 @@ export async function quiesce(history: History, each: (what: string) => Promise<
     .map(({ id, state }) => `I7 ${id} stays ${state}`);
 }
 
-/** Once more the source changes and is read, and a person lets everything pass: then it is served, and nothing waits. */
+/**
+ * Once more the source changes and is read, all of it after a rollback, and a person lets everything pass: then it is served, and nothing
+ * waits.
+ */
 export async function wayOut(history: History, each: (what: string) => Promise<void>): Promise<string[]> {
   await OPERATIONS.apply(history);
   await OPERATIONS.change(history, 1);
   await OPERATIONS.enqueue(history, 4, 2);
+  if (isRolledBack(await look(history))) await OPERATIONS.enqueue(history, 1, 1);
   const slot = history.slots.at(-1);
   for (let round = 0; round < ROUNDS; round++) {
     const stuck = await quiesce(history, each);

@@ -57,6 +57,7 @@ const WEIGHTS: Record<OperationName, number> = {
   loseLane: 1,
   decide: 5,
   replay: 4,
+  rollback: 2,
   cancel: 1,
   remove: 1,
   apply: 1,

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { assertReplayable, type RefreshContext, type RejectedSummary, type ReplayedRows } from '@songhua/catalog';
-import { keys, type LaneReference, type Manifest } from '@songhua/contracts';
+import { type Cursor, keys, type LaneReference, type Manifest } from '@songhua/contracts';
 import { type Reason, reasonOf, SonghuaError } from '@songhua/domain';
 import { commitManifest, type ObjectStore } from '@songhua/object-store';
 import type { Bucket, History, Process } from './history.js';
@@ -62,7 +62,9 @@ async function* refresh(history: History, reference: LaneReference, began: { yes
     return catalog.refreshes.finish(reference, { sync: reference.sync, state: 'failed', reason: broken }, {});
   const candidate = context.sync.replay
     ? await replayed(history, reference, context)
-    : landed(history, context, bucket.landings.get(context.sync.landing) as Read);
+    : context.sync.rollback
+      ? rolledBack(history, context, context.sync.rollback)
+      : landed(history, context, bucket.landings.get(context.sync.landing) as Read);
   yield;
   if (candidate.read.flagged) {
     if (!context.sync.approved.includes(FLAG)) {
@@ -104,6 +106,17 @@ function landed(history: History, context: RefreshContext, read: Read): Candidat
     read,
     rejected: count > 0 ? { count, byCode: { 'cell.type': count }, key } : NONE,
   };
+}
+
+/** The table of an earlier version, as its manifest names it. */
+function rolledBack(
+  { bucket }: History,
+  { dataset }: RefreshContext,
+  to: { version: number; cursor: Cursor },
+): Candidate {
+  const { files }: Manifest = JSON.parse(bucket.objects.get(keys.manifest(dataset.id, to.version))?.toString() ?? '{}');
+  const table = bucket.tables.get(files[0]?.key ?? '') as Rows;
+  return { table, read: { cursor: to.cursor, flagged: false }, rejected: NONE };
 }
 
 /** The first of the rejected rows passes by the rules of today, and everything that the sync read is applied again with it. */

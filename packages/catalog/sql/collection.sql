@@ -51,8 +51,14 @@ CREATE OR REPLACE FUNCTION push_is_pending(s sync, settled integer) RETURNS bool
     AND NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
 $$;
 
--- Versions that their datasets keep no longer, as datasets declare it: never the current one, and none of a dataset of which something is not
--- announced yet.
+-- Whether a rollback to the version is open, which reads its files.
+CREATE OR REPLACE FUNCTION version_is_wanted(of_dataset text, asked integer) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT EXISTS (SELECT 1 FROM sync s WHERE s.dataset_id = of_dataset AND s.purpose = 'rollback' AND s.rollback_to = asked
+    AND sync_is_open(s.state))
+$$;
+
+-- Versions that their datasets keep no longer, as datasets declare it: never the current one, none that an open rollback goes back to, and none of a
+-- dataset of which something is not announced yet.
 CREATE OR REPLACE FUNCTION versions_expired(moment timestamptz, most integer)
 RETURNS TABLE (dataset text, dataset_id text, number integer, identity text, bytes bigint, policy jsonb) LANGUAGE sql STABLE AS $$
   SELECT d.name::text, d.id, v.number, v.identity, v.bytes, d.spec -> 'versions'
@@ -62,6 +68,7 @@ RETURNS TABLE (dataset text, dataset_id text, number integer, identity text, byt
     AND v.published_at < moment - make_interval(days => coalesce((d.spec #>> '{versions,atLeastDays}')::integer, 0))
     AND NOT EXISTS (SELECT 1 FROM version_tombstone t WHERE t.dataset_id = d.id AND t.number = v.number)
     AND NOT EXISTS (SELECT 1 FROM current_pointer p WHERE p.dataset_id = d.id AND p.number = v.number)
+    AND NOT version_is_wanted(d.id, v.number)
     AND NOT EXISTS (SELECT 1 FROM outbox o JOIN relay r ON o.position > r.position
       WHERE r.name = 'versions' AND o.event #>> '{data,dataset}' = d.name::text)
   ORDER BY d.id, v.number LIMIT most
@@ -74,8 +81,9 @@ DECLARE
   v record;
 BEGIN
   FOR v IN SELECT * FROM versions_expired(moment, most) LOOP
-    -- Of the dataset, so that no publish moves its pointer meanwhile.
+    -- Of the dataset, so that no publish moves its pointer meanwhile; a rollback may have been opened before.
     PERFORM 1 FROM current_pointer p WHERE p.dataset_id = v.dataset_id FOR UPDATE;
+    CONTINUE WHEN version_is_wanted(v.dataset_id, v.number);
     INSERT INTO version_tombstone (dataset_id, number, at, by, reason)
     VALUES (v.dataset_id, v.number, moment, who, format('the dataset keeps %s versions, and each for at least %s days',
       v.policy ->> 'keep', coalesce(v.policy ->> 'atLeastDays', '0')))

@@ -91,12 +91,14 @@ CREATE OR REPLACE FUNCTION schedule_wait(cron text) RETURNS integer LANGUAGE sql
 $$;
 
 -- One row a dataset: what lists, filters and totals are made of. `checked_at` is the later of the two services' clocks; `last_look` is
--- what the last look at the source that came to an end said (of several connectors, the worst), but not one at the past or at rejected rows.
+-- what the last look at the source that came to an end said (of several connectors, the worst), but not one at the past or at rejected rows;
+-- after a rollback it differs, until all of the source was read again.
 CREATE OR REPLACE VIEW dataset_entry AS
   SELECT d.id, d.name::text AS name, d.title, d.department::text AS department, d.domain::text AS domain, d.frequency, d.retired,
     d.spec, d.search, d.metadata_changed_at, p.number AS version, coalesce(p.rows, 0) AS rows, coalesce(p.bytes, 0) AS bytes,
     p.source_changed_at, p.data_changed_at, greatest(p.checked_at, c.checked_at) AS checked_at,
-    coalesce((d.spec ->> 'confirmationCounts')::boolean, false) AS confirmation_counts, c.schedule_wait, c.last_look,
+    coalesce((d.spec ->> 'confirmationCounts')::boolean, false) AS confirmation_counts, c.schedule_wait,
+    CASE WHEN b.rolled_back THEN 'differs' ELSE c.last_look END AS last_look,
     t.due, t.overdue, t.delinquent
   FROM dataset d LEFT JOIN promise t ON t.frequency = d.frequency LEFT JOIN current_pointer p ON p.dataset_id = d.id
     LEFT JOIN LATERAL (
@@ -110,4 +112,12 @@ CREATE OR REPLACE VIEW dataset_entry AS
         WHERE s.connector_id = c.id AND c.deleted_at IS NULL AND s.purpose = 'read'
           AND s.state IN ('published', 'unchanged', 'held', 'failed') AND coalesce(s.reason ->> 'code', '') <> 'sync.cancelled'
         ORDER BY s.number DESC LIMIT 1) l ON true
-      WHERE c.dataset_id = d.id) c ON true;
+      WHERE c.dataset_id = d.id) c ON true
+    -- Whether what is served is, or goes on from, a version that somebody rolled back to, and was not compared with the whole of a source since.
+    LEFT JOIN LATERAL (
+      SELECT true AS rolled_back FROM sync r
+      WHERE r.dataset_id = d.id AND r.purpose = 'rollback' AND r.state = 'published'
+        AND NOT EXISTS (SELECT 1 FROM sync o JOIN connector m ON m.id = o.connector_id
+          WHERE o.dataset_id = r.dataset_id AND o.purpose IN ('read', 'rules') AND o.state IN ('published', 'unchanged')
+            AND o.version >= r.version AND (m.mode = 'full' OR o.full_read))
+      LIMIT 1) b ON true;

@@ -8,8 +8,8 @@ CREATE OR REPLACE FUNCTION refresh_outcome(s sync) RETURNS jsonb LANGUAGE sql IM
 $$;
 
 -- Whether a sync comes too late: a later read of its connector is settled. A backfill adds to what is there, unless rows of a key that it
--- read earlier would take the place of newer ones; a replay is judged by `quarantine_source`, and what changed rules make anew is made of what
--- came last.
+-- read earlier would take the place of newer ones; a replay is judged by `quarantine_source`, what changed rules make anew is made of what
+-- came last, and a rollback is meant to take the place of what came later.
 CREATE OR REPLACE FUNCTION sync_overtaken(s sync) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT CASE s.purpose
     WHEN 'read' THEN c.settled_number > s.number
@@ -33,7 +33,9 @@ CREATE OR REPLACE FUNCTION refresh_context(asked text) RETURNS jsonb LANGUAGE sq
       'purpose', s.purpose, 'connector', c.name::text,
       'landing', s.landing_key, 'traceparent', s.traceparent, 'approved', sync_approvals(s),
       'replay', (SELECT jsonb_strip_nulls(jsonb_build_object('sync', q.replay_of, 'codes', q.codes))
-        FROM quarantine_replay q WHERE q.sync_id = s.id)),
+        FROM quarantine_replay q WHERE q.sync_id = s.id),
+      'rollback', CASE WHEN s.purpose = 'rollback' THEN jsonb_build_object('version', s.rollback_to, 'cursor',
+        coalesce((SELECT k.cursor FROM connector_cursor k WHERE k.connector_id = s.connector_id), '{}')) END),
     'dataset', jsonb_build_object('id', d.id, 'name', d.name::text, 'spec', d.spec),
     'mode', c.mode,
     'schema', v.table_schema,
@@ -143,7 +145,7 @@ CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void 
 $$;
 
 -- The publish transaction: version, pointer (compare-and-set from `previous`), cursor, sync, rejected, outbox, audit. A backfill, a
--- replay and changed rules say nothing of how fresh the data is: the source is as it was, so they move neither the clocks nor the cursor.
+-- replay, changed rules and a rollback say nothing of how fresh the data is: the source is as it was, so they move neither the clocks nor the cursor.
 CREATE OR REPLACE FUNCTION refresh_publish(m jsonb, m_key text, rejected jsonb, event jsonb, stage_seconds jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   s sync;

@@ -11,6 +11,7 @@ import { createIngestRepository } from './ingests.js';
 import { listen } from './listen.js';
 import { createRefreshRepository } from './refreshes.js';
 import { createResourceRepository } from './resources.js';
+import { createRollbackRepository } from './rollbacks.js';
 import { createSecretRepository } from './sealed-secrets.js';
 import { createSyncRepository } from './syncs.js';
 import type { Catalog, CatalogOptions } from './types.js';
@@ -30,6 +31,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     ingests: createIngestRepository(database),
     holds: createHoldRepository(database),
     replays: createReplayRepository(database),
+    rollbacks: createRollbackRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
     collection: createCollectionRepository(database),

@@ -180,7 +180,7 @@ export async function summarize({ query }: Database, now: Date): Promise<Summary
          unnest($3::text[]) state LEFT JOIN looked ON in_sync = state),
        'holds', (SELECT count(*) FROM sync WHERE state = 'held'),
        'quarantined', (SELECT coalesce(sum(j.count), 0) FROM dataset d JOIN LATERAL (SELECT s.id FROM sync s
-           WHERE s.dataset_id = d.id AND s.landing_key IS NOT NULL AND s.purpose <> 'replay' AND s.state NOT IN ('landed', 'refreshing')
+           WHERE s.dataset_id = d.id AND s.landing_key IS NOT NULL AND s.purpose NOT IN ('replay', 'rollback') AND s.state NOT IN ('landed', 'refreshing')
            ORDER BY s.queued_at DESC LIMIT 1) latest ON true JOIN rejected_summary j ON j.sync_id = latest.id),
        'syncs', jsonb_build_object(
          'running', (SELECT count(*) FROM sync WHERE state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing')),

@@ -18,7 +18,7 @@ const AILING = `WITH failing AS (
         SELECT s.number, s.ended_at AS at, CASE s.state WHEN 'failed' THEN s.reason END AS reason
         FROM sync s
         WHERE s.connector_id = c.id AND s.number > coalesce(h.forgiven, 0) AND s.state IN ('published', 'unchanged', 'failed')
-          AND s.purpose NOT IN ('replay', 'rules') AND coalesce(s.reason ->> 'code', '') NOT IN ('hold.rejected', 'sync.cancelled')
+          AND s.purpose NOT IN ('replay', 'rules', 'rollback') AND coalesce(s.reason ->> 'code', '') NOT IN ('hold.rejected', 'sync.cancelled')
         ORDER BY s.number DESC LIMIT ${ENDS}
       ) e
     ) x ON x.number IS NOT NULL`;

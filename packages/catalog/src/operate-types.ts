@@ -116,6 +116,32 @@ export interface ReplayRepository {
   }): Promise<ReplaySource | undefined>;
 }
 
+/** A rollback that was asked for: its sync, or why there is none. */
+export type AskedRollback =
+  | { problem: null; sync: string; lane: LaneReference }
+  | { problem: 'missing' | 'removed' | 'no-connector' }
+  /** Another one, to version `to`, has not ended. */
+  | { problem: 'busy'; sync: string; to: number }
+  /** `version` is served, and has the same. */
+  | { problem: 'served'; version: number };
+
+/** Written by the catalog service. */
+export interface RollbackRepository {
+  /**
+   * Opens a rollback to a version as a sync that has landed already, and records who asked for it and why, in one transaction. While one to that
+   * version is open, it is answered in place of another.
+   */
+  open(asked: {
+    id: string;
+    dataset: string;
+    version: number;
+    slot: string;
+    reason: string;
+    by: string;
+    traceparent: string;
+  }): Promise<AskedRollback>;
+}
+
 /** What a replay leaves behind in the quarantine of the sync that it is of. */
 export interface ReplayedRows {
   of: string;

@@ -65,13 +65,15 @@ export interface RefreshContext {
     connector: string;
     /**
      * Key of the landing manifest: of a replay, that of the sync whose rejected rows are read again; of changed rules, that of the read that
-     * came last.
+     * came last; of a rollback, key of the manifest of the version that it goes back to.
      */
     landing: string;
     traceparent: string;
     /** Codes of holds that a person has approved: what would hold this refresh for them does not. */
     approved: string[];
     replay: ReplayReference | null;
+    /** Of a rollback: the version that it goes back to, and the connector's cursor, which it leaves where it is. */
+    rollback: { version: number; cursor: Cursor } | null;
   };
   dataset: { id: string; name: string; spec: DatasetSpec };
   mode: SyncMode;

@@ -90,6 +90,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'hold_decide',
       'quarantine_source',
       'quarantine_replay_open',
+      'rollback_open',
       'dataset_remove',
       'rules_sources',
       'rules_open',

@@ -1,4 +1,6 @@
+import { SonghuaError } from '@songhua/domain';
 import type pg from 'pg';
+import type { Database } from './database.js';
 import { RIGHTS, SERVICE_ROLES, type ServiceRole, STEPS } from './rights.js';
 
 /** The database role of each service. Where a service has none it connects as the owner. */
@@ -49,4 +51,41 @@ function grantsOf(service: ServiceRole, role: string, schema: string): string[] 
     ...[...steps, ...rules].map((name) => `GRANT EXECUTE ON FUNCTION ${name} TO ${role}`),
     ...Object.entries(tables).map(([table, rights]) => `GRANT ${rights} ON ${table} TO ${role}`),
   ];
+}
+
+/** The first step of a service that no other may take: who may call it is that service. */
+const signOf = (service: ServiceRole): string =>
+  RIGHTS[service].steps.find((step) => SERVICE_ROLES.every((o) => o === service || !RIGHTS[o].steps.includes(step))) ??
+  '';
+
+/** Which role each service has been given, as the rights in the database tell. */
+export async function rolesGranted(client: pg.Client): Promise<DatabaseRoles> {
+  const { rows } = await client.query<{ step: string; role: string }>(
+    `SELECT p.proname AS step, r.rolname AS role FROM pg_proc p, LATERAL aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+     WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY ($1::text[]) AND a.grantee <> p.proowner`,
+    [SERVICE_ROLES.map(signOf)],
+  );
+  return Object.fromEntries(
+    SERVICE_ROLES.flatMap((service) => {
+      const found = rows.find(({ step }) => step === signOf(service));
+      return found ? [[service, found.role]] : [];
+    }),
+  );
+}
+
+/** Throws `catalog.rights` when the user of `database` may not take every step of its service. */
+export async function assertRights(database: Database, service: ServiceRole): Promise<void> {
+  const { steps } = RIGHTS[service];
+  const [found] = await database.query<{ allowed: number; who: string }>(
+    'rights',
+    `SELECT count(DISTINCT p.proname) FILTER (WHERE has_function_privilege(p.oid, 'EXECUTE'))::integer AS allowed, current_user AS who
+     FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace AND p.proname = ANY ($1::text[])`,
+    [steps],
+  );
+  if (found?.allowed === steps.length) return;
+  throw new SonghuaError(
+    'catalog.rights',
+    `database user ${found?.who} may take ${found?.allowed ?? 0} of the ${steps.length} steps of the ${service} service: declare the deployment again, as "songhua up" does`,
+    { actor: 'operator', retryable: true },
+  );
 }

@@ -17,6 +17,7 @@ export interface SyncRow {
   full: boolean;
   reset: boolean;
   range: SyncRange | null;
+  rollback_to: number | null;
   rows: number;
   rejected: number;
   bytes: number;
@@ -54,6 +55,7 @@ export function toSync(row: SyncRow): SyncRecord {
     full: row.full,
     reset: row.reset,
     range: row.range,
+    rollbackTo: row.rollback_to,
     rows: row.rows,
     rejected: row.rejected,
     bytes: row.bytes,

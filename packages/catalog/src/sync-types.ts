@@ -21,6 +21,8 @@ export interface SyncRecord {
   reset: boolean;
   /** Of a backfill: only rows whose cursor value lies in it are read. */
   range: SyncRange | null;
+  /** Of a rollback: the version whose rows are published again. */
+  rollbackTo: number | null;
   rows: number;
   rejected: number;
   bytes: number;
@@ -35,7 +37,7 @@ export interface SyncRecord {
   readAt: Date | null;
   /** When it came to its end. */
   endedAt: Date | null;
-  /** What landed of it. */
+  /** What landed of it; of a rollback, the manifest of the version that it goes back to. */
   landing: { key: string; attempt: number; at: Date } | null;
   /** Number of the version that it published, or that it found to be the same as what it read. */
   version: number | null;
@@ -47,9 +49,9 @@ export interface SyncRecord {
 /**
  * `read`: what a schedule, a push or "run now" asks for; it advances the connector's cursor, and the times from which freshness is told.
  * `backfill` reads a range of cursor values again, `replay` rejected rows of an earlier sync, `rules` what landed last by rules that were
- * changed since; they advance neither.
+ * changed since, `rollback` an earlier version; they advance neither.
  */
-export type SyncPurpose = 'read' | 'backfill' | 'replay' | 'rules';
+export type SyncPurpose = 'read' | 'backfill' | 'replay' | 'rules' | 'rollback';
 
 export interface SyncTrouble {
   reason: Reason;

@@ -32,6 +32,7 @@ import type {
   NoticeRepository,
   RejectedGroup,
   ReplayRepository,
+  RollbackRepository,
   SecretRepository,
 } from './operate-types.js';
 import type { RefreshRepository } from './refresh-types.js';
@@ -247,6 +248,7 @@ export interface Catalog {
   ingests: IngestRepository;
   holds: HoldRepository;
   replays: ReplayRepository;
+  rollbacks: RollbackRepository;
   access: AccessRepository;
   audit: AuditRepository;
   collection: CollectionRepository;

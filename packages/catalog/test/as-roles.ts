@@ -61,6 +61,7 @@ export async function createRoleWorld(): Promise<RoleWorld> {
       ...noted.connector,
       resources: noted.catalog.resources,
       replays: noted.catalog.replays,
+      rollbacks: noted.catalog.rollbacks,
       audit: noted.catalog.audit,
       syncs: { ...noted.catalog.syncs, ...noted.connector.syncs, ...noted.landing.syncs } as Catalog['syncs'],
     },
@@ -169,6 +170,7 @@ const LISTED: Listed = {
     notices: { list: true },
     holds: { decide: true },
     replays: { source: true, open: true },
+    rollbacks: { open: true },
     access: {
       key: true,
       touch: true,

@@ -4,11 +4,22 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type CatalogCopy, loadCatalog, openSnapshot } from '../src/backup/index.js';
 import { rebuildTables } from '../src/backup/schema.js';
+import { createServedCatalog } from '../src/entries/catalog.js';
+import { createConnectorCatalog } from '../src/entries/connector.js';
+import { createLandingCatalog } from '../src/entries/landing.js';
+import { createRefreshCatalog } from '../src/entries/refresh.js';
 import { type ConnectorRecord, createCatalog } from '../src/index.js';
 import { listMigrations } from '../src/migrations/sources.js';
+import { SERVICE_ROLES, type ServiceRole } from '../src/rights.js';
 import { createTestDatabase, type TestDatabase } from '../src/testing.js';
 import { applyEstate, deliver, enqueue, publish, result } from './estate.js';
 
+const OPEN = {
+  connector: createConnectorCatalog,
+  landing: createLandingCatalog,
+  refresh: createRefreshCatalog,
+  catalog: createServedCatalog,
+};
 const options = { eventSource: '/songhua/catalog', audit: { backup: 'b1' } };
 const databases: TestDatabase[] = [];
 const anew = async (): Promise<string> => {
@@ -95,6 +106,25 @@ test('a catalog comes back row by row, with its constraints, its guards and the 
   ]);
   await catalog.close();
   expect(loaded).toMatchObject({ migrated: [], announced: 1, readAgain: 2, handedOver: 1 });
+});
+
+test('services that may work before a restore may work after it, and say so when they may not', async () => {
+  const target = await createTestDatabase();
+  const openAs = async (service: ServiceRole) =>
+    OPEN[service]({ databaseUrl: (await target.as(service)).url, poolSize: 1 });
+  const services = await Promise.all(SERVICE_ROLES.map(openAs));
+  try {
+    for (const service of services) await service.ping();
+    await loadCatalog(target.url, await copyOf(source), options);
+    for (const service of services) await service.ping();
+    for (const service of SERVICE_ROLES)
+      await ask(target.url, `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM ${(await target.as(service)).role}`);
+    for (const service of services)
+      await expect(service.ping()).rejects.toMatchObject({ code: 'catalog.rights', actor: 'operator' });
+  } finally {
+    for (const service of services) await service.close();
+    await target.drop();
+  }
 });
 
 test('what was under way goes on at once: it waits for no lease, and nothing of it is held against its source', async () => {

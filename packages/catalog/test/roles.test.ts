@@ -117,6 +117,20 @@ async function throughRefresh(connector: ConnectorRecord): Promise<void> {
   const replayed = { of: published.id, version: 2, replayed: { count: 1 }, remaining };
   expect(await refreshes.publish(next, manifestKey(next), { count: 0, byCode: {} }, { replayed })).toBe('committed');
 
+  const back = {
+    dataset: connector.dataset,
+    version: 1,
+    slot: 'rollback:one',
+    reason: 'r',
+    by: 'a',
+    traceparent: TRACEPARENT,
+  };
+  const rollback = await world.catalog.rollbacks.open({ id: 'sy_rollback', ...back });
+  if (rollback.problem !== null) throw new Error(`the rollback was not opened: ${rollback.problem}`);
+  const backTo = await refreshes.begin(rollback.lane);
+  expect(backTo.sync.rollback).toMatchObject({ version: 1 });
+  await refreshes.finish(rollback.lane, { sync: rollback.sync, state: 'failed', reason: HELD }, {});
+
   const held = await deliver(world.together, connector, 'request:two');
   await refreshes.begin(landed(held));
   await refreshes.finish(landed(held), { sync: held.id, state: 'held', reason: HELD }, { rejected: REJECTED });
@@ -266,6 +280,7 @@ const FORBIDDEN: Record<ServiceRole, string[]> = {
     `SELECT refresh_begin('x', 1)`,
     `SELECT sync_land('x', 1, '{}')`,
     `SELECT hold_decide('x', '{}')`,
+    `SELECT rollback_open('{}')`,
     `SELECT sync_fail(s, '{}') FROM sync s`,
     `SELECT dataset_remove('x')`,
   ],
@@ -292,6 +307,7 @@ const FORBIDDEN: Record<ServiceRole, string[]> = {
     `SELECT cursor_advance(NULL, '{}')`,
     `SELECT sync_take('x', 1, 1, 1)`,
     `SELECT hold_decide('x', '{}')`,
+    `SELECT rollback_open('{}')`,
   ],
   catalog: [
     'SELECT value FROM connector_secret',

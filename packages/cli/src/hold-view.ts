@@ -21,6 +21,7 @@ const PURPOSES: Record<string, string> = {
   read: 'a read of the source',
   backfill: 'a backfill',
   replay: 'rejected rows read again',
+  rollback: 'a rollback to an earlier version',
   rules: 'changed rules, by which what landed is made anew',
 };
 

@@ -46,11 +46,13 @@ export const manifestSchema = z.object({
   previous: z.object({ version: z.int(), identity: z.string() }).nullable(),
   columns: z.array(columnSchema),
   primaryKey: z.array(z.string()),
-  /** `rulesHash` of what the dataset declared when it was made. */
+  /** `rulesHash` of what the dataset declared when it was made; of a rollback, when the version that it goes back to was. */
   rules: z.string().optional(),
   rows: z.int().nonnegative(),
   counts: rowCountsSchema,
   changes: changesSchema,
+  /** Of a rollback: the version that had the same, and whose source's files these are. */
+  rollbackTo: z.int().positive().optional(),
   files: z.array(manifestFileSchema),
   source: z.object({
     connector: z.string(),

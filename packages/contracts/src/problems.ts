@@ -27,6 +27,8 @@ const STATUS: Record<string, number> = {
   'replay.outdated': 409,
   'replay.missing': 404,
   'replay.collected': 410,
+  'rollback.busy': 409,
+  'rollback.no-connector': 409,
   'resource.conflict': 409,
   'resource.in-use': 409,
   'connector.lifecycle': 409,

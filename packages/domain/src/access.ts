@@ -38,6 +38,8 @@ export const ACTIONS = {
   'quarantine.replay': CHANGED,
   'hold.read': SEEN,
   'hold.decide': SEEN,
+  /** What a hold would have kept from being published is taken back. */
+  'version.rollback': SEEN,
   'audit.read': { operator: 'all', reviewer: 'all' },
   'key.manage': { operator: 'all' },
 } as const satisfies Record<string, Grants>;

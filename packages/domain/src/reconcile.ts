@@ -5,7 +5,7 @@ import { SonghuaError } from './errors.js';
  * them; it is in the version's `changes.removed`.
  */
 export interface RowCounts {
-  /** Rows of record batches, whatever they say to do, and rows that the reader rejected. */
+  /** Rows of record batches, whatever they say to do, and rows that the reader rejected; of a rollback, rows of the version that it goes back to. */
   read: number;
   /** In the version, where the one before had no row, or another one, in their place. */
   published: number;

@@ -1,6 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '@songhua/domain';
+import { writeChanges } from './changes.js';
+import { findDifference } from './difference.js';
 import { createEngine } from './engine.js';
 import { normalize } from './normalize/normalize.js';
 import { profile } from './normalize/profile.js';
@@ -35,6 +37,13 @@ export function createTables(options: TablesOptions): Tables {
       engine.session((await large(from)) || (await large(to)), (session) =>
         diffFiles(session, { from, to, primaryKey }, page),
       ),
+    changes: async ({ from, to, out }) =>
+      engine.session((await large(from.parquet)) || (await large(to.parquet)), async (session) => {
+        const before = { path: from.parquet, columns: from.schema.columns };
+        const after = { path: to.parquet, columns: to.schema.columns };
+        const changes = await findDifference(session, before, after, to.schema.primaryKey);
+        return { changes, file: await writeChanges(session, before, after, out) };
+      }),
     render: (parquet, format, schema, out) =>
       engine.session(false, (session) => renderFile(session, { parquet, schema, out }, format)),
     countRows: (parquet) => engine.session(false, (session) => countRows(session, parquet)),

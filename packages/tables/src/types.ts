@@ -67,6 +67,14 @@ export interface NormalizeResult {
   rejected?: { path: string; count: number; byCode: Record<string, number> };
 }
 
+/** Two versions of a dataset as local files. */
+export interface ChangesInput {
+  from: { schema: TableSchema; parquet: string };
+  to: { schema: TableSchema; parquet: string };
+  /** A folder for the output. */
+  out: string;
+}
+
 export interface ProfileInput {
   /** A local file of canonical CSV under one header line. */
   path: string;
@@ -114,6 +122,8 @@ export interface Tables {
     primaryKey: string[],
     page: { limit: number; offset: number },
   ): Promise<{ changes: Changes; rows: Record<string, unknown>[] }>;
+  /** What turns one version into the other, under the columns and key of the latter, as `normalize` has it of a new one: `changes.parquet`. */
+  changes(input: ChangesInput): Promise<{ changes: Changes; file: OutputFile }>;
   /** Renders a version file; deterministic bytes for the same input and format. */
   render(parquet: string, format: 'csv' | 'ndjson' | 'xlsx', schema: TableSchema, out: string): Promise<void>;
   countRows(parquet: string): Promise<number>;

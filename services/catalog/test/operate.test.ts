@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createThings, type Things } from './access/world.js';
 import { type Harness, startHarness } from './harness.js';
+import { publishRows } from './publish.js';
 
 let harness: Harness;
 let things: Things;
@@ -80,6 +81,49 @@ test('a replay is handed to the lane as rows of the sync that they were rejected
     status: 404,
     body: { code: 'replay.missing' },
   });
+});
+
+test('a rollback is handed to the lane with the version that it goes back to; asked again it is the same one, and others are told so', async () => {
+  const { dataset } = await createThings(harness, 'water');
+  await publishRows(harness, dataset, [[1, 'c']]);
+  const path = (version: number | string) => `/api/v1/datasets/${dataset}/versions/${version}:rollback`;
+  const body = { reason: '文件不完整 the file was cut' };
+  expect(await post(path(1), {})).toMatchObject({ status: 400 });
+  expect(await post(path('latest'), body)).toMatchObject({ status: 400 });
+  expect(await post(path(9), body)).toMatchObject({ status: 404, body: { code: 'version.unknown' } });
+  expect(await post('/api/v1/datasets/nowhere/versions/1:rollback', body)).toMatchObject({
+    status: 404,
+    body: { code: 'dataset.unknown' },
+  });
+  expect(await post(path(3), body)).toEqual({ status: 200, body: { dataset, to: 3, state: 'unchanged', version: 3 } });
+
+  const reviewer = await harness.credentials({ role: 'reviewer' });
+  const before = harness.dispatched.length;
+  const answer = await post<{ sync: string }>(path(1), body, reviewer);
+  expect(answer).toEqual({ status: 202, body: { dataset, to: 1, sync: expect.any(String) } });
+  const { sync } = answer.body;
+  expect(harness.dispatched[before]).toMatchObject({ sync, attempt: 1 });
+  expect(await harness.catalog.syncs.get(sync)).toMatchObject({ purpose: 'rollback', rollbackTo: 1, state: 'landed' });
+  const [row] = await harness.catalog.audit.list({ action: 'version.rollback', limit: 1 });
+  expect(row).toMatchObject({ actor: expect.stringMatching(/^key:/), detail: { sync, to: 1, from: 3, ...body } });
+  expect(await post(path(1), body)).toEqual(answer);
+  expect(await post(path(2), body)).toMatchObject({
+    status: 409,
+    body: { code: 'rollback.busy', detail: expect.stringContaining(sync) },
+  });
+  const shown = await fetch(new URL(`/api/v1/syncs/${sync}`, harness.url), { headers: harness.operator });
+  expect(await shown.json()).toMatchObject({ purpose: 'rollback', rollbackTo: 1 });
+});
+
+test('a version whose files are gone, and a dataset without a connector, are told in the words of their kind', async () => {
+  const { dataset, connector } = await createThings(harness, 'transport');
+  const path = `/api/v1/datasets/${dataset}/versions/1:rollback`;
+  await harness.catalog.connectors.delete(connector, 'test');
+  expect(await post(path, { reason: 'r' })).toMatchObject({ status: 409, body: { code: 'rollback.no-connector' } });
+  await harness.tamper(
+    `INSERT INTO version_tombstone SELECT id, 1, now(), 'test', 'r' FROM dataset WHERE name = '${dataset}'`,
+  );
+  expect(await post(path, { reason: 'r' })).toMatchObject({ status: 410, body: { code: 'version.removed' } });
 });
 
 test('a sync that waits is cancelled by its department, in whose name it stands; then it is ended, and says so', async () => {

@@ -1,7 +1,6 @@
 import type { RefreshContext, RejectedSummary, ReplayedRows } from '@songhua/catalog';
-import type { Cursor, LaneReference } from '@songhua/contracts';
+import type { Cursor, LaneReference, Manifest } from '@songhua/contracts';
 import type { NormalizeResult } from '@songhua/tables';
-import type { LocalLanding } from './landing.js';
 
 /** A refresh whose turn it is: what the catalog told, and a folder of its own on local disk. */
 export interface Turn {
@@ -12,13 +11,16 @@ export interface Turn {
 
 /** What would be the next version of a dataset: made by the steps of a refresh, one after the other, and published by the last. */
 export interface Candidate {
-  landing: LocalLanding;
+  /** Where its rows come from. */
+  source: Pick<Manifest['source'], 'files' | 'changedAt' | 'warnings'>;
   result: NormalizeResult;
   rejected: RejectedSummary;
   /** Where the next read of the connector goes on. */
   cursor: Cursor;
   /** Of a replay: what it takes out of the quarantine. */
   replayed?: Omit<ReplayedRows, 'version'>;
+  /** Of a rollback: the version that it goes back to, and the rules that made that. */
+  rollback?: { version: number; rules: string | undefined };
 }
 
 /** The steps of a refresh, in order. */

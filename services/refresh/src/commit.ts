@@ -3,7 +3,6 @@ import type { RefreshRepository } from '@songhua/catalog';
 import { keys, type Manifest, type RefreshOutcome, rulesHash } from '@songhua/contracts';
 import { commitManifest, type ObjectStore, uploadVerified } from '@songhua/object-store';
 import type { Candidate, StepClock, Turn } from './candidate.js';
-import type { LocalLanding } from './landing.js';
 
 export interface CommitDeps {
   store: ObjectStore;
@@ -21,13 +20,13 @@ export async function commit(
   const { current } = context;
   if (!current || current.identity !== candidate.result.identity)
     return { sync: reference.sync, state: 'published', version: await publish(deps, turn, candidate, clock) };
-  const { rejected, cursor, replayed, landing } = candidate;
+  const { rejected, cursor, replayed, source } = candidate;
   const { version } = current;
   const outcome: RefreshOutcome = { sync: reference.sync, state: 'unchanged', version };
   await deps.refreshes.finish(reference, outcome, {
     rejected,
     stages: clock.seconds(),
-    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: sourceChangedAt(landing) }),
+    ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: source.changedAt }),
   });
   return outcome;
 }
@@ -65,11 +64,11 @@ async function publish(deps: CommitDeps, turn: Turn, candidate: Candidate, clock
 
 function manifestOf(
   { context }: Turn,
-  { landing, cursor, result }: Candidate,
+  { source, cursor, result, rollback }: Candidate,
   made: Pick<Manifest, 'version' | 'files'> & { stages: Record<string, number> },
 ): Manifest {
-  const { files, warnings } = landing.details;
   const { sync, current } = context;
+  const rules = rollback ? rollback.rules : rulesHash(context.dataset.spec);
   return {
     schema: 'songhua.manifest/1',
     dataset: context.dataset.name,
@@ -79,28 +78,21 @@ function manifestOf(
     previous: current && { version: current.version, identity: current.identity },
     columns: result.schema.columns,
     primaryKey: result.schema.primaryKey,
-    rules: rulesHash(context.dataset.spec),
+    ...(rules !== undefined && { rules }),
     rows: result.rows,
     counts: result.counts,
     changes: result.changes,
+    ...(rollback && { rollbackTo: rollback.version }),
     files: made.files,
     source: {
       connector: sync.connector,
       sync: sync.id,
       number: sync.number,
-      files,
-      changedAt: sourceChangedAt(landing),
-      ...(warnings && { warnings }),
+      ...source,
     },
     cursor,
     stages: made.stages,
     createdAt: new Date().toISOString(),
     traceparent: sync.traceparent,
   };
-}
-
-/** The latest change that the source's files state, when any does. */
-function sourceChangedAt({ details }: LocalLanding): string | null {
-  const times = details.files.flatMap((file) => file.modifiedAt ?? []).sort();
-  return times.at(-1) ?? null;
 }

@@ -11,6 +11,7 @@ import {
 } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
+import type { Candidate } from './candidate.js';
 import { type DetailPart, readDetails, readLines } from './details.js';
 
 export interface LocalLanding {
@@ -62,6 +63,13 @@ async function fetchPart(
   if ('key' in part) return { at: path, sha256: (await store.download(part.key, path)).sha256 };
   const at = Buffer.from(part.gzip, 'base64');
   return { at, sha256: hash('sha256', at) };
+}
+
+/** What a version says of the source that its rows come from: its files, the latest change that any of them states, and warnings. */
+export function sourceOf({ details }: LocalLanding): Candidate['source'] {
+  const { files, warnings } = details;
+  const times = files.flatMap((file) => file.modifiedAt ?? []).sort();
+  return { files, changedAt: times.at(-1) ?? null, ...(warnings && { warnings }) };
 }
 
 function readManifest(key: string, body: Buffer): LandingManifest {

@@ -31,12 +31,7 @@ export async function normalizeLanded(
   folder: string,
 ): Promise<NormalizeResult> {
   const { spec } = context.dataset;
-  let previous: NormalizeInput['previous'];
-  if (context.current && context.schema) {
-    const parquet = join(folder, 'previous.parquet');
-    await deps.store.download(context.current.parquetKey, parquet);
-    previous = { schema: context.schema, identity: context.current.identity, rows: context.current.rows, parquet };
-  }
+  const previous = await fetchPrevious(deps.store, context, folder);
   const out = join(folder, OUT);
   await mkdir(out);
   return deps.tables.normalize({
@@ -45,4 +40,16 @@ export async function normalizeLanded(
     ...(previous && { previous }),
     out,
   });
+}
+
+/** The version that is served, on local disk; undefined when none is yet. */
+export async function fetchPrevious(
+  store: ObjectStore,
+  { current, schema }: RefreshContext,
+  folder: string,
+): Promise<NormalizeInput['previous']> {
+  if (!current || !schema) return undefined;
+  const parquet = join(folder, 'previous.parquet');
+  await store.download(current.parquetKey, parquet);
+  return { schema, identity: current.identity, rows: current.rows, parquet };
 }

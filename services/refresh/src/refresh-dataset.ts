@@ -8,10 +8,11 @@ import type { Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { type Candidate, createStepClock, type StepClock, type Turn } from './candidate.js';
 import { commit } from './commit.js';
-import { fetchLanding, type LocalLanding } from './landing.js';
+import { fetchLanding, type LocalLanding, sourceOf } from './landing.js';
 import { normalizeLanded, OUT } from './normalize-landed.js';
 import { storeRejected } from './rejected.js';
 import { computeReplay } from './replay.js';
+import { rolledBackCandidate } from './rollback.js';
 import { toldOfRules } from './told-of-rules.js';
 
 const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
@@ -38,18 +39,22 @@ export function refreshDataset(
   return withFolder(deps.tempDirectory, reference.sync, async (folder) => {
     const turn: Turn = { reference, context, folder };
     const clock = createStepClock();
-    const { replay } = context.sync;
     try {
-      const made = replay
-        ? await replayedCandidate(deps, turn, replay, clock)
-        : await landedCandidate(deps, turn, clock).catch(async (error: unknown) => {
-            throw await toldOfRules(deps.store, context, error);
-          });
+      const made = await makeCandidate(deps, turn, clock);
       return 'state' in made ? made : await commit(deps, turn, made, clock);
     } catch (error) {
       if (!isHold(codeOf(error) ?? '')) throw error;
       return hold(deps, turn, error, { stages: clock.seconds() });
     }
+  });
+}
+
+function makeCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock): Promise<Candidate | RefreshOutcome> {
+  const { replay, rollback } = turn.context.sync;
+  if (replay) return replayedCandidate(deps, turn, replay, clock);
+  if (rollback) return rolledBackCandidate(deps, turn, rollback, clock);
+  return landedCandidate(deps, turn, clock).catch(async (error: unknown) => {
+    throw await toldOfRules(deps.store, turn.context, error);
   });
 }
 
@@ -88,7 +93,7 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
       };
       const result = await normalizeLanded(deps, context, landed, folder);
       const rejected = await storeRejected(deps.store, landing, result.rejected, { sync: context.sync.id, folder });
-      return { landing, result, rejected, cursor: landing.details.cursor };
+      return { source: sourceOf(landing), result, rejected, cursor: landing.details.cursor };
     });
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, turn, landing, error as SonghuaError, clock);
@@ -125,7 +130,8 @@ async function replayedCandidate(
     const opened = { folder, opened: reference.sync };
     const { landing, source, result, store } = await computeReplay(deps, replay, context, opened);
     const replayed = await store(reference.sync);
-    return { landing, result, rejected: { count: 0, byCode: {} }, cursor: source.cursor, replayed };
+    const rejected = { count: 0, byCode: {} };
+    return { source: sourceOf(landing), result, rejected, cursor: source.cursor, replayed };
   });
 }
 

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { databaseError } from '../errors.js';
 import { migrate } from '../migrate.js';
+import { grantRights, rolesGranted } from '../roles.js';
 import { announceAgain } from './announce-again.js';
 import { rebuildTables, withoutForeignKeys } from './schema.js';
 import type { CatalogCut, TableShape } from './types.js';
@@ -44,7 +45,7 @@ export async function assertEmptyCatalog(databaseUrl: string): Promise<void> {
 
 /**
  * Makes the database what `copy` is, in one transaction: tables of the same migrations, rows, numbers, then what later migrations make of
- * them. Syncs that were open go on: Kafka's and Temporal's data are taken as lost. Throws `restore.not-empty`, `backup.newer` and
+ * them. The roles of services keep their rights. Syncs that were open go on: Kafka's and Temporal's data are taken as lost. Throws `restore.not-empty`, `backup.newer` and
  * `backup.damaged`.
  */
 export async function loadCatalog(databaseUrl: string, copy: CatalogCopy, options: LoadOptions): Promise<Loaded> {
@@ -52,6 +53,8 @@ export async function loadCatalog(databaseUrl: string, copy: CatalogCopy, option
     await client.query('BEGIN');
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('songhua.gc'))`);
     await assertEmpty(client);
+    // They go with the tables.
+    const roles = await rolesGranted(client);
     await rebuildTables(client, copy.cut.migrations);
     let rows = 0;
     await withoutForeignKeys(client, async () => {
@@ -67,6 +70,7 @@ export async function loadCatalog(databaseUrl: string, copy: CatalogCopy, option
       [JSON.stringify(options.audit)],
     );
     const announced = await announceAgain(client, options.eventSource);
+    await grantRights(client, roles);
     await client.query('COMMIT');
     return { rows, migrated, announced, ...(settled[0]?.settled ?? { readAgain: 0, handedOver: 0 }) };
   });

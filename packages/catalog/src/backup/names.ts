@@ -9,14 +9,14 @@ export const VERSIONS = `SELECT jsonb_build_object('dataset', d.name::text, 'ver
 
 /**
  * One JSON object a row (`NamedObject`): what the catalog names beside versions and their manifests. A landing is needed while its refresh is
- * open, pushed content until it is read; afterwards both are kept for a while only, and a render can be made again.
+ * open (what a rollback reads is a version), pushed content until it is read; afterwards both are kept for a while only, and a render can be made again.
  */
 export const OBJECTS = `SELECT jsonb_build_object('key', o.key, 'kind', o.kind, 'mediaType', o.media_type, 'sha256', o.sha256,
     'bytes', o.bytes, 'needed', o.needed) AS row
   FROM (
     SELECT landing_key AS key, 'landing' AS kind, 'application/json' AS media_type, NULL AS sha256, NULL::bigint AS bytes,
       bool_or(state IN ('landed', 'refreshing', 'held')) AS needed
-    FROM sync WHERE landing_key IS NOT NULL AND landing_removed_at IS NULL GROUP BY landing_key
+    FROM sync WHERE landing_key IS NOT NULL AND landing_removed_at IS NULL AND purpose <> 'rollback' GROUP BY landing_key
     UNION ALL
     SELECT i.object_key, 'ingest', 'application/octet-stream', i.sha256, i.bytes, s.state IN ('queued', 'reading', 'delivered')
     FROM ingest i JOIN sync s ON s.id = i.sync_id

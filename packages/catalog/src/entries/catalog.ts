@@ -7,9 +7,16 @@ import type { CollectionRepository } from '../collection-types.js';
 import { createConnectorRepository } from '../connectors.js';
 import { createHealthRepository, createNoticeRepository } from '../health.js';
 import { createHoldRepository, createReplayRepository } from '../holds.js';
-import type { HealthRepository, HoldRepository, NoticeRepository, ReplayRepository } from '../operate-types.js';
+import type {
+  HealthRepository,
+  HoldRepository,
+  NoticeRepository,
+  ReplayRepository,
+  RollbackRepository,
+} from '../operate-types.js';
 import type { ResourceRepository } from '../resource-types.js';
 import { createResourceRepository } from '../resources.js';
+import { createRollbackRepository } from '../rollbacks.js';
 import type { SyncRepository } from '../sync-types.js';
 import { createSyncRepository } from '../syncs.js';
 import type { CatalogOptions, CatalogRepository, ConnectorRepository } from '../types.js';
@@ -31,6 +38,7 @@ export interface ServedCatalog extends Opened {
   notices: NoticeRepository;
   holds: HoldRepository;
   replays: ReplayRepository;
+  rollbacks: RollbackRepository;
   access: AccessRepository;
   audit: AuditRepository;
   collection: CollectionRepository;
@@ -38,7 +46,7 @@ export interface ServedCatalog extends Opened {
 
 /** See `ServedCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
 export function createServedCatalog(options: CatalogOptions): ServedCatalog {
-  const { database, opened } = openDatabase(options);
+  const { database, opened } = openDatabase(options, 'catalog');
   return {
     ...opened,
     syncs: createSyncRepository(database),
@@ -49,6 +57,7 @@ export function createServedCatalog(options: CatalogOptions): ServedCatalog {
     notices: createNoticeRepository(database),
     holds: createHoldRepository(database),
     replays: createReplayRepository(database),
+    rollbacks: createRollbackRepository(database),
     access: createAccessRepository(database),
     audit: createAuditRepository(database),
     collection: createCollectionRepository(database),

@@ -28,7 +28,7 @@ export interface ConnectorCatalog extends Opened {
 
 /** See `ConnectorCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
 export function createConnectorCatalog(options: CatalogOptions): ConnectorCatalog {
-  const { database, opened } = openDatabase(options);
+  const { database, opened } = openDatabase(options, 'connector');
   return {
     ...opened,
     syncs: createSyncRepository(database),

@@ -10,6 +10,6 @@ export interface LandingCatalog extends Opened {
 
 /** See `LandingCatalog`. Connects on first use; every method throws SonghuaError. The database must be migrated. */
 export function createLandingCatalog(options: CatalogOptions): LandingCatalog {
-  const { database, opened } = openDatabase(options);
+  const { database, opened } = openDatabase(options, 'landing');
   return { ...opened, syncs: createSyncRepository(database) };
 }

@@ -20,7 +20,7 @@ export interface RefreshCatalog extends Opened {
  */
 export function createRefreshCatalog(options: CatalogOptions): RefreshCatalog {
   const { eventSource } = namesOf(options.deployment ?? '');
-  const { database, opened } = openDatabase(options);
+  const { database, opened } = openDatabase(options, 'refresh');
   return {
     ...opened,
     refreshes: createRefreshRepository(database, eventSource),

@@ -10,6 +10,7 @@ import { action } from '../exit.js';
 import { bytes, count, print, printWhole, table } from '../format.js';
 import { freshnessWords, inSyncWords } from '../freshness-view.js';
 import { connect, queryOf } from './connection.js';
+import { addRollbackCommand } from './rollback.js';
 
 const entries = z.looseObject({ total: z.int(), items: z.array(datasetEntrySchema) });
 const version = z.looseObject({
@@ -153,6 +154,7 @@ export function addCatalogCommands(program: Command): void {
         console.log(output);
       }),
     );
+  addRollbackCommand(group);
 }
 
 /** Writes a file that is there whole or not at all. */

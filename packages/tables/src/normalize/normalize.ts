@@ -1,7 +1,8 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertReconciled, identityAfter, type RowCounts, type TableSchema } from '@songhua/domain';
-import { differingRows, findDifference, type TableFile } from '../difference.js';
+import { PARQUET_TYPE, writeChanges } from '../changes.js';
+import { findDifference, type TableFile } from '../difference.js';
 import type { Session } from '../engine.js';
 import { digestOfFile } from '../identity.js';
 import { ident } from '../sql.js';
@@ -16,8 +17,6 @@ import { isPut, type Operations, planForOperations, readOperations } from './ope
 import type { PlannedColumn } from './plan.js';
 import { addBad, addDuplicates, writeRejected } from './rejects.js';
 import { checkKey, enforcePolicy, planColumns } from './schema.js';
-
-const PARQUET_TYPE = 'application/vnd.apache.parquet';
 
 /** Turns landed rows into the next version of a dataset, or says why there is none; see `Tables.normalize`. */
 export async function normalize(session: Session, input: NormalizeInput): Promise<NormalizeResult> {
@@ -84,13 +83,7 @@ export async function normalize(session: Session, input: NormalizeInput): Promis
   }
   const changes = await findDifference(session, before, file, input.primaryKey);
   if (!whole) guardRemoved(input, changes.removed);
-  const changesPath = join(input.out, 'changes.parquet');
-  await writeParquet(
-    session,
-    differingRows(before, file, (_, value) => value),
-    changesPath,
-  );
-  files.push({ name: 'changes.parquet', path: changesPath, mediaType: PARQUET_TYPE });
+  files.push(await writeChanges(session, before, file, input.out));
   return { ...base, counts: reconciled(counts(changes.added + changes.changed)), changes, files };
 }
 

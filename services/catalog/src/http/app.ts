@@ -23,6 +23,7 @@ import { quarantineRoutes } from '../routes/quarantine.js';
 import { replayRoutes } from '../routes/replays.js';
 import { resourceRoutes } from '../routes/resources.js';
 import { revisionRoutes } from '../routes/revisions.js';
+import { rollbackRoutes } from '../routes/rollbacks.js';
 import { rowRoutes } from '../routes/rows.js';
 import { schemaRoutes } from '../routes/schemas.js';
 import { syncRoutes } from '../routes/syncs.js';
@@ -48,6 +49,7 @@ const ROUTES: Routes[] = [
   holdRoutes,
   quarantineRoutes,
   replayRoutes,
+  rollbackRoutes,
   noticeRoutes,
   applyRoutes,
   resourceRoutes,

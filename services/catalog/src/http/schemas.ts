@@ -14,13 +14,13 @@ export const name = z.string().refine(isName, 'use 1 to 100 of a-z, 0-9 and inne
 export const named = z.object({ name });
 /** Ids that Songhua makes itself. */
 export const syncId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'use the id that the list of syncs shows');
-export const versionNumber = z.union([
-  z.literal('latest'),
+const numbered = (told: string) =>
   z
     .string()
-    .regex(/^[1-9][0-9]{0,8}$/, 'use a version number or "latest"')
-    .transform(Number),
-]);
+    .regex(/^[1-9][0-9]{0,8}$/, told)
+    .transform(Number);
+export const versionNumber = z.union([z.literal('latest'), numbered('use a version number or "latest"')]);
+export const earlierVersion = numbered('use a version number');
 export const page = z.coerce.number().int().min(1).max(1_000_000).default(1);
 export const pageSize = (largest: number, usual = 50) => z.coerce.number().int().min(1).max(largest).default(usual);
 
@@ -174,10 +174,11 @@ export const syncEntry = z.object({
   number: z.int(),
   attempt: z.int(),
   state: z.enum(SYNC_STATES),
-  purpose: z.enum(['read', 'backfill', 'replay', 'rules']),
+  purpose: z.enum(['read', 'backfill', 'replay', 'rules', 'rollback']),
   full: z.boolean(),
   reset: z.boolean(),
   range: syncRangeSchema.nullable(),
+  rollbackTo: z.int().nullable().describe('回退到的版本 · of a rollback: the version that it goes back to'),
   rows: z.int(),
   rejected: z.int(),
   bytes: z.int(),

@@ -124,6 +124,7 @@ const BODIES: Record<string, (things: Things, spare: string) => unknown> = {
   'POST /api/v1/secrets:rotate': () => ({}),
   'POST /api/v1/holds/{id}:decide': () => ({ approve: true, reason: 'the matrix asks' }),
   'POST /api/v1/quarantine/{sync}:replay': () => ({ dryRun: true }),
+  'POST /api/v1/datasets/{name}/versions/{version}:rollback': () => ({ reason: 'the matrix asks' }),
 };
 /** Routes that let the things of this world pass, and then have a rule of their own about them. */
 const RULED: Record<string, number> = {

@@ -43,6 +43,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record(of('recover')) },
   { weight: 2, arbitrary: fc.record({ ...of('decide'), which, approved: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ ...of('replay'), which }) },
+  { weight: 3, arbitrary: fc.record({ ...of('rollback'), which }) },
   { weight: 1, arbitrary: fc.record({ ...of('render'), which, steps }) },
   { weight: 3, arbitrary: fc.record(of('announce')) },
   { weight: 4, arbitrary: fc.record({ ...of('wait'), hours: fc.constantFrom(0.3, 1.5, 30, 80) }) },
@@ -139,6 +140,16 @@ async function play(commands: readonly Command[]): Promise<void> {
           one.which,
         );
         if (found) await processes.replay(found.id, found.connector);
+        break;
+      }
+      case 'rollback': {
+        const found = pick(
+          await rows<{ name: string; number: number }>(
+            'SELECT d.name::text AS name, v.number FROM version v JOIN dataset d ON d.id = v.dataset_id ORDER BY v.number, 1',
+          ),
+          one.which,
+        );
+        if (found) await processes.rollBack(found.name, found.number);
         break;
       }
       case 'render': {

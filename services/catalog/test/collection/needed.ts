@@ -24,6 +24,10 @@ export async function neededKeys({ rows, store, catalog }: CollectionWorld): Pro
     needed.set(manifest_key, 'a version');
     if (!removed) for (const { key } of files) needed.set(key, 'a manifest');
   }
+  const goneBackTo = await rows<{ files: Manifest['files'] }>(
+    `SELECT v.files FROM sync s JOIN version v ON v.dataset_id = s.dataset_id AND v.number = s.rollback_to WHERE s.state IN ${OPEN}`,
+  );
+  for (const { files } of goneBackTo) for (const { key } of files) needed.set(key, 'a rollback');
   for await (const { key } of store.list('datasets/')) {
     if (!key.endsWith('/manifest.json') || needed.has(key)) continue;
     const manifest = manifestSchema.parse(await json(key));
@@ -39,7 +43,7 @@ export async function neededKeys({ rows, store, catalog }: CollectionWorld): Pro
     for (const part of manifest?.parts ?? []) if ('key' in part) needed.set(part.key, why);
   };
   const open = await rows<{ landing_key: string }>(
-    `SELECT landing_key FROM sync WHERE state IN ${OPEN} AND landing_key IS NOT NULL`,
+    `SELECT landing_key FROM sync WHERE state IN ${OPEN} AND landing_key IS NOT NULL AND purpose <> 'rollback'`,
   );
   for (const { landing_key } of open) await landing(landing_key, 'an open sync');
   const recent = await rows<{ landing_key: string }>(

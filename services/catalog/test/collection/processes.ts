@@ -9,7 +9,7 @@ import {
   wireAttempt,
 } from '@songhua/contracts';
 import { codeOf, reasonOf, syncId } from '@songhua/domain';
-import { commitManifest, uploadVerified } from '@songhua/object-store';
+import { commitManifest, readManifest, uploadVerified } from '@songhua/object-store';
 import { type CollectionWorld, sha256 } from './world.js';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -69,7 +69,9 @@ export function createProcesses(world: CollectionWorld) {
   async function* refreshOnce(reference: LaneReference, context: RefreshContext): Process {
     const { sync, dataset, current } = context;
     const told = sync.replay ? `${sync.replay.sync} replayed` : undefined;
-    const content = contents.get(reference.sync) ?? { text: told ?? 'a', rejected: 0, held: false };
+    const content = sync.rollback
+      ? await earlier(dataset.id, sync.rollback.version)
+      : (contents.get(reference.sync) ?? { text: told ?? 'a', rejected: 0, held: false });
     let rejected: RejectedSummary = { count: 0, byCode: {} };
     let replayed: Omit<ReplayedRows, 'version'> | undefined;
     if (sync.replay) {
@@ -145,6 +147,14 @@ export function createProcesses(world: CollectionWorld) {
     }
   }
 
+  /** What an earlier version has, from its own file. */
+  async function earlier(datasetId: string, version: number): Promise<Content> {
+    const manifest = await readManifest(store, datasetId, version);
+    const file = manifest?.files.find(({ name }) => name === 'data.parquet');
+    if (!file) throw new Error(`version ${version} has no manifest`);
+    return { text: (await store.readAll(file.key, 1_000_000)).toString(), rejected: 0, held: false };
+  }
+
   /** Somebody pushes: the content is in the bucket before its sync is claimed. */
   async function* push(connector: ConnectorRecord, content: Content): Process {
     const objectKey = keys.pushed(connector.id, randomBytes(6).toString('hex'));
@@ -180,6 +190,11 @@ export function createProcesses(world: CollectionWorld) {
     async replay(of: string, connector: string): Promise<void> {
       const slot = `replay:${++slots}`;
       await catalog.replays.open({ id: syncId(connector, slot), of, slot, codes: undefined, by: 'test', traceparent });
+    },
+    async rollBack(dataset: string, version: number): Promise<void> {
+      const slot = `rollback:${++slots}`;
+      const asked = { id: syncId(dataset, slot), dataset, version, slot, reason: 'r', by: 'test', traceparent };
+      await catalog.rollbacks.open(asked);
     },
   };
 }
