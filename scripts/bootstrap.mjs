@@ -14,6 +14,8 @@ const OLDEST_NODE = [20, 19];
 /** Runs a step; its output goes to stderr, so that stdout stays the asked command's own. Ends the process when it fails. */
 function step(title, command, args, env = {}) {
   const started = Date.now();
+  // The first run of a checkout takes minutes: what it is at is told before it has ended.
+  process.stderr.write(`${title} … `);
   const result = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -22,11 +24,11 @@ function step(title, command, args, env = {}) {
   });
   if (result.status !== 0) {
     process.stderr.write(
-      `${result.stdout ?? ''}${result.stderr ?? ''}\n${title} failed (${result.error?.message ?? `exit ${result.status}`}): ${command} ${args.join(' ')}\n`,
+      `\n${result.stdout ?? ''}${result.stderr ?? ''}\n${title} failed (${result.error?.message ?? `exit ${result.status}`}): ${command} ${args.join(' ')}\n`,
     );
     process.exit(1);
   }
-  process.stderr.write(`${title} ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+  process.stderr.write(`${((Date.now() - started) / 1000).toFixed(1)} s\n`);
 }
 
 function hashOf(...files) {

@@ -12,6 +12,8 @@ export interface Home {
   credentials: string;
   /** Folder of keys and tokens, each in a file that only its owner reads. */
   keys: string;
+  /** Folder in which people put secrets of connectors. */
+  secrets: string;
   ports: string;
   endpoints: string;
   /** Children of the running (or crashed) owner, for whoever comes next. */
@@ -47,6 +49,7 @@ export function openHome(folder: string): Home {
     temp: join(root, 'tmp'),
     credentials: join(root, 'credentials.json'),
     keys: join(root, 'credentials'),
+    secrets: join(root, 'secrets'),
     ports: join(root, 'ports.json'),
     endpoints: join(root, 'endpoints.json'),
     processes: join(run, 'processes.json'),

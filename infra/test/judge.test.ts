@@ -16,6 +16,7 @@ const row = (name: string, state: ProcessState['state']): ProcessState => ({
   url: null,
   restarts: 0,
   lastError: null,
+  lastErrorAt: null,
   readyAt: null,
   log: '',
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -67,7 +67,11 @@ test('a service that falls is started again, and the fall is told by status and 
   const { url, pid } = find('echo-2');
   await fetch(`${url}/fall`).catch(() => undefined);
   await until('echo-2 to be back', () => find('echo-2').state === 'ready' && find('echo-2').pid !== pid);
-  expect(find('echo-2')).toMatchObject({ restarts: 1, lastError: expect.stringContaining('exit code 7') });
+  expect(find('echo-2')).toMatchObject({
+    restarts: 1,
+    lastError: expect.stringContaining('exit code 7'),
+    lastErrorAt: expect.stringMatching(/Z$/),
+  });
   expect(find('echo').restarts).toBe(0);
   const log = await readFile(join(home, 'logs', 'supervisor.log'), 'utf8');
   expect(log).toMatch(/echo-2 ended by itself \(exit code 7\) after \d+ s; restart 1 \(1 in a row\) in 0\.25 s/);
@@ -135,11 +139,17 @@ test(
 );
 
 test(
-  'down stops every process, and wipe leaves no data',
+  'down stops every process, and wipe leaves no data and no secrets, and names what it leaves',
   async () => {
     await up({ home, services });
+    for (const folder of ['secrets', 'inbox']) await mkdir(join(home, folder), { recursive: true });
+    await writeFile(join(home, 'secrets', 'password'), 's');
     const living = status(home).processes.map((one) => identify(one.pid ?? 0));
-    expect(await down({ home, wipe: true })).toMatchObject({ wasRunning: true, wiped: true });
+    const { kept, ...result } = await down({ home, wipe: true });
+    expect(result).toMatchObject({ wasRunning: true, wiped: true });
+    // The programs of the stand-in services lie beside it.
+    expect(kept.filter((name) => !name.endsWith('.js'))).toEqual(['inbox']);
+    expect((await readdir(home)).sort()).toEqual(kept);
     expect(living.filter((one) => one !== undefined && isRunning(one))).toEqual([]);
     expect(status(home).phase).toBe('never');
   },

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { createReserve } from '../disk/reserve.js';
 import { isDiskFault } from '../disk/space.js';
 import { composeDown } from '../docker/compose.js';
@@ -12,7 +12,7 @@ import { readState } from './state.js';
 export interface DownOptions {
   /** State folder; `resolveHome()` when absent. */
   home?: string;
-  /** Also removes all data, logs, ports and credentials. */
+  /** Also removes all data, logs, ports, credentials and secrets. */
   wipe?: boolean;
 }
 
@@ -22,6 +22,8 @@ export interface DownResult {
   /** Processes that a killed supervisor had left and that were stopped now. */
   reaped: string[];
   wiped: boolean;
+  /** What a wipe leaves in the state folder: what people put there, and what the next start is told by. */
+  kept: string[];
 }
 
 /** Services have 25 s and engines 20 s. */
@@ -44,11 +46,12 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
     await composeDown(home, options.wipe ?? false);
   }
   if (options.wipe) {
-    const { data, logs, run, temp, credentials, keys, ports, endpoints, reserve } = home;
-    const paths = [data, logs, run, temp, credentials, keys, ports, endpoints, reserve];
+    const { data, logs, run, temp, credentials, keys, secrets, ports, endpoints, reserve } = home;
+    const paths = [data, logs, run, temp, credentials, keys, secrets, ports, endpoints, reserve];
     for (const path of paths) await rm(path, { recursive: true, force: true });
   }
-  return { wasRunning: owner !== undefined, reaped, wiped: options.wipe ?? false };
+  const wiped = options.wipe ?? false;
+  return { wasRunning: owner !== undefined, reaped, wiped, kept: wiped ? (await readdir(home.root)).sort() : [] };
 }
 
 /** Leaves the word that it was stopped, for who asks later. */

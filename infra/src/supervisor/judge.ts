@@ -86,6 +86,7 @@ const unrecorded = ({ name, pid, started }: ProcessRecord): JudgedProcess => ({
   url: null,
   restarts: 0,
   lastError: null,
+  lastErrorAt: null,
   readyAt: null,
   log: '',
 });

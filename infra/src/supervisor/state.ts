@@ -19,6 +19,7 @@ const processStateSchema = z.object({
   url: z.string().nullable(),
   restarts: z.int(),
   lastError: z.string().nullable(),
+  lastErrorAt: z.string().nullable().default(null),
   readyAt: z.string().nullable(),
   log: z.string(),
 });

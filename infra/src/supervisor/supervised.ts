@@ -32,6 +32,11 @@ export function pauseBefore(failures: number): number {
   return Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1), LONGEST_PAUSE_MS);
 }
 
+const failed = (why: string): Pick<ProcessState, 'lastError' | 'lastErrorAt'> => ({
+  lastError: why,
+  lastErrorAt: new Date().toISOString(),
+});
+
 /** One process that is started again whenever it ends by itself, with growing pauses. */
 export function createSupervised({ spec, kind, url, onChange, tell }: SupervisedOptions): Supervised {
   const state: ProcessState = {
@@ -43,6 +48,7 @@ export function createSupervised({ spec, kind, url, onChange, tell }: Supervised
     url,
     restarts: 0,
     lastError: null,
+    lastErrorAt: null,
     readyAt: null,
     log: spec.log,
   };
@@ -71,7 +77,7 @@ export function createSupervised({ spec, kind, url, onChange, tell }: Supervised
           missed += 1;
           if (missed < FAILURES_TO_UNHEALTHY || state.state !== 'ready') return;
           const why = String((error as { message?: unknown }).message ?? error);
-          change({ state: 'unhealthy', lastError: why });
+          change({ state: 'unhealthy', ...failed(why) });
           tell(`${spec.name} does not answer: ${why}`);
         },
       );
@@ -97,7 +103,7 @@ export function createSupervised({ spec, kind, url, onChange, tell }: Supervised
   /** Tells of an end, and waits before the next start. */
   const fallen = async (why: string): Promise<void> => {
     const pauseMs = pauseBefore(failures);
-    change({ state: 'crashed', restarts: state.restarts + 1, lastError: why });
+    change({ state: 'crashed', restarts: state.restarts + 1, ...failed(why) });
     // A start that failed comes with the end of the log, which is where the reader can look as well.
     const [what = ''] = why.split(/; the end of |\n/);
     const said = what.startsWith(spec.name) ? what : `${spec.name} ${what}`;

@@ -220,7 +220,8 @@ BEGIN
     RETURN;
   END IF;
   UPDATE sync SET state = outcome ->> 'state', version = (outcome ->> 'version')::integer, reason = nullif(outcome -> 'reason', 'null'),
-    trouble = NULL, stages = nullif(effects -> 'stages', 'null'), ended_at = CASE WHEN outcome ->> 'state' <> 'held' THEN clock_timestamp() END
+    trouble = NULL, stages = nullif(effects -> 'stages', 'null'), touched_at = clock_timestamp(),
+    ended_at = CASE WHEN outcome ->> 'state' <> 'held' THEN clock_timestamp() END
   WHERE id = asked RETURNING * INTO s;
   PERFORM rejected_record(s, effects -> 'rejected');
   IF s.state = 'unchanged' THEN

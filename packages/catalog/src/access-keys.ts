@@ -2,11 +2,12 @@ import type { KeyEntry } from '@songhua/contracts';
 import { type Action, apiKeyId, apiKeyPrefix, codeOf, hashApiKey, type Role, SonghuaError } from '@songhua/domain';
 import type { AccessRepository, OwnedKind } from './access-types.js';
 import type { Database } from './database.js';
+import { utc } from './utc.js';
 
 const STATE = `CASE WHEN revoked_at <= clock_timestamp() THEN 'revoked' WHEN expires_at <= clock_timestamp() THEN 'expired' ELSE 'active' END`;
 const ENTRY = `jsonb_build_object('id', id, 'title', title, 'role', role, 'department', department, 'actions', actions,
-  'state', ${STATE}, 'createdAt', created_at, 'createdBy', created_by, 'expiresAt', expires_at, 'lastUsedAt', last_used_at,
-  'revokedAt', revoked_at) AS entry`;
+  'state', ${STATE}, 'createdAt', ${utc('created_at')}, 'createdBy', created_by, 'expiresAt', ${utc('expires_at')},
+  'lastUsedAt', ${utc('last_used_at')}, 'revokedAt', ${utc('revoked_at')}) AS entry`;
 
 interface EntryRow {
   entry: Omit<KeyEntry, 'prefix'>;

@@ -4,6 +4,7 @@ import type { Database } from './database.js';
 import { findDataset, listDatasets, summarize } from './datasets.js';
 import { createEstateRepository } from './estate.js';
 import type { CatalogRepository, GroupEntry, QuarantineEntry } from './types.js';
+import { utc } from './utc.js';
 import { findRender, findVersion, listVersions, recordRender } from './versions.js';
 
 const groups = (database: Database, table: 'department' | 'domain'): Promise<GroupEntry[]> =>
@@ -17,7 +18,7 @@ const groups = (database: Database, table: 'department' | 'domain'): Promise<Gro
 const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, s.department::text AS department, c.name::text AS connector,
     q.count, q.by_code AS "byCode", q.groups, q.key, q.recorded_at AS "recordedAt",
     coalesce((SELECT jsonb_agg(jsonb_build_object('sync', p.sync_id, 'count', p.count, 'version', p.version, 'by', p.requested_by,
-      'at', p.ended_at) ORDER BY p.ended_at DESC) FROM quarantine_replay p WHERE p.replay_of = q.sync_id AND p.ended_at IS NOT NULL), '[]')
+      'at', ${utc('p.ended_at')}) ORDER BY p.ended_at DESC) FROM quarantine_replay p WHERE p.replay_of = q.sync_id AND p.ended_at IS NOT NULL), '[]')
       AS replays
   FROM rejected_summary q JOIN dataset d ON d.id = q.dataset_id JOIN sync s ON s.id = q.sync_id
   JOIN connector c ON c.id = s.connector_id`;

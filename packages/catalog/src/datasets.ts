@@ -14,7 +14,7 @@ import {
   type TableSchema,
 } from '@songhua/domain';
 import type { Database } from './database.js';
-import type { DatasetEntry, DatasetQuery } from './types.js';
+import type { DatasetDetail, DatasetEntry, DatasetQuery } from './types.js';
 
 interface EntryRow {
   name: string;
@@ -149,19 +149,18 @@ const fromJson = (item: EntryJson): EntryRow => ({
   metadata_changed_at: new Date(item.metadata_changed_at),
 });
 
-export async function findDataset(
-  { query }: Database,
-  name: string,
-  now: Date,
-): Promise<(DatasetEntry & { spec: DatasetSpec; schema: TableSchema | null }) | undefined> {
-  const [row] = await query<EntryRow>(
+export async function findDataset({ query }: Database, name: string, now: Date): Promise<DatasetDetail | undefined> {
+  const [row] = await query<EntryRow & { holds: DatasetDetail['holds'] | null }>(
     'dataset_get',
     `WITH page AS (SELECT d.*, ${STATES} FROM dataset_entry d WHERE d.name = $2),
        details AS (${DETAILS})
-     SELECT details.*, v.table_schema FROM details LEFT JOIN version v ON v.dataset_id = details.id AND v.number = details.version`,
+     SELECT details.*, v.table_schema,
+       (SELECT jsonb_agg(jsonb_build_object('sync', h.id, 'reason', h.reason) ORDER BY h.number) FROM sync h JOIN connector c
+         ON c.id = h.connector_id WHERE c.dataset_id = details.id AND h.state = 'held') AS holds
+     FROM details LEFT JOIN version v ON v.dataset_id = details.id AND v.number = details.version`,
     [now, name],
   );
-  return row && { ...toEntry(row, now), spec: row.spec, schema: row.table_schema };
+  return row && { ...toEntry(row, now), spec: row.spec, schema: row.table_schema, holds: row.holds ?? [] };
 }
 
 export async function summarize({ query }: Database, now: Date): Promise<Summary> {

@@ -64,10 +64,10 @@ export async function effectsOfRules(
 function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes'>): Cause[] {
   const { served, landedAt, connector, kind } = source;
   const causes: Cause[] = [];
-  if (landed)
+  if (landed && landedAt !== null)
     causes.push({
       code: 'refresh.landed',
-      message: `数据将按新规则由已落地的原始数据重新生成 its data is made anew by these rules, from what landed at ${landedAt}`,
+      message: `数据将按新规则由已落地的原始数据重新生成 its data is made anew by these rules, from what landed at ${new Date(landedAt).toISOString()}`,
     });
   if (read)
     causes.push({

@@ -60,7 +60,7 @@ export function toSync(row: SyncRow): SyncRecord {
     rejected: row.rejected,
     bytes: row.bytes,
     reason: row.reason,
-    trouble: row.trouble,
+    trouble: row.trouble && { ...row.trouble, at: new Date(row.trouble.at).toISOString() },
     owner: row.owner,
     queuedAt: new Date(row.queued_at),
     startedAt: date(row.started_at),

@@ -117,6 +117,13 @@ export interface DatasetEntry {
   lastSync: { id: string; state: SyncState; refresh: RefreshState | null; reason: Reason | null } | null;
 }
 
+export interface DatasetDetail extends DatasetEntry {
+  spec: DatasetSpec;
+  schema: TableSchema | null;
+  /** Refreshes that wait for a decision, oldest first: the last sync may say nothing of them. */
+  holds: { sync: string; reason: Reason }[];
+}
+
 export interface VersionEntry {
   dataset: string;
   version: number;
@@ -137,10 +144,7 @@ export interface VersionEntry {
 export interface CatalogRepository extends EstateRepository {
   summary(now: Date): Promise<Summary>;
   datasets(query: DatasetQuery, now: Date): Promise<{ total: number; items: DatasetEntry[] }>;
-  dataset(
-    name: string,
-    now: Date,
-  ): Promise<(DatasetEntry & { spec: DatasetSpec; schema: TableSchema | null }) | undefined>;
+  dataset(name: string, now: Date): Promise<DatasetDetail | undefined>;
   /** Newest first. */
   versions(dataset: string): Promise<VersionEntry[]>;
   version(dataset: string, version: number | 'latest'): Promise<VersionDetail | undefined>;

@@ -68,6 +68,7 @@ test('rotation makes a key with the same rights and ends the old one after the g
   await catalog.access.createKey(kept, { title: 'y', role: 'portal' }, 'test');
   const rotated = await catalog.access.rotateKey(old.id, next, 0, 'key:a');
   expect(rotated).toMatchObject({ id: next.id, title: 'x', department: 'education', state: 'active' });
+  for (const time of [rotated?.createdAt, rotated?.expiresAt]) expect(time).toBe(new Date(time ?? '').toISOString());
   expect(Math.abs(Date.parse(rotated?.expiresAt ?? '') - Date.parse(expiresAt))).toBeLessThan(10_000);
   expect((await catalog.access.key(old.id))?.state).toBe('expired');
   expect(await catalog.access.rotateKey(kept.id, other, 3600, 'key:a')).toMatchObject({ expiresAt: null });

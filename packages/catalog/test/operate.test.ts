@@ -247,7 +247,7 @@ test('replayed rows leave the quarantine with the version that has them, and nei
       count: 1,
       byCode: { 'cell.type': 1 },
       key: 'q/2',
-      replays: [{ sync: 'sy_r1', count: 1, version: 2 }],
+      replays: [{ sync: 'sy_r1', count: 1, version: 2, at: expect.stringMatching(/T[\d:.]{12}Z$/) }],
     },
   ]);
   expect(await catalog.connectors.cursors([connector.id])).toEqual(cursor);

@@ -1,7 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { SonghuaError } from '@songhua/domain';
 import type { Catalog, ConnectorRecord } from '../src/index.js';
-import { createWorld, deliver, landed, manifestKey, manifestOf, NO_REJECTED, publish } from './estate.js';
+import {
+  createWorld,
+  deliver,
+  enqueue,
+  land,
+  landed,
+  manifestKey,
+  manifestOf,
+  NO_REJECTED,
+  publish,
+  result,
+} from './estate.js';
 
 let catalog: Catalog;
 let connector: ConnectorRecord;
@@ -122,6 +134,71 @@ test('a held refresh waits for a person and goes on with their decision', async 
   expect((await catalog.syncs.list({ refresh: 'held', limit: 5, offset: 0 })).map(({ id }) => id)).toEqual([sync.id]);
   await catalog.holds.decide(sync.id, { approved: true, reason: 'r', by: 'key:1' });
   expect((await catalog.refreshes.begin(landed(sync))).handled).toBeUndefined();
+});
+
+test('how long a request took is told until its hold, and not until the decision', async () => {
+  const sync = await deliver(catalog, connector, 'request:held');
+  await catalog.refreshes.begin(landed(sync));
+  await delay(300);
+  const reason = { ...failed, code: 'guard.shrink' };
+  await catalog.refreshes.finish(landed(sync), { sync: sync.id, state: 'held', reason }, {});
+  const { stages, slowest } = await catalog.syncs.progress('held');
+  expect(stages.refresh).toBeGreaterThan(stages.read + 0.3);
+  expect(slowest[0]?.seconds).toBeGreaterThan(0.3);
+  await delay(20);
+  expect((await catalog.syncs.progress('held')).stages).toEqual(stages);
+});
+
+test('each state of a request is counted by itself, with the time that is read for', async () => {
+  const stage = async () => {
+    const { queued, reading, landing, landed: waiting, refreshing } = await catalog.syncs.progress('one');
+    return Object.entries({ queued, reading, landing, landed: waiting, refreshing }).filter(([, n]) => n > 0);
+  };
+  await enqueue(catalog, [connector], 'request:one');
+  expect(await stage()).toEqual([['queued', 1]]);
+  expect(await catalog.syncs.progress('one')).toMatchObject({ readingSeconds: 0 });
+  await delay(100);
+  const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
+  if (!sync) throw new Error('no sync to take');
+  await delay(50);
+  expect(await stage()).toEqual([['reading', 1]]);
+  const { requestedSeconds, readingSeconds } = await catalog.syncs.progress('one');
+  expect(readingSeconds).toBeGreaterThan(0.05);
+  expect(requestedSeconds).toBeGreaterThan(readingSeconds + 0.1);
+  await catalog.syncs.finish('reader', [result(sync, 'delivered', { rows: 1 })]);
+  expect(await stage()).toEqual([['landing', 1]]);
+  const whole = (await catalog.syncs.progress('one')).readingSeconds;
+  await land(catalog, sync);
+  expect(await stage()).toEqual([['landed', 1]]);
+  await catalog.refreshes.begin(landed(sync));
+  expect(await stage()).toEqual([['refreshing', 1]]);
+  expect((await catalog.syncs.progress('one')).readingSeconds).toBe(whole);
+});
+
+test('a refresh that waits for a decision is told with its dataset and with whatever ends there after it', async () => {
+  await publish(catalog, connector, 'slot-0', 1, 'a');
+  const [dataset] = await catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
+  if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
+  const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
+  const { lanes = [] } = await catalog.catalog.apply([changed], 'test');
+  const [rules] = lanes;
+  if (!rules) throw new Error('changed rules opened no refresh');
+  await catalog.refreshes.begin(rules);
+  const reason = { ...failed, code: 'schema.changed' };
+  await catalog.refreshes.finish(rules, { sync: rules.sync, state: 'held', reason }, {});
+  await enqueue(catalog, [connector], 'request:after');
+  expect(await catalog.syncs.progress('after')).toMatchObject({ queued: 1, holds: [] });
+  const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
+  if (!sync) throw new Error('no sync to take');
+  await catalog.syncs.finish('reader', [result(sync, 'unchanged')]);
+  expect(await catalog.syncs.progress('after')).toMatchObject({
+    unchanged: 1,
+    holds: [{ dataset: connector.dataset, sync: rules.sync, code: 'schema.changed', message: 'm' }],
+  });
+  const entry = await catalog.catalog.dataset(connector.dataset, new Date());
+  expect(entry).toMatchObject({ lastSync: { id: sync.id, reason: null }, holds: [{ sync: rules.sync, reason }] });
+  await catalog.holds.decide(rules.sync, { approved: false, reason: 'r', by: 'key:1' });
+  expect(await catalog.catalog.dataset(connector.dataset, new Date())).toMatchObject({ holds: [] });
 });
 
 test('why a refresh is tried again is told while it is, and no longer', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bytes, count, table } from './format.js';
 import { freshnessWords, inSyncWords } from './freshness-view.js';
+import { waitingHolds } from './hold-view.js';
 
 const time = z.string().nullable();
 
@@ -34,6 +35,7 @@ export const datasetDetailSchema = datasetEntrySchema.extend({
       reason: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
     })
     .nullable(),
+  holds: z.array(z.looseObject({ sync: z.string(), reason: z.looseObject({ code: z.string() }) })),
   schema: z
     .looseObject({
       columns: z.array(
@@ -47,7 +49,7 @@ type DatasetDetail = z.infer<typeof datasetDetailSchema>;
 
 /** A dataset for the terminal: what it is, how fresh, and its columns. */
 export function datasetView(dataset: DatasetDetail): string {
-  const { clocks, lastSync, schema } = dataset;
+  const { clocks, lastSync, holds, schema } = dataset;
   const ended = lastSync ? `${lastSync.refresh ?? lastSync.state} (${lastSync.id})` : 'none yet';
   const reason = lastSync?.reason;
   const facts: [string, string][] = [
@@ -67,7 +69,9 @@ export function datasetView(dataset: DatasetDetail): string {
     ['last sync', ended],
     ...(reason ? [['why', `${reason.code}: ${reason.message}`] as [string, string]] : []),
   ];
-  if (!schema) return table(['', ''], facts);
+  const waiting = holds.map(({ sync, reason: { code } }) => ({ sync, code }));
+  const shown = [table(['', ''], facts), ...(holds.length > 0 ? [waitingHolds(waiting)] : [])].join('\n');
+  if (!schema) return shown;
   const columns = schema.columns.map(({ name, type, nullable, title }) => [
     name,
     type,
@@ -75,5 +79,5 @@ export function datasetView(dataset: DatasetDetail): string {
     schema.primaryKey.includes(name) ? 'key' : '',
     title ?? '',
   ]);
-  return `${table(['', ''], facts)}\n\n${table(['column', 'type', 'empty', '', 'title'], columns)}`;
+  return `${shown}\n\n${table(['column', 'type', 'empty', '', 'title'], columns)}`;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Api } from './api.js';
 import { EXIT } from './exit.js';
+import { decisionShown } from './hold-view.js';
 import type { Progress } from './progress.js';
 import { type Sync, stageShown, syncSchema } from './sync-view.js';
 import { waiting } from './waiting.js';
@@ -29,10 +30,10 @@ export async function followSync(api: Api, sync: string, progress: Progress): Pr
 }
 
 /** What became of it, for a person, and the exit code that says the same. */
-export function told({ state: read, reason: unread, refresh }: Sync): { line: string; exit: number } {
+export function told({ id, state: read, reason: unread, refresh }: Sync): { lines: string[]; exit: number } {
   const { state, version, reason } = refresh ?? { state: read, version: null, reason: unread };
   const why = reason ? `${reason.code}: ${reason.message}` : '';
-  if (state === 'failed') return { line: `failed: ${why}`, exit: EXIT.failed };
-  if (state === 'held') return { line: `held: ${why}`, exit: EXIT.held };
-  return { line: version === null ? state : `${state}, version ${version}`, exit: EXIT.done };
+  if (state === 'failed') return { lines: [`failed: ${why}`], exit: EXIT.failed };
+  if (state === 'held') return { lines: [`held: ${why}`, ...decisionShown(id)], exit: EXIT.held };
+  return { lines: [version === null ? state : `${state}, version ${version}`], exit: EXIT.done };
 }

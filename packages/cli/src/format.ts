@@ -17,8 +17,14 @@ export function bytes(n: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A borderless table for terminals; numbers to the right. */
-export function table(head: string[], rows: (string | number)[][]): string {
+/** A borderless table; numbers to the right. In a terminal of `columns` the last cell of a row goes on below itself, not at the line's beginning. */
+export function table(
+  head: string[],
+  rows: (string | number)[][],
+  columns = process.stdout.isTTY ? process.stdout.columns : undefined,
+): string {
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? count(cell) : cell)));
+  const room = columns === undefined ? undefined : Math.max(MIN_LAST_WIDTH, columns - widthBeforeLast(head, cells));
   const numeric = head.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number'));
   const view = new Table({
     head: head.map((h) => pc.bold(h)),
@@ -42,8 +48,41 @@ export function table(head: string[], rows: (string | number)[][]): string {
       middle: '',
     },
   });
-  view.push(...rows.map((row) => row.map((cell) => (typeof cell === 'number' ? count(cell) : cell))));
-  return view.toString();
+  view.push(...cells.map((row) => row.map((cell, i) => (room && i === head.length - 1 ? folded(cell, room) : cell))));
+  // Padding behind the last cell would make every line as long as the longest.
+  return view.toString().replace(/ +$/gm, '');
+}
+
+const GAP = 2;
+const MIN_LAST_WIDTH = 20;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const widthOf = (text: string): number => [...text].reduce((sum, c) => sum + (WIDE.test(c) ? 2 : 1), 0);
+
+const widthBeforeLast = (head: string[], rows: string[][]): number =>
+  head
+    .slice(0, -1)
+    .reduce(
+      (sum, h, i) => sum + GAP + rows.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), widthOf(h)),
+      0,
+    );
+
+/** `text` in lines of at most `room` columns, broken at spaces where there are any. */
+function folded(text: string, room: number): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const c of text) {
+    const longer = line + c;
+    if (c !== '\n' && widthOf(longer) <= room) {
+      line = longer;
+      continue;
+    }
+    const space = c === '\n' ? line.length : longer.lastIndexOf(' ');
+    const end = space > 0 ? space : line.length;
+    lines.push(line.slice(0, end));
+    line = longer.slice(end).trimStart();
+  }
+  return [...lines, line].join('\n');
 }
 
 /** Writes one JSON document to stdout. */

@@ -34,7 +34,7 @@ const processTable = ({ processes }: StackStatus): string =>
       p.residentBytes === null ? '-' : bytes(p.residentBytes),
       p.restarts,
       p.url ?? '',
-      p.lastError?.split('\n')[0] ?? '',
+      [p.lastErrorAt, p.lastError?.split('\n')[0]].filter(Boolean).join(' '),
     ]),
   );
 

@@ -34,9 +34,6 @@ type Timed = Pick<
   'state' | 'rows' | 'bytes' | 'queuedAt' | 'startedAt' | 'readAt' | 'endedAt' | 'trouble' | 'refresh'
 >;
 
-// Read to the end, and not yet at theirs.
-const ON_THEIR_WAY = ['delivered', 'landed', 'refreshing'];
-
 /** Where a sync is and since when, with what it has read so far; undefined when nothing more happens by itself. */
 export function stageShown(sync: Timed, now: Date): string | undefined {
   const stage = stageOf(sync, now);
@@ -54,11 +51,12 @@ function stageOf(sync: Timed, now: Date): string | undefined {
     const begun = startedAt ?? queuedAt;
     return `${since('reading', begun)}: ${readShown(sync, (now.getTime() - Date.parse(begun)) / 1000)}`;
   }
-  if (!ON_THEIR_WAY.includes(state) || (refresh && refresh.state !== 'running')) return undefined;
   const read = `${count(sync.rows)} rows, ${bytes(sync.bytes)} read`;
-  return refresh
-    ? `${since('refreshing', refresh.startedAt)}: ${read}`
-    : `${since('landing', readAt ?? queuedAt)}: ${read}`;
+  if (state === 'delivered') return `${since('landing', readAt ?? queuedAt)}: ${read}`;
+  // What landed began to wait when it did.
+  const begun = refresh?.startedAt ?? readAt ?? queuedAt;
+  if (state === 'landed') return `${since('landed, waiting for its turn to be refreshed,', begun)}: ${read}`;
+  return state === 'refreshing' ? `${since('refreshing', begun)}: ${read}` : undefined;
 }
 
 const readShown = (sync: Pick<Sync, 'rows' | 'bytes'>, elapsed: number): string =>
@@ -66,19 +64,20 @@ const readShown = (sync: Pick<Sync, 'rows' | 'bytes'>, elapsed: number): string 
 
 const rate = (rows: number, elapsed: number): string => `${count(Math.round(rows / Math.max(elapsed, 0.1)))} rows/s`;
 
-/** One line about a request; `longest` is the sync that has been read for longest, if any is told. */
-export function progressShown(now: SyncProgress, elapsed: number, longest?: { sync: Sync; at: Date }): string {
+/** One line about a request, by the times of its syncs and not of who waits; `foremost` is the sync that is waited for, if any is told. */
+export function progressShown(now: SyncProgress, foremost?: { sync: Sync; at: Date }): string {
   const ended = now.published + now.unchanged + now.held + now.failed;
+  const underWay = (['queued', 'reading', 'landing', 'landed', 'refreshing'] as const).filter((of) => now[of] > 0);
   const troubled = now.failed + now.held > 0 ? [`failed ${now.failed} held ${now.held}`] : [];
-  const stage = longest && stageShown(longest.sync, longest.at);
+  const stage = foremost && stageShown(foremost.sync, foremost.at);
   return [
     `${count(ended)}/${count(now.total)} datasets`,
     `${count(now.rows)} rows`,
-    rate(now.rows, elapsed),
-    `reading ${now.reading}`,
-    `refreshing ${now.refreshing}`,
+    ...(now.reading > 0 ? [rate(now.rows, now.readingSeconds)] : []),
+    ...underWay.map((of) => `${of} ${count(now[of])}`),
+    ...(underWay.length === 0 && now.unannounced > 0 ? [`announcing ${count(now.unannounced)}`] : []),
     ...troubled,
-    seconds(elapsed),
-    ...(stage && longest ? [`${longest.sync.dataset} ${stage}`] : []),
+    seconds(now.requestedSeconds),
+    ...(stage && foremost ? [`${foremost.sync.dataset} ${stage}`] : []),
   ].join('  ');
 }

@@ -27,8 +27,8 @@ type WaitSignal = 'SIGINT' | 'SIGTERM';
 const SIGNALS: WaitSignal[] = ['SIGINT', 'SIGTERM'];
 // A restart of the whole system, or a failover of its database, takes less.
 const AWAY_MS = 600_000;
-// What is asked while waiting is answered in milliseconds; whoever says nothing for this long has lost the question.
-const ANSWER_MS = 30_000;
+/** What is asked while waiting is answered in milliseconds; whoever says nothing for this long has lost the question. */
+export const ANSWER_MS = 30_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5_000;
 

@@ -1,5 +1,11 @@
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
+import { waitFor } from '@songhua/runtime/testing';
 import { linesOf } from '../src/commands/gc.js';
+import { songhua } from './run.js';
+import { type Answer, brokenOff, json, problem, reset, type ScriptedApi, startScripted } from './scripted-api.js';
+
+let api: ScriptedApi | undefined;
+afterEach(() => api?.down());
 
 const report = {
   removed: { landing: { objects: 2, bytes: 3000 } },
@@ -24,4 +30,49 @@ test('a dry run names what would go and why; a collection tells how much went', 
 test('a collection that failed says why', () => {
   const problem = { code: 'object.unavailable', message: 'the store does not answer' };
   expect(linesOf({ dryRun: false, report, problem }).at(-1)).toBe('object.unavailable: the store does not answer');
+});
+
+const running = {
+  id: 7,
+  dryRun: false,
+  by: 'key:1',
+  state: 'running',
+  stage: 'objects',
+  report,
+  problem: null,
+  startedAt: '2026-03-01T08:00:00.000Z',
+  endedAt: null,
+};
+const done = { ...running, state: 'done', endedAt: '2026-03-01T08:01:00.000Z' };
+
+test('a collection is followed through absences of the API', async () => {
+  const answers: Answer[] = [
+    json(running, 202),
+    problem(503, 'database.unavailable'),
+    reset,
+    brokenOff,
+    json(running),
+    json(done),
+  ];
+  api = await startScripted(() => answers.shift() ?? problem(500, 'internal.unexpected'));
+  const { told, exit } = songhua(api.url, 'gc');
+  expect([await exit, told.stdout]).toEqual([0, expect.stringContaining('removed')]);
+  expect(told.stderr).toContain('the API answers again');
+});
+
+test('where the answer that it began was lost, the collection that runs is followed and no other begun', async () => {
+  const answers: Answer[] = [reset, json({ items: [running] }), json(done)];
+  api = await startScripted(() => answers.shift() ?? problem(500, 'internal.unexpected'));
+  expect(await songhua(api.url, 'gc').exit).toBe(0);
+  expect(api.asked.filter(({ method }) => method === 'POST')).toHaveLength(1);
+});
+
+test('whoever stops waiting for a collection is told how to come back to it', async () => {
+  api = await startScripted(({ method }) => json(running, method === 'POST' ? 202 : 200));
+  const { asked } = api;
+  const { child, told, exit } = songhua(api.url, 'gc');
+  await waitFor('it to be followed', async () => asked.length > 1);
+  child.kill('SIGINT');
+  expect(await exit).toBe(130);
+  expect(told.stderr).toContain('come back to it with: songhua gc --last');
 });

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { songhua } from './run.js';
-import { json, problem, type ScriptedApi, startScripted } from './scripted-api.js';
+import { json, problem, progressOf, type ScriptedApi, startScripted } from './scripted-api.js';
 
 let api: ScriptedApi | undefined;
 afterEach(() => api?.down());
@@ -50,4 +50,47 @@ test('a push whose answer was lost says under which key it can be sent again', a
   child.stdin?.end('{"a":1}');
   expect(await exit).toBe(1);
   expect(told.stderr).toContain('--key k7');
+});
+
+const held = {
+  dataset: 'levels',
+  sync: 'sy_1',
+  state: 'held',
+  code: 'guard.shrink',
+  message: 'm',
+  actor: 'department',
+};
+
+test('a wait that ends held says which sync waits and how it is seen and decided, and what else waits there', async () => {
+  const other = { dataset: 'levels', sync: 'sy_0', code: 'schema.changed', message: 'm' };
+  api = await startScripted(() => json(progressOf({ held: 1, failures: [held], holds: [other] })));
+  const { told, exit } = songhua(api.url, 'syncs', 'wait', 'r1');
+  expect(await exit).toBe(3);
+  expect(told.stdout).toMatch(/levels +sy_1 +held +guard\.shrink/);
+  expect(told.stdout).toContain('songhua holds show sy_1\n');
+  expect(told.stdout).toContain('songhua holds decide sy_1 --approve --reason TEXT, or --reject --reason TEXT');
+  expect(told.stdout).toContain('1 refresh waits for a decision: levels schema.changed, songhua holds show sy_0\n');
+});
+
+test('how long a request took is until its own last step, whatever was announced since', async () => {
+  api = await startScripted(() => json(progressOf({ published: 1, stages: { read: 3, refresh: 12, announce: 9000 } })));
+  const { told, exit } = songhua(api.url, 'syncs', 'wait', 'r1');
+  expect([await exit, told.stdout]).toEqual([0, expect.stringMatching(/ {2}12 s\n$/)]);
+});
+
+test('one sync that ends held names the commands, and the hold is shown for people with its reason once', async () => {
+  const reason = { code: 'guard.shrink', message: 'half of it is gone', actor: 'department' };
+  const refresh = { state: 'held', version: null, startedAt: sync.startedAt, reason };
+  const hold = { ...sync, state: 'held', purpose: 'rules', rejected: 0, reason, refresh };
+  api = await startScripted(() => json(hold));
+  const waited = songhua(api.url, 'syncs', 'wait', 'sy_1');
+  expect(await waited.exit).toBe(3);
+  expect(waited.told.stdout).toContain('songhua holds decide sy_1 --approve');
+  const shown = songhua(api.url, 'holds', 'show', 'sy_1');
+  expect(await shown.exit).toBe(0);
+  expect(shown.told.stdout.match(/half of it is gone/g)).toHaveLength(1);
+  expect(shown.told.stdout).toMatch(/made by +changed rules/);
+  expect(shown.told.stdout).toContain('songhua holds decide sy_1 --approve');
+  const whole = songhua(api.url, 'holds', 'show', 'sy_1', '--json');
+  expect([await whole.exit, JSON.parse(whole.told.stdout)]).toEqual([0, hold]);
 });

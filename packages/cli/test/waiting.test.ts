@@ -5,7 +5,7 @@ import { createApi } from '../src/api.js';
 import { awaitRequest, followRequest } from '../src/follow-request.js';
 import { followSync, told } from '../src/follow-sync.js';
 import type { Progress } from '../src/progress.js';
-import { stageShown } from '../src/sync-view.js';
+import { progressShown, stageShown } from '../src/sync-view.js';
 import { waiting } from '../src/waiting.js';
 import {
   type Answer,
@@ -124,7 +124,8 @@ const reading = {
 test('while a source is read, its stage, since when, rows and bytes so far are told', async () => {
   let told = false;
   const { url } = await scripted(({ path }) => {
-    if (path.startsWith('/api/v1/sync-requests')) return told ? ended : json(progressOf({ reading: 1, rows: 1200 }));
+    if (path.startsWith('/api/v1/sync-requests'))
+      return told ? ended : json(progressOf({ reading: 1, rows: 1200, requestedSeconds: 3 }));
     told = true;
     return json({ items: [{ ...reading, dataset: 'younger', startedAt: '2026-03-01T08:00:02.000Z' }, reading] });
   });
@@ -132,6 +133,35 @@ test('while a source is read, its stage, since when, rows and bytes so far are t
   await followRequest(createApi(url), 'r1', progress);
   expect(progress.updates.at(-1)).toMatch(
     /1,200 rows .*levels reading since 2026-03-01T08:00:01\.000Z \(.*\): 1,200 rows, 88\.0 kB so far, \d+ rows\/s$/,
+  );
+});
+
+test('who comes back to a request is told its own times and rate, a rate only while something is read, and each stage by its name', () => {
+  const read = { rows: 400_000, requestedSeconds: 300, readingSeconds: 200 };
+  expect(progressShown(progressOf({ ...read, reading: 1 }))).toBe(
+    '0/1 datasets  400,000 rows  2,000 rows/s  reading 1  300 s',
+  );
+  for (const stage of ['queued', 'landing', 'landed', 'refreshing'] as const)
+    expect(progressShown(progressOf({ ...read, [stage]: 1 }))).toBe(`0/1 datasets  400,000 rows  ${stage} 1  300 s`);
+  expect(progressShown(progressOf({ ...read, published: 1, unannounced: 1 }))).toBe(
+    '1/1 datasets  400,000 rows  announcing 1  300 s',
+  );
+});
+
+test('whatever is waited for is named, also where it waits for others', async () => {
+  let listed = '';
+  const { url } = await scripted(({ path }) => {
+    if (path.startsWith('/api/v1/sync-requests'))
+      return listed ? ended : json(progressOf({ landed: 1, requestedSeconds: 3 }));
+    listed = path;
+    const refresh = { state: 'running', version: null, startedAt: '2026-03-01T08:01:00.000Z', reason: null };
+    return json({ items: [{ ...reading, state: 'landed', readAt: '2026-03-01T08:00:59.000Z', refresh }] });
+  });
+  const progress = recorded();
+  await followRequest(createApi(url), 'r1', progress);
+  expect(listed).toContain('state=landed');
+  expect(progress.updates.at(-1)).toMatch(
+    /landed 1 .*levels landed, waiting for its turn to be refreshed, since 2026-03-01T08:01:00\.000Z/,
   );
 });
 
@@ -151,16 +181,26 @@ test('one sync is followed to its end, also where no refresh will come', async (
       json({ ...reading, state: 'queued', startedAt: null }),
       json(reading),
       json(delivered),
-      json({ ...delivered, refresh }),
-      json({ ...delivered, refresh: { ...refresh, state: 'published', version: 3 } }),
+      json({ ...delivered, state: 'landed', refresh }),
+      json({ ...delivered, state: 'refreshing', refresh }),
+      json({ ...delivered, state: 'published', refresh: { ...refresh, state: 'published', version: 3 } }),
       json({ ...reading, state: 'failed', reason: failed }),
     ]),
   );
   const progress = recorded();
-  expect(told(await followSync(createApi(url), 'sy_1', progress))).toEqual({ line: 'published, version 3', exit: 0 });
-  expect(progress.updates.map((text) => text.split(' ')[1])).toEqual(['queued', 'reading', 'landing', 'refreshing']);
   expect(told(await followSync(createApi(url), 'sy_1', progress))).toEqual({
-    line: 'failed: source.gone: the file is not there',
+    lines: ['published, version 3'],
+    exit: 0,
+  });
+  expect(progress.updates.map((text) => text.split(' ')[1])).toEqual([
+    'queued',
+    'reading',
+    'landing',
+    'landed,',
+    'refreshing',
+  ]);
+  expect(told(await followSync(createApi(url), 'sy_1', progress))).toEqual({
+    lines: ['failed: source.gone: the file is not there'],
     exit: 1,
   });
 });

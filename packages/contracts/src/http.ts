@@ -94,7 +94,10 @@ export const syncProgressSchema = z.object({
   total: z.int(),
   queued: z.int(),
   reading: z.int(),
-  /** In Kafka, landing or refresh. */
+  /** Read to the end; not whole in the object store yet. */
+  landing: z.int(),
+  /** Whole in the object store; another refresh of the same dataset, or of as many as there is room for, comes first. */
+  landed: z.int(),
   refreshing: z.int(),
   published: z.int(),
   unchanged: z.int(),
@@ -104,7 +107,11 @@ export const syncProgressSchema = z.object({
   rejected: z.int(),
   /** Versions of this request that are committed but not announced yet. */
   unannounced: z.int(),
-  /** Seconds from the request to the last end of each stage so far. */
+  /** Seconds since it was requested. */
+  requestedSeconds: z.number(),
+  /** Seconds since the first source began to be read: till now while one is, to the end of the last one otherwise. */
+  readingSeconds: z.number(),
+  /** Seconds from the request to the last end of each stage so far; a hold has ended the refresh for now. */
   stages: z.object({ read: z.number(), refresh: z.number(), announce: z.number() }),
   failures: z.array(
     z.object({
@@ -116,6 +123,8 @@ export const syncProgressSchema = z.object({
       actor: z.string(),
     }),
   ),
+  /** Earlier refreshes, and such by changed rules, that wait for a decision at the same connectors; told when all of these have ended. */
+  holds: z.array(z.object({ dataset: z.string(), sync: z.string(), code: z.string(), message: z.string() })),
   /** What is tried again, and why. */
   troubles: z
     .array(

@@ -13,7 +13,7 @@ import { normalizeLanded, OUT } from './normalize-landed.js';
 import { storeRejected } from './rejected.js';
 import { computeReplay } from './replay.js';
 import { rolledBackCandidate } from './rollback.js';
-import { byChangedRules, toldOfRules } from './told-of-rules.js';
+import { toldOfRules } from './told-of-rules.js';
 
 const guardDetails = z.object({ rejected: z.int(), byCode: z.record(z.string(), z.int()) });
 
@@ -53,8 +53,8 @@ function makeCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock): Promise
   const { replay, rollback } = turn.context.sync;
   if (replay) return replayedCandidate(deps, turn, replay, clock);
   if (rollback) return rolledBackCandidate(deps, turn, rollback, clock);
-  return landedCandidate(deps, turn, clock).catch((error: unknown) => {
-    throw byChangedRules(turn.context) ? toldOfRules(error) : error;
+  return landedCandidate(deps, turn, clock).catch(async (error: unknown) => {
+    throw await toldOfRules(deps.store, turn.context, error);
   });
 }
 
@@ -151,6 +151,5 @@ async function holdRejected(
     sync: reference.sync,
     folder,
   });
-  const told = byChangedRules(context) ? toldOfRules(error) : error;
-  return hold(deps, turn, told, { rejected: kept, stages: clock.seconds() });
+  return hold(deps, turn, await toldOfRules(deps.store, context, error), { rejected: kept, stages: clock.seconds() });
 }

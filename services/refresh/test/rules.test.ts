@@ -93,6 +93,7 @@ test('a plan tells what would be caused, and causes nothing', async () => {
   const edited = { columns: [id, text] };
   const plan = await applyDataset('planned', edited, { dryRun: true });
   expect(plan).toMatchObject({ lanes: [], changes: [{ causes: [{ code: 'refresh.landed' }] }] });
+  expect(plan.changes[0]?.causes?.[0]?.message).toMatch(/from what landed at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   const gone = await applyDataset('planned', edited, { dryRun: true, kept: async () => false });
   expect(gone.changes).toMatchObject([{ causes: [{ code: 'refresh.read' }] }]);
   expect(await catalog.syncs.list({ connector: 'planned', limit: 9, offset: 0 })).toMatchObject([{ id: sync }]);
@@ -113,6 +114,23 @@ test('rules by which half of the rows are rejected are held, and the reason says
   });
   expect(await rowsOf('guarded')).toEqual([[2, '70']]);
   expect(await catalog.catalog.quarantined(sync)).toMatchObject({ count: 1 });
+});
+
+test('a read that is held by rules that were changed since the served version says so, and one by the same rules does not', async () => {
+  const { read, land } = await createSource('declared', 'full');
+  await read(['1,90']);
+  const more = { columns: [id, score, { name: 'grade', type: 'integer' as const }] };
+  const { outcomes } = await change('declared', more);
+  expect(outcomes).toMatchObject([{ state: 'held' }]);
+  const again = await refresh(await land(['1,90']));
+  expect(again).toMatchObject({ state: 'held', reason: { code: outcomes[0]?.reason?.code } });
+  expect(again.reason?.message).toContain("the dataset's rules were changed since the version that is served");
+
+  const other = await createSource('shrunk', 'full');
+  await other.read(['1,90', '2,80', '3,70']);
+  const shrunk = await refresh(await other.land(['1,90']));
+  expect(shrunk).toMatchObject({ state: 'held', reason: { code: 'guard.shrink' } });
+  expect(shrunk.reason?.message).not.toContain('rules');
 });
 
 test('what is held for a decision is tried again by changed rules', async () => {

@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Collection, collectionSchema } from '@songhua/contracts';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import type { Api } from '../api.js';
+import { type Api, isAway } from '../api.js';
 import { action, EXIT } from '../exit.js';
 import { bytes, count, printJson, table } from '../format.js';
-import { createProgress } from '../progress.js';
+import { createProgress, type Progress } from '../progress.js';
+import { ANSWER_MS, waiting } from '../waiting.js';
 import { connect } from './connection.js';
 
 const POLL_MS = 500;
@@ -25,13 +26,18 @@ export function addGcCommand(program: Command): void {
     .action(
       action(async (o: { dryRun?: boolean; last?: boolean; json?: boolean }) => {
         const { api } = await connect();
-        const begun = o.last ? await last(api) : await api.post('/api/v1/gc', { dryRun: o.dryRun === true }, shown);
-        if (!begun) {
+        const progress = createProgress();
+        const back = 'what was begun goes on; come back to it with: songhua gc --last';
+        const ended = await waiting(api, { progress, back }, async (patient, signal) => {
+          const once = api.within({ signal, timeoutMs: ANSWER_MS });
+          const begun = o.last ? await last(patient) : await begin(once, patient, o.dryRun === true);
+          return begun && follow(patient, begun, progress, signal);
+        });
+        if (!ended) {
           if (o.json) printJson(null);
           else console.log('nothing was collected yet');
           return EXIT.done;
         }
-        const ended = await follow(api, begun);
         if (o.json) printJson(ended);
         else for (const line of linesOf(ended)) console.log(line);
         return ended.state === 'done' ? EXIT.done : EXIT.failed;
@@ -42,15 +48,25 @@ export function addGcCommand(program: Command): void {
 const last = async (api: Api): Promise<Shown | undefined> =>
   (await api.get('/api/v1/gc?limit=1', z.object({ items: z.array(shown) }))).items[0];
 
-async function follow(api: Api, begun: Shown): Promise<Shown> {
-  const progress = createProgress();
+/** Begins a collection; where the answer was lost, the one that it may have begun is taken for it. */
+async function begin(once: Api, patient: Api, dryRun: boolean): Promise<Shown> {
+  const asked = { dryRun };
+  try {
+    return await once.post('/api/v1/gc', asked, shown);
+  } catch (error) {
+    if (!isAway(error)) throw error;
+  }
+  const found = await last(patient);
+  return found?.state === 'running' && found.dryRun === dryRun ? found : patient.post('/api/v1/gc', asked, shown);
+}
+
+async function follow(api: Api, begun: Shown, progress: Progress, signal: AbortSignal): Promise<Shown> {
   let now = begun;
   while (now.state === 'running') {
     progress.update(now.dryRun ? 'listing' : 'collecting', now.stage);
-    await delay(POLL_MS);
+    await delay(POLL_MS, undefined, { signal });
     now = await api.get(`/api/v1/gc/${begun.id}`, shown);
   }
-  progress.end();
   return now;
 }
 

@@ -3,15 +3,11 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { action, EXIT } from '../exit.js';
 import { followSync, told } from '../follow-sync.js';
-import { print, printWhole, table } from '../format.js';
+import { print, table } from '../format.js';
+import { holdSchema, holdView } from '../hold-view.js';
 import { createProgress } from '../progress.js';
 import { connect, queryOf } from './connection.js';
 
-const held = z.looseObject({
-  id: z.string(),
-  dataset: z.string(),
-  refresh: z.looseObject({ reason: z.looseObject({ code: z.string(), message: z.string() }).nullable() }).nullable(),
-});
 const decided = z.looseObject({ sync: z.string(), dataset: z.string(), refresh: z.string() });
 
 /** `holds list`, `holds show` and `holds decide`. */
@@ -26,7 +22,7 @@ export function addHoldCommands(program: Command): void {
         const { api } = await connect();
         const found = await api.get(
           `/api/v1/holds${queryOf({ department: o.department })}`,
-          z.looseObject({ items: z.array(held) }),
+          z.looseObject({ items: z.array(holdSchema) }),
         );
         print(o.json, found, () =>
           table(
@@ -47,7 +43,8 @@ export function addHoldCommands(program: Command): void {
     .action(
       action(async (sync: string, o: { json?: boolean }) => {
         const { api } = await connect();
-        printWhole(o.json, await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, z.unknown()));
+        const found = await api.get(`/api/v1/holds/${encodeURIComponent(sync)}`, holdSchema);
+        print(o.json, found, () => holdView(found));
       }),
     );
   holds
@@ -69,8 +66,8 @@ export function addHoldCommands(program: Command): void {
           return EXIT.done;
         }
         const ended = await followSync(api, sync, createProgress());
-        const { line, exit } = told(ended);
-        print(o.json, { ...result, refresh: ended.refresh }, () => `${result.dataset}: ${line}`);
+        const { lines, exit } = told(ended);
+        print(o.json, { ...result, refresh: ended.refresh }, () => `${result.dataset}: ${lines.join('\n')}`);
         return exit;
       }),
     );

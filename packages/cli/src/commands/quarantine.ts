@@ -95,11 +95,10 @@ export function addQuarantineCommands(program: Command): void {
         const opened = await api.post(path, body, openedSchema);
         const ended = await followSync(api, opened.sync, createProgress());
         const left = await api.get(`/api/v1/quarantine/${encodeURIComponent(opened.of)}`, entry);
-        const { line, exit } = told(ended);
-        print(
-          o.json,
-          { ...opened, refresh: ended.refresh, left: left.count },
-          () => `${opened.dataset}: ${line}; ${count(left.count)} rows are still rejected`,
+        const { lines, exit } = told(ended);
+        const [outcome, ...more] = lines;
+        print(o.json, { ...opened, refresh: ended.refresh, left: left.count }, () =>
+          [`${opened.dataset}: ${outcome}; ${count(left.count)} rows are still rejected`, ...more].join('\n'),
         );
         return exit === EXIT.done && ended.refresh?.state === 'superseded' ? EXIT.failed : exit;
       }),

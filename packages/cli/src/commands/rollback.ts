@@ -33,9 +33,11 @@ export function addRollbackCommand(versions: Command): void {
           return EXIT.done;
         }
         const ended = await followSync(api, answer.sync, createProgress());
-        const { line, exit } = told(ended);
-        print(o.json, { ...answer, refresh: ended.refresh }, () =>
-          exit === EXIT.done ? `${dataset}: ${line}, as version ${to} was` : `${dataset}: ${line}`,
+        const { lines, exit } = told(ended);
+        print(
+          o.json,
+          { ...answer, refresh: ended.refresh },
+          () => `${dataset}: ${lines.join('\n')}${exit === EXIT.done ? `, as version ${to} was` : ''}`,
         );
         return exit;
       }),

@@ -42,13 +42,14 @@ export function addStackCommands(program: Command): void {
   program
     .command('down')
     .description('stop everything; state is kept / 停止')
-    .option('--wipe', 'also remove all data, logs and credentials')
+    .option('--wipe', 'also remove all data, logs, credentials and secrets; the files of inbox/ stay')
     .action(
       action(async (o: { wipe?: boolean }) => {
         const result = await down({ home: resolveHome(), wipe: o.wipe ?? false });
         const left = result.reaped.length > 0 ? `ended what ran without a supervisor: ${result.reaped.join(', ')}` : '';
         const said = result.wasRunning ? 'stopped' : left || 'was not running';
-        console.log(`${said}${result.wiped ? ', data removed' : ''}`);
+        const kept = result.kept.length > 0 ? `; left in ${resolveHome()}: ${result.kept.join(', ')}` : '';
+        console.log(`${said}${result.wiped ? `, data, logs, credentials and secrets removed${kept}` : ''}`);
       }),
     );
 

@@ -8,12 +8,15 @@ import { action, EXIT } from '../exit.js';
 import { awaitRequest, exitOf, followRequest } from '../follow-request.js';
 import { followSync, told } from '../follow-sync.js';
 import { count, print, printJson, printWhole, seconds, table } from '../format.js';
+import { decisionShown, waitingHolds } from '../hold-view.js';
 import { createProgress } from '../progress.js';
 import { stageShown, syncSchema } from '../sync-view.js';
 import { connect, queryOf } from './connection.js';
 
 /** Ids of syncs begin so; anything else names a request. */
 const SYNC_ID = /^sy_/;
+// The commands of more are in "holds list".
+const MOST_DECIDED = 5;
 
 interface SyncOptions {
   department?: string;
@@ -114,8 +117,8 @@ export function addSyncCommands(program: Command): void {
         const { api } = await connect();
         if (!SYNC_ID.test(id)) return reported(await followRequest(api, id, createProgress()), o);
         const ended = await followSync(api, id, createProgress());
-        const { line, exit } = told(ended);
-        print(o.json, ended, () => `${ended.dataset}: ${line}`);
+        const { lines, exit } = told(ended);
+        print(o.json, ended, () => `${ended.dataset}: ${lines.join('\n')}`);
         return exit;
       }),
     );
@@ -173,13 +176,20 @@ function reported(result: SyncProgress, { json }: { json?: boolean }): number {
   return exitOf(result);
 }
 
+/** What became of a request: totals, why something did not get through, and what a person can do now. */
 export function resultShown(result: SyncProgress): string {
-  const { published, unchanged, held, failed, rows, rejected, stages, failures } = result;
-  const totals = `published ${count(published)}  unchanged ${count(unchanged)}  held ${count(held)}  failed ${count(failed)}  rows ${count(rows)}  rejected ${count(rejected)}  ${seconds(Math.max(...Object.values(stages)))}`;
-  if (failures.length === 0) return totals;
-  const why = table(
-    ['dataset', 'state', 'code', 'who acts', 'why'],
-    failures.map((f) => [f.dataset, f.state, f.code, f.actor, f.message]),
-  );
-  return `${totals}\n${why}`;
+  const { published, unchanged, held, failed, rows, rejected, stages, failures, holds } = result;
+  const totals = `published ${count(published)}  unchanged ${count(unchanged)}  held ${count(held)}  failed ${count(failed)}  rows ${count(rows)}  rejected ${count(rejected)}  ${seconds(Math.max(stages.read, stages.refresh))}`;
+  const lines = [totals];
+  if (failures.length > 0)
+    lines.push(
+      table(
+        ['dataset', 'sync', 'state', 'code', 'who acts', 'why'],
+        failures.map((f) => [f.dataset, f.sync, f.state, f.code, f.actor, f.message]),
+      ),
+    );
+  for (const { sync } of failures.filter(({ state }) => state === 'held').slice(0, MOST_DECIDED))
+    lines.push(...decisionShown(sync));
+  if (holds.length > 0) lines.push(waitingHolds(holds));
+  return lines.join('\n');
 }

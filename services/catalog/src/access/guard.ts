@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { unknown } from '../http/problems.js';
 import type { Authenticate } from './authenticate.js';
 import { type DeclaredRoute, declared } from './declare.js';
-import { owned } from './owners.js';
+import { type Owned, owned } from './owners.js';
 import type { Refusals } from './refusals.js';
 
 export interface GuardDeps {
@@ -66,10 +66,11 @@ export function guard(app: FastifyInstance, deps: GuardDeps): readonly DeclaredR
       request.department = own ?? asked;
     }
     if (own === null) return;
-    const { find, subject } = rule === 'list' ? owned.filters : rule;
-    const owners = await find(request, deps.access.owners);
+    const touched: Exclude<Owned, 'list'> = rule === 'list' ? owned.filters : rule;
+    const owners = await touched.find(request, deps.access.owners);
     if (owners.every((owner) => owner === own)) return;
     // Whether another's thing exists is not told.
+    const subject = touched.subject?.(request);
     if (subject !== undefined)
       await refuse(request, unknown(subject, `${own} has no ${subject} of this name or id; list yours`));
     await refuse(request, forbidden(principal, 'the request touches what does not belong to your department'));

@@ -11,8 +11,8 @@ export type Owned =
   | {
       /** Asked after the request was validated, and only for principals who may act for their own department only. */
       find(request: FastifyRequest, owners: AccessRepository['owners']): Promise<Owner[]>;
-      /** What the route names in its path: of others it is as if it were not there. */
-      subject?: string;
+      /** What the request names; of others it is as if it were not there. None: it names nothing that could be missing. */
+      subject?(request: FastifyRequest): string | undefined;
     };
 
 type Fields = Record<string, unknown>;
@@ -42,7 +42,7 @@ async function ownersOfResource({ kind, name }: Named, owners: AccessRepository[
 const inPath =
   (kind: OwnedKind, subject: string) =>
   (param: string): Owned => ({
-    subject,
+    subject: () => subject,
     find: ({ params }, owners) => ownersOf(owners, kind, [String((params as Fields)[param])]),
   });
 
@@ -56,6 +56,7 @@ export const owned = {
 
   /** The body of "run now". */
   syncRequest: {
+    subject: ({ body }) => ((body as SyncRequest).connectors ? 'connector' : undefined),
     async find({ body }, owners) {
       const { connectors, department } = body as SyncRequest;
       if (connectors) return ownersOf(owners, 'connector', connectors);
@@ -65,6 +66,7 @@ export const owned = {
 
   /** A connector by name, or one that is not applied yet, whose dataset may not be either. */
   trial: {
+    subject: ({ body }) => (typeof (body as Fields).name === 'string' ? 'connector' : undefined),
     async find({ body }, owners) {
       const { name, resource } = body as { name?: string; resource?: { spec?: { dataset?: unknown } } };
       if (typeof name === 'string') return ownersOf(owners, 'connector', [name]);
@@ -76,13 +78,13 @@ export const owned = {
 
   /** A kind and name in the path. */
   resource: {
-    subject: 'resource',
+    subject: () => 'resource',
     find: ({ params }, owners) => ownersOfResource(params as Named, owners),
   },
 
   /** What the query of a list names: to ask for another's things by name is refused, not answered with an empty list. */
   filters: {
-    subject: 'resource',
+    subject: () => 'resource',
     async find({ query }, owners) {
       const { connector, dataset, request, kind, name } = query as Partial<Record<string, string>>;
       const named: [OwnedKind, string | undefined][] = [
@@ -97,7 +99,7 @@ export const owned = {
 
   /** Going back to an earlier revision, in which it may have been another department's. */
   rollback: {
-    subject: 'resource',
+    subject: () => 'resource',
     async find(request, owners) {
       const { kind, name } = request.params as Named;
       const { from } = request.body as { from: number };

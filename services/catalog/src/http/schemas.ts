@@ -85,7 +85,13 @@ export const datasetPage = z.object({
   pageSize: z.int(),
   items: z.array(datasetEntry),
 });
-export const datasetDetail = datasetEntry.extend({ spec: datasetSpec, schema: tableSchema.nullable() });
+export const datasetDetail = datasetEntry.extend({
+  spec: datasetSpec,
+  schema: tableSchema.nullable(),
+  holds: z
+    .array(z.object({ sync: z.string(), reason }))
+    .describe('等待决定的刷新，最早的在前 · refreshes that wait for a decision, oldest first'),
+});
 
 export const versionEntry = z.object({
   dataset: z.string(),

@@ -35,6 +35,23 @@ test('a list that is asked for a thing of another department by its name refuses
   ).toBe(200);
 });
 
+test("to run or to try another department's connector by name is answered as of one that is not there", async () => {
+  const headers = {
+    ...(await harness.credentials({ role: 'department', department: own.department })),
+    'content-type': 'application/json',
+  };
+  const asked = async (path: string, body: object): Promise<unknown> => {
+    const response = await fetch(new URL(path, harness.url), { method: 'POST', headers, body: JSON.stringify(body) });
+    const { code, detail } = (await response.json()) as { code?: string; detail?: string };
+    return [response.status, code, detail];
+  };
+  const unknown = [404, 'connector.unknown', expect.stringMatching(/list yours$/)];
+  for (const name of [other.connector, 'none']) {
+    expect(await asked('/api/v1/syncs', { connectors: [own.connector, name] })).toEqual(unknown);
+    expect(await asked('/api/v1/connectors:test', { name })).toEqual(unknown);
+  }
+});
+
 test("a request is not taken for one's own because its name begins like one", async () => {
   const headers = await harness.credentials({ role: 'department', department: own.department });
   const path = `/api/v1/sync-requests/${own.request}`;

@@ -371,8 +371,8 @@ test('"run now" of the whole estate, or of another department, is not a departme
       .status;
   expect(await run({ all: true })).toBe(403);
   expect(await run({ department: other.department })).toBe(403);
-  expect(await run({ connectors: [own.connector, other.connector] })).toBe(403);
-  expect(await run({ connectors: [own.connector, 'none'] })).toBe(403);
+  expect(await run({ connectors: [own.connector, other.connector] })).toBe(404);
+  expect(await run({ connectors: [own.connector, 'none'] })).toBe(404);
   expect(await run({ connectors: [own.connector] })).toBe(200);
   expect(await run({ department: own.department })).toBe(200);
 });
