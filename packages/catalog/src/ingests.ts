@@ -74,11 +74,11 @@ export function createIngestRepository({ query }: Database): IngestRepository {
     },
 
     async reading({ id, attempt }, numbers) {
-      const [row] = await query<{ reads: boolean }>('ingest_reading', 'SELECT ingest_reading($1, $2, $3::integer[]) AS reads', [
-        id,
-        attempt,
-        numbers,
-      ]);
+      const [row] = await query<{ reads: boolean }>(
+        'ingest_reading',
+        'SELECT ingest_reading($1, $2, $3::integer[]) AS reads',
+        [id, attempt, numbers],
+      );
       return row?.reads ?? false;
     },
   };

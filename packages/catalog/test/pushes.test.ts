@@ -2,16 +2,7 @@ import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Actor } from '@songhua/domain';
 import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
-import {
-  createWorld,
-  land,
-  landed,
-  manifestKey,
-  manifestOf,
-  NO_REJECTED,
-  result,
-  TRACEPARENT,
-} from './estate.js';
+import { createWorld, land, landed, manifestKey, manifestOf, NO_REJECTED, result, TRACEPARENT } from './estate.js';
 
 let catalog: Catalog;
 let connector: ConnectorRecord;
@@ -50,7 +41,9 @@ interface Read {
 async function read(most = 100): Promise<Read | undefined> {
   const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
   if (!sync) return undefined;
-  const [after] = await rows<{ number: number }>(`SELECT (cursor ->> 'number')::integer AS number FROM connector_cursor`);
+  const [after] = await rows<{ number: number }>(
+    `SELECT (cursor ->> 'number')::integer AS number FROM connector_cursor`,
+  );
   const items = await catalog.ingests.pending(sync.id, after?.number ?? 0);
   const apart = items.findIndex((item) => item.apart);
   const wanted = items.slice(0, Math.min(most, apart < 0 ? most : apart + 1));
@@ -219,7 +212,10 @@ test('what is published already is not refused when everything is read anew, who
   await catalog.syncs.enqueue([{ connector, slot: 'request:full', full: true, traceparent: TRACEPARENT }]);
   const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
   const items = await catalog.ingests.pending(sync?.id ?? '', 0);
-  await catalog.ingests.reading(sync as SyncRecord, items.map(({ number }) => number));
+  await catalog.ingests.reading(
+    sync as SyncRecord,
+    items.map(({ number }) => number),
+  );
   await fail({ sync: sync as SyncRecord, names: [], cursor: { number: 0 } }, 'department');
   expect([await stateOf(sync), await standings()]).toEqual(['failed', { '1.csv': 'proven' }]);
 });

@@ -83,6 +83,9 @@ export const pushedTo =
     async reading(items) {
       const numbers = items.map(({ number }) => number);
       if (await catalog.ingests.reading(sync, numbers)) return;
-      throw new SonghuaError(LEASE_LOST, `sync ${sync.id} has nothing to read here: another has its turn, or goes on with what waits`);
+      throw new SonghuaError(
+        LEASE_LOST,
+        `sync ${sync.id} has nothing to read here: another has its turn, or goes on with what waits`,
+      );
     },
   });
