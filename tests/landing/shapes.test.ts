@@ -69,7 +69,7 @@ async function sync(path: string, cursor?: Cursor): Promise<{ state: string; lan
     secrets: async () => ({}),
     stored: async () => ({}),
     networkOf: () => createNetwork({ allowed: [] }),
-    pushed: () => ({ after: async () => [] }),
+    pushed: () => ({ after: async () => [], reading: async () => undefined }),
     tempDir,
     limits: { maxBytes: 1 << 30, timeoutMs: 600_000 },
     logger,

@@ -26,6 +26,7 @@ export async function* reading(history: History, owner: string, sync: SyncRecord
     const luck = yield;
     if (luck === READER_FAILS) return finish({ state: 'failed', reason: unreachable });
     const read = await readSource(history, sync, sync.full ? undefined : cursor);
+    if (read === 'not its turn') return;
     if (!read) return finish({ state: 'unchanged' });
     bus.push({
       sync: sync.id,
@@ -46,13 +47,23 @@ export async function* reading(history: History, owner: string, sync: SyncRecord
   }
 }
 
+// Of one byte each, as many as a source may have.
+const MOST_PUSHES = 3;
+
+function together<T extends { apart: boolean }>(items: T[]): T[] {
+  const apart = items.findIndex((item) => item.apart);
+  return items.slice(0, Math.min(MOST_PUSHES, apart < 0 ? items.length : apart + 1));
+}
+
 async function readSource(
   { way, source, catalog, pushed }: History,
   sync: SyncRecord,
   cursor: Record<string, unknown> | undefined,
-): Promise<Read | undefined> {
+): Promise<Read | 'not its turn' | undefined> {
   if (way === 'push') {
-    const items = await catalog.ingests.pending(sync.id, Number(cursor?.number ?? 0));
+    const items = together(await catalog.ingests.pending(sync.id, Number(cursor?.number ?? 0)));
+    const numbers = items.map(({ number }) => number);
+    if (items.length > 0 && !(await catalog.ingests.reading(sync, numbers))) return 'not its turn';
     return readPushed(
       items.map(({ number, name }) => ({ number, name, flagged: pushed.get(name) ?? false })),
       cursor,

@@ -40,15 +40,9 @@ END $$;
 CREATE OR REPLACE FUNCTION pushes_needed(asked text[], since timestamptz) RETURNS SETOF text LANGUAGE sql STABLE AS $$
   SELECT i.object_key
   FROM ingest i JOIN sync s ON s.id = i.sync_id LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
-  WHERE i.object_key = ANY (asked) AND (i.pushed_at >= since OR push_is_pending(s, k.number)
+  WHERE i.object_key = ANY (asked) AND (i.pushed_at >= since OR push_is_pending(i, s, push_position(k.cursor))
     OR NOT EXISTS (SELECT 1 FROM ingest o JOIN sync t ON t.id = o.sync_id WHERE o.connector_id = i.connector_id AND t.number > s.number)
     OR EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = i.connector_id AND o.full_read AND o.state IN ('queued', 'reading')))
-$$;
-
--- As `ingest_pending` has it: neither published, nor for its department to mend.
-CREATE OR REPLACE FUNCTION push_is_pending(s sync, settled integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-  SELECT sync_is_open(s.state) OR (s.number > coalesce(settled, 0)
-    AND NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
 $$;
 
 -- Whether a rollback to the version is open, which reads its files.
@@ -112,7 +106,7 @@ CREATE OR REPLACE FUNCTION syncs_expired(before timestamptz, kept integer, most 
     -- Slots of a schedule are instants and begin with a digit, all others with a letter.
     AND (s.slot >= 'a' OR EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.slot < 'a'))
     AND NOT EXISTS (SELECT 1 FROM ingest i LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
-      WHERE i.sync_id = s.id AND push_is_pending(s, k.number))
+      WHERE i.sync_id = s.id AND push_is_pending(i, s, push_position(k.cursor)))
     AND NOT EXISTS (SELECT 1 FROM sync_needs(ARRAY[s.id], kept) n WHERE n.need IS NOT NULL)
   ORDER BY s.ended_at LIMIT most
 $$;

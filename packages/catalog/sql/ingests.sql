@@ -22,11 +22,11 @@ END $$;
 
 -- What a sync has to read: everything that came after the cursor, up to the sync's own, in order of arrival. What a department must mend
 -- first, or a person refused, keeps nothing back that came later; what failed for the platform's reasons is read again with the next.
+-- `apart`: nothing is read together with it that comes after it.
 CREATE OR REPLACE FUNCTION ingest_pending(of_sync text, after integer)
-RETURNS TABLE (number integer, sha256 text, bytes bigint, object_key text, name text) LANGUAGE sql STABLE AS $$
-  SELECT s.number, i.sha256, i.bytes, i.object_key, i.name
+RETURNS TABLE (number integer, sha256 text, bytes bigint, object_key text, name text, apart boolean) LANGUAGE sql STABLE AS $$
+  SELECT s.number, i.sha256, i.bytes, i.object_key, i.name, coalesce(i.standing = 'apart', false)
   FROM sync own JOIN ingest i ON i.connector_id = own.connector_id JOIN sync s ON s.id = i.sync_id
-  WHERE own.id = of_sync AND s.number > after AND s.number <= own.number
-    AND (s.id = own.id OR NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
+  WHERE own.id = of_sync AND s.number > after AND s.number <= own.number AND (s.id = own.id OR i.standing IS DISTINCT FROM 'refused')
   ORDER BY s.number
 $$;

@@ -1,6 +1,6 @@
 -- What callers see of a sync: one JSON object, so that numbers and times arrive in one form.
 CREATE OR REPLACE FUNCTION sync_json(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' - 'landing_removed_at' || jsonb_build_object(
+  SELECT to_jsonb(s) - 'full_read' - 'base_number' - 'read_range' - 'landing_removed_at' - 'pushes' || jsonb_build_object(
     'full', s.full_read, 'range', s.read_range, 'connector', c.name::text, 'dataset', d.name::text)
   FROM connector c JOIN dataset d ON d.id = s.dataset_id WHERE c.id = s.connector_id
 $$;
@@ -49,6 +49,7 @@ BEGIN
     FROM (SELECT connector_id, max(number) AS number FROM inserted GROUP BY connector_id) i WHERE c.id = i.connector_id
   )
   SELECT array_agg(id) INTO claimed FROM inserted;
+  PERFORM sync_replace_waiting(ARRAY(SELECT DISTINCT s.connector_id FROM sync s WHERE s.id = ANY (claimed) AND s.slot < 'a'));
   PERFORM audit_append(coalesce(slots #>> '{0,by}', 'service:connector'), 'sync.request', 'Connector/' || c.name,
       jsonb_strip_nulls(jsonb_build_object('sync', s.id, 'full', s.full_read, 'reset', s.reset, 'range', s.read_range)))
     FROM sync s JOIN connector c ON c.id = s.connector_id
@@ -58,6 +59,23 @@ BEGIN
     SELECT sync_json(s) FROM jsonb_array_elements(slots) WITH ORDINALITY AS x (e, position)
     JOIN sync s ON s.connector_id = e ->> 'connectorId' AND s.slot = e ->> 'slot' ORDER BY position;
 END $$;
+
+-- Of several slots of a schedule that wait, the newest asks for all that the others did: they end, and it takes their place among what waits. What a
+-- process began to read already keeps its own, with what it counts of crashes and losses.
+CREATE OR REPLACE FUNCTION sync_replace_waiting(connectors text[]) RETURNS void LANGUAGE sql AS $$
+  WITH waiting AS (
+    -- Instants begin with a digit, all other slots with a letter.
+    SELECT s.id, min(s.queued_at) OVER of_connector AS since, first_value(s.id) OVER of_connector AS newest
+    FROM sync s WHERE s.connector_id = ANY (connectors) AND s.state = 'queued' AND s.started_at IS NULL AND s.slot < 'a'
+    WINDOW of_connector AS (PARTITION BY s.connector_id ORDER BY s.number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+  )
+  UPDATE sync s SET queued_at = CASE WHEN s.id = w.newest THEN w.since ELSE s.queued_at END,
+    state = CASE WHEN s.id = w.newest THEN s.state ELSE 'superseded' END,
+    ended_at = CASE WHEN s.id <> w.newest THEN clock_timestamp() END,
+    reason = CASE WHEN s.id <> w.newest THEN jsonb_build_object('code', 'sync.replaced', 'actor', 'platform', 'retryable', false, 'by', w.newest,
+      'message', 'it still waited when the next slot came due; sync ' || w.newest || ' reads the source for both') END
+  FROM waiting w WHERE s.id = w.id AND s.state = 'queued' AND s.started_at IS NULL AND EXISTS (SELECT 1 FROM waiting o WHERE o.newest = w.newest AND o.id <> w.newest)
+$$;
 
 -- Gives `taker` up to `most` queued syncs: departments with the fewest running first, then the oldest; of a connector only the
 -- lowest number, and none while another is read. The taker begins the first `now` of them at once; the others it takes ahead.
@@ -82,7 +100,7 @@ BEGIN
   ), placed AS (
     SELECT k.*, row_number() OVER (ORDER BY k.turn, k.queued_at, k.id) AS place FROM ranked k
   ), taken AS (
-    UPDATE sync s SET state = 'reading', owner = taker, started_at = clock_timestamp(), begun = k.place <= now,
+    UPDATE sync s SET state = 'reading', owner = taker, started_at = clock_timestamp(), begun = k.place <= now, pushes = NULL,
       lease_until = clock_timestamp() + make_interval(secs => lease_seconds),
       base_number = coalesce((SELECT c.number FROM connector_cursor c WHERE c.connector_id = s.connector_id), 0)
     FROM placed k WHERE s.id = k.id

@@ -24,8 +24,16 @@ export interface IngestRepository {
   ): Promise<{ sync: SyncRecord; content: Omit<PushedContent, 'name'> } | undefined>;
   /** What a slot of a connector was claimed for; undefined when it was not. */
   taken(connector: string, slot: string): Promise<(Omit<PushedContent, 'name'> & { sync: string }) | undefined>;
-  /** What `sync` has to read, in order of arrival; `after`: the number of the last that was published. */
-  pending(sync: string, after: number): Promise<(PushedContent & { number: number })[]>;
+  /**
+   * What `sync` has to read, in order of arrival; `after`: the number of the last that was published. After one that is `apart` nothing is
+   * read in the same sync: an earlier read of several failed, and it may be that one.
+   */
+  pending(sync: string, after: number): Promise<(PushedContent & { number: number; apart: boolean })[]>;
+  /**
+   * Says which of them the claim reads, before it does: its outcome is theirs. False when it is to read nothing: it does not hold the sync any
+   * more, or what was pushed with the sync is not among them, and a later sync reads it.
+   */
+  reading(claim: Pick<SyncRecord, 'id' | 'attempt'>, numbers: number[]): Promise<boolean>;
 }
 
 interface PendingRow {
@@ -34,6 +42,7 @@ interface PendingRow {
   bytes: number;
   object_key: string;
   name: string;
+  apart: boolean;
 }
 
 export function createIngestRepository({ query }: Database): IngestRepository {
@@ -51,7 +60,7 @@ export function createIngestRepository({ query }: Database): IngestRepository {
     },
 
     async taken(connector, slot) {
-      const [row] = await query<Omit<PendingRow, 'number' | 'name'>>(
+      const [row] = await query<Omit<PendingRow, 'number' | 'name' | 'apart'>>(
         'ingest_taken',
         'SELECT sha256, bytes, object_key FROM ingest WHERE sync_id = $1',
         [syncId(connector, slot)],
@@ -62,6 +71,15 @@ export function createIngestRepository({ query }: Database): IngestRepository {
     async pending(sync, after) {
       const rows = await query<PendingRow>('ingest_pending', 'SELECT * FROM ingest_pending($1, $2)', [sync, after]);
       return rows.map(({ object_key: objectKey, ...row }) => ({ ...row, objectKey }));
+    },
+
+    async reading({ id, attempt }, numbers) {
+      const [row] = await query<{ reads: boolean }>(
+        'ingest_reading',
+        'SELECT ingest_reading($1, $2, $3::integer[]) AS reads',
+        [id, attempt, numbers],
+      );
+      return row?.reads ?? false;
     },
   };
 }

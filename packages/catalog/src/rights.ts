@@ -46,6 +46,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'sync_recover_deliveries',
       'ingest_accept',
       'ingest_pending',
+      'ingest_reading',
       'connector_end',
       'revision_write',
       'audit_append',

@@ -135,7 +135,7 @@ const LISTED: Listed = {
     },
     secrets: { page: true, replace: true },
     health: { ailing: true, record: true, skip: true, due: true, of: true },
-    ingests: { accept: true, taken: true, pending: true },
+    ingests: { accept: true, taken: true, pending: true, reading: true },
     resources: { get: true },
     audit: { append: true },
   },

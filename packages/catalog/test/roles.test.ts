@@ -84,6 +84,7 @@ async function asConnector(connector: ConnectorRecord): Promise<void> {
   const accepted = await ingests.accept(claim, push);
   expect(await ingests.taken(name, 'request:push')).toMatchObject({ objectKey: 'ingest/x' });
   expect(await ingests.pending(accepted?.sync.id ?? '', 0)).toHaveLength(1);
+  expect(await ingests.reading({ id: accepted?.sync.id ?? '', attempt: 1 }, [1])).toBe(false);
   const decision = { reason: 'r', by: 'a', actor: 'operator' } as const;
   expect(await world.catalog.syncs.cancel(accepted?.sync.id ?? '', decision)).toMatchObject({ state: 'failed' });
 }

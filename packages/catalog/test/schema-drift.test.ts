@@ -64,10 +64,10 @@ function declared(): Record<string, Model> {
     blocks.map(({ model, body }) => {
       const own = names.get(model) ?? new Map<string, string>();
       const found: Model = { columns: {}, keys: [], references: [] };
-      for (const [line, field = '', type = '', nullable] of body.matchAll(/^ {2}(\w+) +(\w+)(\?)?.*$/gm)) {
+      for (const [line, field = '', type = '', many] of body.matchAll(/^ {2}(\w+) +(\w+)(\?|\[\])?.*$/gm)) {
         const sql = TYPES[type];
         const column = own.get(field) ?? field;
-        if (sql) found.columns[column] = sql + (nullable ? '' : ' not null');
+        if (sql) found.columns[column] = many === '[]' ? 'ARRAY' : sql + (many ? '' : ' not null');
         if (/ @id\b/.test(line)) found.keys.push(`p ${column}`);
         if (/ @unique\b/.test(line)) found.keys.push(`u ${column}`);
         const relation = /fields: \[([^\]]+)\], references: \[([^\]]+)\]/.exec(line);

@@ -61,6 +61,8 @@ export interface PushedItem {
   bytes: number;
   /** Hex. */
   sha256: string;
+  /** Nothing that comes after it is read together with it. */
+  apart: boolean;
   /** Brings it to `path`. Throws `source.missing` when it is kept no more. */
   fetch(path: string): Promise<void>;
 }
@@ -68,6 +70,8 @@ export interface PushedItem {
 export interface Pushed {
   /** In order of arrival: everything after number `after` that is to be read. */
   after(number: number): Promise<PushedItem[]>;
+  /** Says which of them are read, before they are: the outcome is theirs. Throws when nothing is to be read, for the caller to let through. */
+  reading(items: PushedItem[]): Promise<void>;
 }
 
 /** Where a connector may connect to. Errors are `connector.address-refused`, `source.unreachable`, `source.timeout`, `source.refused` (TLS). */

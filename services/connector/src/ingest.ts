@@ -7,7 +7,7 @@ import type { ObjectStore } from '@songhua/object-store';
 import { newTraceparent } from '@songhua/runtime';
 import type { FastifyInstance } from 'fastify';
 import { parse } from './parse.js';
-import type { Job } from './run-sync.js';
+import { type Job, LEASE_LOST } from './run-sync.js';
 
 // One request of one connector; of a length that does not depend on the key.
 const REQUEST_CHARS = 32;
@@ -79,5 +79,13 @@ export const pushedTo =
             throw sourceError('source.truncated', `${item.name} did not come whole from the store; it is tried again`);
         },
       }));
+    },
+    async reading(items) {
+      const numbers = items.map(({ number }) => number);
+      if (await catalog.ingests.reading(sync, numbers)) return;
+      throw new SonghuaError(
+        LEASE_LOST,
+        `sync ${sync.id} has nothing to read here: another has its turn, or goes on with what waits`,
+      );
     },
   });

@@ -49,7 +49,8 @@ export interface Job {
   holds(): boolean;
 }
 
-const LEASE_LOST = 'sync.lease-lost';
+/** The sync is not this replica's to end. */
+export const LEASE_LOST = 'sync.lease-lost';
 const BACKOFF_MS = [500, 2_000];
 // Keeps the pipeline to the broker full while one batch is compressed and another awaits its acknowledgement.
 const MAX_BYTES_IN_MEMORY = 2 * 1024 * 1024;

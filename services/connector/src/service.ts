@@ -112,7 +112,11 @@ export async function startService(parts: ServiceParts): Promise<RunningService 
   });
   // Notice what another replica or the catalog service enqueued without waiting for the next poll.
   const unlisten = catalog.listen(SYNCS_CHANNEL, worker.wake);
-  const watch = startWatch(catalog.syncs, config.SONGHUA_REFRESH_LIMIT_MINUTES, { logger, requeued: worker.wake });
+  const watch = startWatch(
+    catalog.syncs,
+    { landingMinutes: config.SONGHUA_REFRESH_LIMIT_MINUTES, leaseSeconds: config.SONGHUA_SYNC_LEASE_SECONDS },
+    { logger, requeued: worker.wake },
+  );
   const care = startCare({
     catalog,
     policy: {

@@ -67,6 +67,8 @@ export function startWorker(deps: WorkerDeps): Worker {
   const held = new Map<string, Lease>();
   const ready: Ready[] = [];
   const running = new Map<Promise<void>, Lease>();
+  // What ran out while the catalog could not be told that this replica lives.
+  const ranOut = new Set<string>();
   const signalling = createSignalling();
   let stopping = false;
   let typicalSeconds = 1;
@@ -194,7 +196,15 @@ export function startWorker(deps: WorkerDeps): Worker {
     }
   };
 
+  /** Says that reads whose lease ran out did not end with their process, so that nothing is held against their sources. */
+  const speakUp = async (): Promise<void> => {
+    const ids = [...ranOut].filter((id) => !held.has(id));
+    if (ids.length > 0) await syncs.giveBack(owner, ids);
+    for (const id of ids) ranOut.delete(id);
+  };
+
   const renew = async (): Promise<void> => {
+    await speakUp();
     const leases = [...held.values()];
     if (leases.length === 0) return;
     const until = Date.now() + leaseSeconds * 1000;
@@ -215,7 +225,11 @@ export function startWorker(deps: WorkerDeps): Worker {
     () => {
       renew().catch((error: unknown) => {
         logger.warn({ reason: reasonOf(error) }, 'leases could not be renewed');
-        for (const lease of held.values()) if (Date.now() >= lease.until) lose(lease);
+        for (const lease of held.values()) {
+          if (Date.now() < lease.until) continue;
+          ranOut.add(lease.sync.id);
+          lose(lease);
+        }
       });
     },
     (leaseSeconds * 1000) / 3,

@@ -24,14 +24,18 @@ const cursorSchema = z.object({
   number: z.int().nonnegative(),
 });
 
-/** Reads what came since the cursor: in mode `full` the last item, in the others all of them, in order of arrival. */
+/**
+ * Reads what came since the cursor: in mode `full` the last item, in the others as many as can be read together, in order of arrival; the cursor
+ * goes no further than they do.
+ */
 export async function* readPushed(context: ReadContext<PushConfig>, pushed: Pushed): AsyncGenerator<SourceMessage> {
   const { mode, primaryKey, signal, tempDir, limits } = context;
   throwIfAborted(signal);
   const items = await pushed.after(numberOf(context.cursor));
-  const wanted = mode === 'full' ? items.slice(-1) : items;
-  const last = items.at(-1);
+  const wanted = mode === 'full' ? items.slice(-1) : together(items, limits.maxBytes);
+  const last = wanted.at(-1);
   if (last === undefined) return yield { type: 'unchanged' };
+  await pushed.reading(wanted);
   if (wanted.reduce((sum, { bytes }) => sum + bytes, 0) > limits.maxBytes) throw tooLarge(limits.maxBytes);
   const reading = readingFor(context);
   const sections: Section[] = [];
@@ -64,6 +68,16 @@ export async function* readPushed(context: ReadContext<PushConfig>, pushed: Push
   }
   const files = wanted.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 }));
   yield { type: 'end', files, cursor: { version: 1, number: last.number } };
+}
+
+/** The first items: as many as fit, at least one, and none after one that is apart. */
+function together(items: PushedItem[], maxBytes: number): PushedItem[] {
+  let bytes = 0;
+  const end = items.findIndex((item, at) => {
+    bytes += item.bytes;
+    return at > 0 && (bytes > maxBytes || items[at - 1]?.apart);
+  });
+  return end < 0 ? items : items.slice(0, end);
 }
 
 const numberOf = (cursor: Cursor | undefined): number => {
