@@ -193,7 +193,9 @@ function tellProblems(problems: { message: string }[]): void {
 /** Whom to ask for what was pushed after the cut. */
 function tellUnaccepted({ count: all, pushes }: Unaccepted): void {
   if (all === 0) return;
-  const owners = [...new Set(pushes.map(({ owner }) => (owner ? `${owner.department} (${owner.connector})` : 'unknown')))];
+  const owners = [
+    ...new Set(pushes.map(({ owner }) => (owner ? `${owner.department} (${owner.connector})` : 'unknown'))),
+  ];
   process.stderr.write(
     `${pc.yellow('send again')} ${count(all)} pushed files in the bucket are not in the restored catalog 有 ${count(all)} 份推送不在恢复的目录中，请部门重新推送: ${owners.join(', ')}\n`,
   );

@@ -309,7 +309,10 @@ test('the audit log verifies after every batch of a cut, wherever it is broken o
     expect(await audit.verify([noted])).toMatchObject(verdict);
   }
   // Rows behind it are still there, and it never goes back to them.
-  expect([await collection.cutAudit(noted, 'test'), await collection.cutAudit(earlier, 'test')]).toEqual([false, false]);
+  expect([await collection.cutAudit(noted, 'test'), await collection.cutAudit(earlier, 'test')]).toEqual([
+    false,
+    false,
+  ]);
   const { report } = await world.collect({ heads: [noted] });
   expect(report.trimmed.audit).toBe(noted.sequence - 6);
   expect(await audit.verify([noted])).toMatchObject(verdict);
@@ -319,12 +322,15 @@ test('events go in batches, and each tells up to where the feed was cut', async 
   const { collection } = world.catalog;
   await world.rows(`INSERT INTO outbox (event_id, event, created_at)
     SELECT 'e' || n, '{"data": {}}', now() - interval '500 days' FROM generate_series(1, 12) n`);
-  const [{ last } = { last: 0 }] = await world.rows<{ last: number }>('SELECT max(position)::integer AS last FROM outbox');
+  const [{ last } = { last: 0 }] = await world.rows<{ last: number }>(
+    'SELECT max(position)::integer AS last FROM outbox',
+  );
   await world.rows('UPDATE relay SET position = $1', [last - 2]);
   const before = new Date(Date.now() - 400 * DAY);
   for (const gone of [4, 4, 2, 0]) {
     expect(await collection.trimOutbox(before, 4)).toBe(gone);
-    const [left] = await world.rows(`SELECT min(o.position) > (SELECT position FROM log_cut WHERE log = 'outbox') AS behind,
+    const [left] =
+      await world.rows(`SELECT min(o.position) > (SELECT position FROM log_cut WHERE log = 'outbox') AS behind,
       count(*)::integer AS count FROM outbox o`);
     expect(left).toMatchObject({ behind: true });
   }
