@@ -73,7 +73,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
       onTable: (name, rows) => onProgress('tables', `${name}: ${rows} rows`),
     },
   );
-  const unaccepted = await findUnaccepted(databaseUrl, store);
+  // The catalog is back: a store that restarts now must not make it look as if it were not.
+  const unaccepted = await retry(() => findUnaccepted(databaseUrl, store), PATIENCE);
   return { backup: whole, sent, lostHeads, unaccepted, seconds: (Date.now() - started) / 1000, ...loaded };
 }
 
