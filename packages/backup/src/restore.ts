@@ -9,6 +9,7 @@ import { hashFile, objectFile, objectsFile, readBackup, readGzip, readObjects, t
 import { PATIENCE } from './keep.js';
 import { auditHeads } from './named.js';
 import type { Backup, KeptObject } from './record.js';
+import { findUnaccepted, type Unaccepted } from './unaccepted.js';
 
 const WIDTH = 6; // as for a backup
 
@@ -28,6 +29,8 @@ export interface Restored extends Loaded {
   sent: { objects: number; bytes: number };
   /** Heads of the lost audit log that are later than what came back. */
   lostHeads: AuditHead[];
+  /** What the bucket has of pushes that the restored catalog does not know: their departments must send them again. */
+  unaccepted: Unaccepted;
   seconds: number;
 }
 
@@ -70,7 +73,9 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
       onTable: (name, rows) => onProgress('tables', `${name}: ${rows} rows`),
     },
   );
-  return { backup: whole, sent, lostHeads, seconds: (Date.now() - started) / 1000, ...loaded };
+  // The catalog is back: a store that restarts now must not make it look as if it were not.
+  const unaccepted = await retry(() => findUnaccepted(databaseUrl, store), PATIENCE);
+  return { backup: whole, sent, lostHeads, unaccepted, seconds: (Date.now() - started) / 1000, ...loaded };
 }
 
 /** Before anything is changed: what says which rows and objects there are is as it was written. */

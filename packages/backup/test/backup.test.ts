@@ -132,6 +132,21 @@ test('where the bucket outlived the catalog only what it lacks is sent, and late
   expect(await verifyRestored({ ...place, from: to })).toMatchObject({ ok: true, versions: 2 });
 });
 
+test('what was pushed after the cut, and what became of whom, is told: the bucket has it and the catalog does not', async () => {
+  await save();
+  const [connector] = await world.catalog.connectors.list({});
+  const kept = keys.pushed(connector?.id ?? '', 'later');
+  const strange = keys.pushed('cn_later', 'later');
+  for (const key of [kept, strange]) await world.store.put(key, Buffer.from('x'), 'application/octet-stream');
+  const { databaseUrl } = await world.empty();
+  const { unaccepted } = await bringBack({ databaseUrl, store: world.store });
+  const owners = [
+    { key: kept, pushedAt: expect.any(String), owner: { connector: 'quality', department: 'water-bureau' } },
+    { key: strange, pushedAt: expect.any(String), owner: null },
+  ];
+  expect(unaccepted).toEqual({ count: 2, pushes: expect.arrayContaining(owners) });
+});
+
 test('a restore that broke off is done again', async () => {
   const saved = await save();
   const place = await world.empty();

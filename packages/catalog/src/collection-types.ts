@@ -39,6 +39,20 @@ export interface SyncRetention {
   kept: number;
 }
 
+/** Where a look at ended syncs has come to: the last one, by when it ended (as the database writes it) and by id. */
+export interface SyncPlace {
+  endedAt: string;
+  id: string;
+}
+
+export interface TrimmedSyncs {
+  removed: number;
+  /** How many were looked at; fewer than asked for: there are no more. */
+  looked: number;
+  /** The last of those. */
+  last: SyncPlace | null;
+}
+
 /** What the collector asks and changes. Written by the catalog service. */
 export interface CollectionRepository {
   /** By id; what is not there needs nothing. */
@@ -60,16 +74,25 @@ export interface CollectionRepository {
   expiredVersions(now: Date, limit: number): Promise<ExpiredVersion[]>;
   /** Puts tombstones on them, each beside its audit row. */
   expireVersions(now: Date, limit: number, by: string): Promise<ExpiredVersion[]>;
-  /** Removes up to `limit` syncs that nothing refers to, with what belongs to them; how many. `dryRun` only counts. */
-  trimSyncs(retention: SyncRetention, limit: number, dryRun: boolean): Promise<number>;
-  /** Forgets where rejected rows are kept that are older; their counts stay. */
-  trimRejected(before: Date, dryRun: boolean): Promise<number>;
-  /** Removes events that are announced and older. */
-  trimOutbox(before: Date, dryRun: boolean): Promise<number>;
+  /**
+   * Looks at up to `limit` syncs after `after`, those that ended first first, and removes those that nothing refers to, with what belongs to
+   * them. `dryRun` only counts.
+   */
+  trimSyncs(retention: SyncRetention, after: SyncPlace | null, limit: number, dryRun: boolean): Promise<TrimmedSyncs>;
+  /** Forgets where rejected rows are kept of up to `limit` syncs that are older; their counts stay. How many. */
+  trimRejected(before: Date, limit: number): Promise<number>;
+  /** How many syncs have rejected rows that are older. */
+  countRejected(before: Date): Promise<number>;
+  /** Removes up to `limit` events that are announced and older; how many. */
+  trimOutbox(before: Date, limit: number): Promise<number>;
+  /** Of up to `limit` events after a position, how many would go, and the last of them; null: none. */
+  countOutbox(before: Date, after: number, limit: number): Promise<{ count: number; last: number | null }>;
   /** The audit row with this number is as it was noted, and older than `before`. */
   isAuditHead(head: { sequence: number; hash: string }, before: Date): Promise<boolean>;
-  /** Removes the rows up to a head that was noted, beside a row that says so. */
-  cutAudit(head: { sequence: number; hash: string }, by: string): Promise<number>;
+  /** Lets the log begin behind a head that was noted, beside a row that says so. False: it begins there or later already. */
+  cutAudit(head: { sequence: number; hash: string }, by: string): Promise<boolean>;
+  /** Removes up to `limit` rows that lie behind the cut; how many. */
+  trimAudit(limit: number): Promise<number>;
   /** Rows up to `sequence`. */
   countAudit(sequence: number): Promise<number>;
 

@@ -104,20 +104,36 @@ export function createCollectionRepository({ query }: Database): CollectionRepos
         [now, limit, by],
       ),
 
-    trimSyncs: ({ before, kept }, limit, dryRun) =>
-      dryRun
-        ? count('gc_syncs_expired', 'SELECT count(*) AS n FROM syncs_expired($1, $2, $3)', [before, kept, limit])
-        : count('gc_syncs_trim', 'SELECT syncs_trim($1, $2, $3) AS n', [before, kept, limit]),
+    async trimSyncs({ before, kept }, after, limit, dryRun) {
+      const values = [before, kept, after?.endedAt ?? '-infinity', after?.id ?? '', limit];
+      const [row] = await query<{ removed: number; looked: number; endedAt: string | null; id: string | null }>(
+        dryRun ? 'gc_syncs_expired' : 'gc_syncs_trim',
+        dryRun
+          ? `SELECT count(*) FILTER (WHERE expired) AS removed, count(*) AS looked, max(ended_at)::text AS "endedAt",
+               (array_agg(id ORDER BY ended_at DESC, id DESC))[1] AS id
+             FROM syncs_expired($1, $2, $3, $4, $5)`
+          : `SELECT removed, looked, last_end::text AS "endedAt", last_id AS id FROM syncs_trim($1, $2, $3, $4, $5)`,
+        values,
+      );
+      const { removed = 0, looked = 0, endedAt = null, id = null } = row ?? {};
+      return { removed, looked, last: endedAt !== null && id !== null ? { endedAt, id } : null };
+    },
 
-    trimRejected: (before, dryRun) =>
-      dryRun
-        ? count('gc_rejected_expired', 'SELECT count(*) AS n FROM rejected_expired($1)', [before])
-        : count('gc_rejected_trim', 'SELECT rejected_trim($1) AS n', [before]),
+    trimRejected: (before, limit) => count('gc_rejected_trim', 'SELECT rejected_trim($1, $2) AS n', [before, limit]),
 
-    trimOutbox: (before, dryRun) =>
-      dryRun
-        ? count('gc_outbox_expired', 'SELECT count(*) AS n FROM outbox WHERE position <= outbox_expired($1)', [before])
-        : count('gc_outbox_trim', 'SELECT outbox_trim($1) AS n', [before]),
+    countRejected: (before) =>
+      count('gc_rejected_expired', 'SELECT count(*) AS n FROM rejected_expired($1, NULL)', [before]),
+
+    trimOutbox: (before, limit) => count('gc_outbox_trim', 'SELECT outbox_trim($1, $2) AS n', [before, limit]),
+
+    async countOutbox(before, after, limit) {
+      const [row] = await query<{ count: number; last: number | null }>(
+        'gc_outbox_expired',
+        'SELECT events AS count, upto AS last FROM outbox_expired($1, $2, $3)',
+        [before, after, limit],
+      );
+      return row ?? { count: 0, last: null };
+    },
 
     async isAuditHead({ sequence, hash }, before) {
       const rows = await query(
@@ -128,8 +144,16 @@ export function createCollectionRepository({ query }: Database): CollectionRepos
       return rows.length > 0;
     },
 
-    cutAudit: ({ sequence, hash }, by) =>
-      count('gc_audit_cut', `SELECT audit_cut($1, decode($2, 'hex'), $3) AS n`, [sequence, hash, by]),
+    async cutAudit({ sequence, hash }, by) {
+      const [row] = await query<{ cut: boolean }>(
+        'gc_audit_cut',
+        `SELECT audit_cut($1, decode($2, 'hex'), $3) AS cut`,
+        [sequence, hash, by],
+      );
+      return row?.cut === true;
+    },
+
+    trimAudit: (limit) => count('gc_audit_trim', 'SELECT audit_trim($1) AS n', [limit]),
 
     countAudit: (sequence) =>
       count('gc_audit_count', 'SELECT count(*) AS n FROM audit WHERE sequence <= $1', [sequence]),

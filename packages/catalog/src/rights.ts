@@ -32,6 +32,7 @@ const COLLECTION = [
   'outbox_expired',
   'outbox_trim',
   'audit_cut',
+  'audit_trim',
 ];
 
 export const RIGHTS: Record<ServiceRole, Rights> = {

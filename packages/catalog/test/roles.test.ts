@@ -171,16 +171,16 @@ async function asCollector(sync: string): Promise<void> {
   });
   expect(await collection.quarantined(['quarantine/1'], [sync])).toBeInstanceOf(Set);
   expect([await collection.expiredVersions(now, 10), await collection.expireVersions(now, 10, 'a')]).toEqual([[], []]);
-  for (const dryRun of [true, false]) {
-    expect(await collection.trimSyncs({ before: long, kept: 2 }, 10, dryRun)).toBe(0);
-    expect(await collection.trimRejected(long, dryRun)).toBe(0);
-    expect(await collection.trimOutbox(long, dryRun)).toBe(0);
-  }
-  expect(await collection.trimOutbox(now, false)).toBe(2);
+  for (const dryRun of [true, false])
+    expect(await collection.trimSyncs({ before: long, kept: 2 }, null, 10, dryRun)).toMatchObject({ removed: 0 });
+  expect([await collection.countRejected(long), await collection.trimRejected(long, 10)]).toEqual([0, 0]);
+  expect(await collection.countOutbox(now, 0, 10)).toMatchObject({ count: 2 });
+  expect(await collection.trimOutbox(now, 10)).toBe(2);
   const head = await audit.head();
   expect(await collection.isAuditHead(head, long)).toBe(false);
   expect(await collection.countAudit(head.sequence)).toBe(head.sequence);
-  expect(await collection.cutAudit(head, 'a')).toBe(head.sequence);
+  expect(await collection.cutAudit(head, 'a')).toBe(true);
+  expect(await collection.trimAudit(head.sequence)).toBe(head.sequence);
   expect(await audit.verify([head])).toMatchObject({ ok: true });
   await collection.end(id, report, null);
   expect(await collection.list(1)).toMatchObject([{ state: 'done' }]);

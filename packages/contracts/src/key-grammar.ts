@@ -31,7 +31,8 @@ export const KEY_GRAMMAR: readonly Rule[] = [
     kind: 'push',
     pattern: 'ingest/{connector}/{place}',
     owner: 'catalog',
-    lifetime: 'until it was read and published, or refused; then for the retention of pushes',
+    lifetime:
+      'until it was read and published, or refused; then, or when it was never accepted, for the retention of pushes',
   },
   {
     kind: 'landing',

@@ -1,11 +1,11 @@
 import { pipeline } from 'node:stream/promises';
 import { SonghuaError } from '@songhua/domain';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { databaseError } from '../errors.js';
 import { migrate } from '../migrate.js';
 import { grantRights, rolesGranted } from '../roles.js';
 import { announceAgain } from './announce-again.js';
+import { connected } from './connected.js';
 import { rebuildTables, withoutForeignKeys } from './schema.js';
 import type { CatalogCut, TableShape } from './types.js';
 
@@ -107,18 +107,4 @@ async function assertEmpty(client: pg.Client): Promise<void> {
     `database ${rows[0].name} has ${rows[0].datasets} datasets; nothing was changed: restore into an empty one, after "songhua down --wipe" or as another deployment`,
     { actor: 'operator' },
   );
-}
-
-async function connected<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000, keepAlive: true });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await work(client);
-  } catch (error) {
-    if (error instanceof SonghuaError) throw error;
-    throw databaseError((error as { cause?: unknown }).cause ?? error);
-  } finally {
-    await client.end();
-  }
 }

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { BackupResult, Restored, Verdict } from '@songhua/backup';
+import type { BackupResult, Restored, Unaccepted, Verdict } from '@songhua/backup';
 import { namesOf } from '@songhua/contracts';
 import { declareDeployment, type Endpoints, ensureOperator, readOperatorKey, resolveHome } from '@songhua/infra';
 import type { Command } from 'commander';
@@ -84,6 +84,7 @@ export function addBackupCommands(program: Command): void {
         );
         const problems = verdict?.problems ?? restored.backup.problems;
         tellProblems(problems);
+        tellUnaccepted(restored.unaccepted);
         return problems.length > 0 || verdict?.ok === false ? EXIT.failed : EXIT.done;
       }),
     );
@@ -146,9 +147,9 @@ const backupText = ({ backup, rows, copied, gone, seconds: took }: BackupResult,
   ].join('\n');
 
 const restoreDocument = (restored: Restored, verdict: Verdict | undefined) => {
-  const { backup, rows, migrated, sent, readAgain, handedOver, announced, lostHeads, seconds: took } = restored;
+  const { backup, seconds: took, ...told } = restored;
   const { id, at, totals } = backup;
-  return { id, at, totals, rows, migrated, sent, readAgain, handedOver, announced, lostHeads, seconds: took, verdict };
+  return { id, at, totals, ...told, seconds: took, verdict };
 };
 
 const restoreText = (restored: Restored): string => {
@@ -187,6 +188,19 @@ const verdictText = ({ ok, versions, current, objects, bytes: size, audit, probl
 function tellProblems(problems: { message: string }[]): void {
   for (const { message } of problems.slice(0, TOLD)) process.stderr.write(`${pc.red('lost')} ${message}\n`);
   if (problems.length > TOLD) process.stderr.write(`and ${count(problems.length - TOLD)} more; --json tells all\n`);
+}
+
+/** Whom to ask for what was pushed after the cut. */
+function tellUnaccepted({ count: all, pushes }: Unaccepted): void {
+  if (all === 0) return;
+  const owners = [
+    ...new Set(pushes.map(({ owner }) => (owner ? `${owner.department} (${owner.connector})` : 'unknown'))),
+  ];
+  process.stderr.write(
+    `${pc.yellow('send again')} ${count(all)} pushed files in the bucket are not in the restored catalog 有 ${count(all)} 份推送不在恢复的目录中，请部门重新推送: ${owners.join(', ')}\n`,
+  );
+  for (const { key, pushedAt } of pushes.slice(0, TOLD)) process.stderr.write(`  ${key} of ${pushedAt}\n`);
+  if (all > TOLD) process.stderr.write(`and ${count(all - TOLD)} more; --json tells up to a thousand\n`);
 }
 
 function warnOfKeys({ backup: { secrets } }: BackupResult): void {

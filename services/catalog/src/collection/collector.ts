@@ -4,7 +4,7 @@ import { reasonOf, SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
 import type { Logger, Registry } from '@songhua/runtime';
 import { createMeters } from './meters.js';
-import { daysBefore, hoursBefore, type Retention } from './policy.js';
+import { daysBefore, hoursBefore, LEAST_GRACE_HOURS, type Retention } from './policy.js';
 import { sweep } from './sweep.js';
 import { createTally } from './tally.js';
 import { trim } from './trim.js';
@@ -34,12 +34,18 @@ export interface Collector {
 
 /**
  * Removes what nothing names any more (I8), when somebody asks, and by itself once every `SONGHUA_GC_EVERY_HOURS`; of several replicas one
- * does. A run that is killed leaves nothing half done: what it had not come to goes with the next.
+ * does. A run that is killed leaves nothing half done: what it had not come to goes with the next. One that failed is followed by another after
+ * ten minutes, and after twice as long each time, until one ends well.
  */
 export function createCollector(deps: CollectorDeps): Collector {
   const { collection, retention, logger } = deps;
   const meters = createMeters(deps.metrics);
   const closing = new AbortController();
+  if (retention.SONGHUA_GC_GRACE_HOURS < LEAST_GRACE_HOURS)
+    logger.warn(
+      { SONGHUA_GC_GRACE_HOURS: retention.SONGHUA_GC_GRACE_HOURS },
+      `the grace of collections is below ${LEAST_GRACE_HOURS} hours: what is being uploaded may be removed; set SONGHUA_GC_GRACE_HOURS to ${LEAST_GRACE_HOURS} or more before anything is read`,
+    );
   let running: Promise<void> = Promise.resolve();
 
   const run = async (id: number, { dryRun, by }: { dryRun: boolean; by: string }): Promise<void> => {
@@ -61,7 +67,7 @@ export function createCollector(deps: CollectorDeps): Collector {
       logger.info({ dryRun, removed, trimmed, unknown: unknown.objects, problems, seconds }, 'collection ended');
     } catch (error) {
       const reason = reasonOf(error);
-      logger.warn({ reason }, 'collection failed; the next one goes on');
+      logger.warn({ reason }, 'collection failed; the next one goes on, after a wait that grows');
       await collection.end(id, tally.report, reason).catch(() => undefined);
     }
   };

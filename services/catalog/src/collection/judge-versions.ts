@@ -20,9 +20,9 @@ export interface VersionVerdicts {
  * Files that no manifest names, manifests without a version of syncs that have ended, with what they name, and the files of versions that are not
  * kept any more. What the catalog does not name goes only after the manifest itself was asked.
  */
-export async function judgeVersions(deps: JudgeDeps, candidates: OfVersion[]): Promise<VersionVerdicts> {
+export async function judgeVersions(deps: JudgeDeps, aged: OfVersion[]): Promise<VersionVerdicts> {
   const found: VersionVerdicts = { verdicts: new Map(), manifests: [] };
-  const units = unitsOf(candidates);
+  const units = unitsOf(aged);
   const versions = await find(deps, units);
   for (const unit of units) {
     const version = versions.get(nameOf(unit));
@@ -102,9 +102,9 @@ async function read(deps: JudgeDeps, { datasetId, number }: Unit): Promise<Manif
 
 const nameOf = ({ datasetId, number }: { datasetId: string; number: number }): string => `${datasetId}/${number}`;
 
-function unitsOf(candidates: Unit['of']): Unit[] {
+function unitsOf(aged: Unit['of']): Unit[] {
   const units = new Map<string, Unit>();
-  for (const one of candidates) {
+  for (const one of aged) {
     const { dataset: datasetId, version: number } = one.is;
     const unit = units.get(nameOf({ datasetId, number })) ?? { datasetId, number, of: [] };
     unit.of.push(one);

@@ -3,12 +3,12 @@ import { claimOf, type ParsedKey } from '@songhua/contracts';
 import type { ObjectInfo, ObjectStore } from '@songhua/object-store';
 
 /** An object that is old enough to go, and what it is by its key. */
-export interface Candidate<K extends ParsedKey['kind'] = ParsedKey['kind']> {
+export interface AgedObject<K extends ParsedKey['kind'] = ParsedKey['kind']> {
   object: ObjectInfo;
   is: Extract<ParsedKey, { kind: K }>;
 }
 
-export type OfVersion = Candidate<'version-file'> | Candidate<'version-manifest'>;
+export type OfVersion = AgedObject<'version-file'> | AgedObject<'version-manifest'>;
 
 export interface JudgeDeps {
   collection: CollectionRepository;
@@ -26,12 +26,12 @@ export interface JudgeDeps {
 export type Verdicts = Map<string, string>;
 
 /** Landings: of attempts that were given up, of syncs that never landed, and those that nothing needs any more. */
-export async function judgeLandings(deps: JudgeDeps, candidates: Candidate<'landing'>[]): Promise<Verdicts> {
+export async function judgeLandings(deps: JudgeDeps, aged: AgedObject<'landing'>[]): Promise<Verdicts> {
   const { collection, landings } = deps;
   const verdicts: Verdicts = new Map();
-  const needs = await collection.syncNeeds([...new Set(candidates.map(({ is }) => is.sync))], landings.kept);
-  const whole: Candidate<'landing'>[] = [];
-  for (const one of candidates) {
+  const needs = await collection.syncNeeds([...new Set(aged.map(({ is }) => is.sync))], landings.kept);
+  const whole: AgedObject<'landing'>[] = [];
+  for (const one of aged) {
     const sync = needs.get(one.is.sync);
     const why = attemptIsOver(one.is.attempt, sync);
     if (why !== undefined) verdicts.set(one.object.key, why);
@@ -57,18 +57,18 @@ function attemptIsOver(attempt: number, sync: SyncNeeds | undefined): string | u
 /** Rejected rows that the quarantine does not name, of syncs and replays that have ended. */
 export async function judgeRejected(
   { collection, landings }: JudgeDeps,
-  candidates: Candidate<'rejected'>[],
+  aged: AgedObject<'rejected'>[],
 ): Promise<Verdicts> {
-  const syncs = [...new Set(candidates.map(({ is }) => is.sync))];
-  const replays = candidates.flatMap(({ is }) => is.replay ?? []);
+  const syncs = [...new Set(aged.map(({ is }) => is.sync))];
+  const replays = aged.flatMap(({ is }) => is.replay ?? []);
   // Whether they are open first: what ends in between is then found to be named.
   const needs = await collection.syncNeeds([...new Set([...syncs, ...replays])], landings.kept);
   const named = await collection.quarantined(
-    candidates.map(({ object }) => object.key),
+    aged.map(({ object }) => object.key),
     syncs,
   );
   const verdicts: Verdicts = new Map();
-  for (const { object, is } of candidates) {
+  for (const { object, is } of aged) {
     const open = [is.sync, is.replay ?? is.sync].some((id) => needs.get(id)?.open);
     if (!open && !named.has(object.key)) verdicts.set(object.key, 'rejected.unnamed');
   }
@@ -76,23 +76,28 @@ export async function judgeRejected(
 }
 
 /** Renders that were never recorded, or whose version is not kept any more. */
-export async function judgeRenders({ collection }: JudgeDeps, candidates: Candidate<'render'>[]): Promise<Verdicts> {
-  const keys = candidates.map(({ object }) => object.key);
+export async function judgeRenders({ collection }: JudgeDeps, aged: AgedObject<'render'>[]): Promise<Verdicts> {
+  const keys = aged.map(({ object }) => object.key);
   const recorded = await collection.renders(keys);
   return new Map(keys.filter((key) => !recorded.has(key)).map((key) => [key, 'render.unnamed']));
 }
 
-/** What was pushed and never accepted, and what was published long ago. */
+/**
+ * What was pushed and never accepted, and what was published, both long ago. After a restore the first may be the only copy of what a
+ * department pushed after the cut.
+ */
 export async function judgePushes(
   { collection, pushedSince }: JudgeDeps,
-  candidates: Candidate<'push'>[],
+  aged: AgedObject<'push'>[],
 ): Promise<Verdicts> {
-  const keys = candidates.map(({ object }) => object.key);
+  const keys = aged.map(({ object }) => object.key);
   const { known, needed } = await collection.pushes(keys, pushedSince);
   const verdicts: Verdicts = new Map();
-  for (const key of keys) {
-    if (!known.has(key)) verdicts.set(key, 'push.not-accepted');
-    else if (!needed.has(key)) verdicts.set(key, 'push.retention');
+  for (const { object } of aged) {
+    const { key, modifiedAt } = object;
+    if (!known.has(key)) {
+      if (modifiedAt < pushedSince) verdicts.set(key, 'push.not-accepted');
+    } else if (!needed.has(key)) verdicts.set(key, 'push.retention');
   }
   return verdicts;
 }

@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Below it, what a refresh has uploaded may go before its manifest names it. */
+export const LEAST_GRACE_HOURS = 2;
+
 const days = (usual: number) => z.coerce.number().min(0).max(36_500).default(usual);
 
 /** How long things are kept; part of the configuration of the catalog service. */
@@ -8,7 +11,7 @@ export const retentionSchema = z.object({
   SONGHUA_GC_EVERY_HOURS: z.coerce.number().min(0).default(24),
   /**
    * Hours for which nothing that was just written goes, named or not. Longer than the longest piece of work, or what a refresh has uploaded goes
-   * before its manifest names it.
+   * before its manifest names it: below `LEAST_GRACE_HOURS` only while no service works.
    */
   SONGHUA_GC_GRACE_HOURS: z.coerce.number().min(0).default(24),
   SONGHUA_GC_LANDING_DAYS: days(30),

@@ -15,6 +15,7 @@ export interface Tally {
   kept(kind: ObjectKind, object: Pick<ObjectInfo, 'bytes'>): void;
   unknown(object: Pick<ObjectInfo, 'key' | 'bytes'>): void;
   listed(what: string, why: string, bytes: number): void;
+  /** Once, however often it is found. */
   problem(text: string): void;
 }
 
@@ -51,7 +52,7 @@ export function createTally(): Tally {
       if (report.items.length < MOST_LISTED) report.items.push({ what, why, bytes });
     },
     problem(text) {
-      if (report.problems.length < MOST_PROBLEMS) report.problems.push(text);
+      if (report.problems.length < MOST_PROBLEMS && !report.problems.includes(text)) report.problems.push(text);
     },
   };
   return tally;

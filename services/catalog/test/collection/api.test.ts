@@ -72,7 +72,7 @@ test('a version that its dataset keeps no longer is gone for readers and for pin
 
 test('what is cut off the feed is told to whoever asks for it, by page and by stream', async () => {
   const { items } = (await ask('/api/v1/changes')).body as { items: { position: string }[] };
-  await harness.catalog.collection.trimOutbox(new Date(Date.now() + 60_000), false);
+  await harness.catalog.collection.trimOutbox(new Date(Date.now() + 60_000), 100);
   const last = items.at(-1)?.position;
   const told = { status: 410, body: { code: 'changes.trimmed', detail: expect.stringContaining(`after=${last}`) } };
   expect(await ask('/api/v1/changes')).toMatchObject(told);

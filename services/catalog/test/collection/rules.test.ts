@@ -118,13 +118,18 @@ test('without a policy every version is kept for ever', async () => {
   expect(await under('datasets/')).toHaveLength(9);
 });
 
-test('what was pushed stays until it was read and published, and then for its retention; what was never accepted goes', async () => {
+test('what was pushed stays until it was read and published, and then for its retention; what was never accepted stays as long', async () => {
   const connector = await open({ kind: 'push', mode: 'append' });
   await run(processes.push(connector, { text: 'a', rejected: 0, held: false }));
   await run(processes.push(connector, { text: 'b', rejected: 0, held: false }));
   await run(processes.push(connector, { text: 'c', rejected: 0, held: false }), 1);
-  world.clock.now += 400 * DAY;
+  // After a restore it may be the only copy of what was accepted: it stays beyond the grace.
+  world.clock.now += 29 * DAY;
+  expect((await world.collect()).report.reasons).toEqual({});
+  expect(await under('ingest/')).toHaveLength(3);
+  world.clock.now += 2 * DAY;
   expect((await world.collect()).report.reasons).toEqual({ 'push.not-accepted': { objects: 1, bytes: 1 } });
+  world.clock.now += 400 * DAY;
   for (const sync of [1, 2].flatMap(() => world.catalog.syncs.take('test', 1, 1, 3600))) {
     const [taken] = await sync;
     if (!taken) continue;
@@ -227,4 +232,107 @@ test('one collection runs at a time, and one whose process died gives its place 
   expect((await collection.list(5)).map(({ state }) => state)).toEqual(['done', 'failed']);
   // By itself it runs only when one is due.
   expect(await collection.begin({ ...options, leaseSeconds: 60, everySeconds: 3600 })).toBeUndefined();
+});
+
+test('what failed is tried again after a wait that grows, up to the time between two collections, and at once when asked for', async () => {
+  const { collection } = world.catalog;
+  const { report } = await world.collect({ dryRun: true });
+  const options = { dryRun: false, by: 'test', leaseSeconds: 60 };
+  const fail = async (code: string): Promise<void> => {
+    const id = await collection.begin({ ...options, everySeconds: 0 });
+    await collection.end(id ?? 0, report, { code, message: 'm', retryable: true, actor: 'platform' });
+  };
+  const waits = async (): Promise<number> => {
+    const [row] = await world.rows<{ wait: number }>('SELECT collection_wait(86400)::integer AS wait');
+    return row?.wait ?? Number.NaN;
+  };
+  await fail('collection.stopped');
+  expect(await waits()).toBe(0);
+  const seen: number[] = [];
+  for (let n = 0; n < 9; n++) {
+    await fail('catalog.unavailable');
+    seen.push(await waits());
+  }
+  expect(seen).toEqual([600, 1200, 2400, 4800, 9600, 19_200, 38_400, 76_800, 86_400]);
+  expect(await collection.begin({ ...options, everySeconds: 86_400 })).toBeUndefined();
+  await world.rows(`UPDATE collection SET ended_at = ended_at - interval '1 day'`);
+  const id = await collection.begin({ ...options, everySeconds: 86_400 });
+  await collection.end(id ?? 0, report, null);
+  expect(await waits()).toBe(0);
+});
+
+test('an object that cannot be judged stays and is told, and every other one goes', async () => {
+  await open();
+  const places = Array.from({ length: 9 }, (_, n) => keys.landingPart('ds_gone', `sy_${n}`, 1, 'rows.csv.gz'));
+  for (const key of places) await world.store.put(key, Buffer.from('x'), 'application/gzip');
+  world.clock.now += 2 * DAY;
+  const { syncNeeds } = world.catalog.collection;
+  const refusing = (refuses: (ids: string[]) => boolean): typeof world.catalog.collection => ({
+    ...world.catalog.collection,
+    syncNeeds: (ids, kept) => (refuses(ids) ? Promise.reject(new Error('it took too long')) : syncNeeds(ids, kept)),
+  });
+  const { report } = await world.collect({ collection: refusing((ids) => ids.includes('sy_3')) });
+  expect(report.problems).toEqual([expect.stringContaining(`${places[3]} could not be judged`)]);
+  expect(report).toMatchObject({ removed: { landing: { objects: 8 } }, kept: { landing: { objects: 1 } } });
+  expect(await under('landing/')).toEqual([places[3]]);
+
+  // Where nothing at all can be judged it is not the objects.
+  for (let n = 10; n < 40; n++)
+    await world.store.put(keys.landingPart('ds_gone', `sy_${n}`, 1, 'a'), Buffer.from('x'), 'application/gzip');
+  world.clock.now += 2 * DAY;
+  await expect(world.collect({ collection: refusing(() => true) })).rejects.toThrow('it took too long');
+  expect(await under('landing/')).toHaveLength(31);
+});
+
+test('rows that could not be trimmed are told, and objects go all the same', async () => {
+  await open();
+  await world.store.put(keys.landingPart('ds_gone', 'sy_gone', 1, 'a'), Buffer.from('x'), 'application/gzip');
+  world.clock.now += 2 * DAY;
+  const collection = { ...world.catalog.collection, trimSyncs: () => Promise.reject(new Error('it took too long')) };
+  const { report } = await world.collect({ collection });
+  expect(report.problems).toEqual([expect.stringContaining('syncs: not all rows went')]);
+  expect(await under('landing/')).toEqual([]);
+});
+
+test('the audit log verifies after every batch of a cut, wherever it is broken off, and the next collection goes on', async () => {
+  const { audit, collection } = world.catalog;
+  await open();
+  for (let n = 0; n < 9; n++) await audit.append('key:a', 'change', 'Dataset/x', { n });
+  const earlier = await audit.head();
+  for (let n = 0; n < 3; n++) await audit.append('key:a', 'change', 'Dataset/x', { n });
+  const noted = await audit.head();
+  expect(await collection.cutAudit(noted, 'test')).toBe(true);
+  const verdict = { ok: true, count: 1, head: { sequence: noted.sequence + 1 } };
+  expect(await audit.verify([noted])).toMatchObject(verdict);
+  for (let n = 0; n < 3; n++) {
+    expect(await collection.trimAudit(2)).toBe(2);
+    expect(await audit.verify([noted])).toMatchObject(verdict);
+  }
+  // Rows behind it are still there, and it never goes back to them.
+  expect([await collection.cutAudit(noted, 'test'), await collection.cutAudit(earlier, 'test')]).toEqual([
+    false,
+    false,
+  ]);
+  const { report } = await world.collect({ heads: [noted] });
+  expect(report.trimmed.audit).toBe(noted.sequence - 6);
+  expect(await audit.verify([noted])).toMatchObject(verdict);
+});
+
+test('events go in batches, and each tells up to where the feed was cut', async () => {
+  const { collection } = world.catalog;
+  await world.rows(`INSERT INTO outbox (event_id, event, created_at)
+    SELECT 'e' || n, '{"data": {}}', now() - interval '500 days' FROM generate_series(1, 12) n`);
+  const [{ last } = { last: 0 }] = await world.rows<{ last: number }>(
+    'SELECT max(position)::integer AS last FROM outbox',
+  );
+  await world.rows('UPDATE relay SET position = $1', [last - 2]);
+  const before = new Date(Date.now() - 400 * DAY);
+  for (const gone of [4, 4, 2, 0]) {
+    expect(await collection.trimOutbox(before, 4)).toBe(gone);
+    const [left] =
+      await world.rows(`SELECT min(o.position) > (SELECT position FROM log_cut WHERE log = 'outbox') AS behind,
+      count(*)::integer AS count FROM outbox o`);
+    expect(left).toMatchObject({ behind: true });
+  }
+  expect(await world.rows('SELECT count(*)::integer AS n FROM outbox')).toEqual([{ n: 2 }]);
 });

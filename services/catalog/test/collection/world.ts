@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Catalog, createCatalog } from '@songhua/catalog';
+import { type Catalog, type CollectionRepository, createCatalog } from '@songhua/catalog';
 import { createTestDatabase, type TestDatabase } from '@songhua/catalog/testing';
 import type { AuditHead, Resource } from '@songhua/contracts';
 import { createMinioStore, type ObjectStore } from '@songhua/object-store';
@@ -65,6 +65,8 @@ export interface CollectionWorld {
     between?: () => Promise<void>;
     retention?: Record<string, string>;
     heads?: AuditHead[];
+    /** In place of what the catalog answers. */
+    collection?: CollectionRepository;
   }): Promise<Tally>;
   keys(): Promise<string[]>;
   tamper: TestDatabase['tamper'];
@@ -138,7 +140,7 @@ export async function createCollectionWorld(): Promise<CollectionWorld> {
         mayApprove: true,
       });
     },
-    async collect({ dryRun = false, between = async () => undefined, retention = {}, heads = [] } = {}) {
+    async collect({ dryRun = false, between = async () => undefined, retention = {}, heads = [], collection } = {}) {
       const tally = createTally();
       const watched: Pick<ObjectStore, 'list' | 'delete' | 'readAll' | 'stat'> = {
         list: (prefix) => store.list(prefix),
@@ -156,7 +158,7 @@ export async function createCollectionWorld(): Promise<CollectionWorld> {
         },
       };
       const deps = {
-        collection: catalog.collection,
+        collection: collection ?? catalog.collection,
         audit: catalog.audit,
         store: watched,
         heads: async () => heads,
