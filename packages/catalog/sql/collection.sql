@@ -47,8 +47,7 @@ $$;
 
 -- As `ingest_pending` has it: neither published, nor for its department to mend.
 CREATE OR REPLACE FUNCTION push_is_pending(s sync, settled integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-  SELECT sync_is_open(s.state) OR (s.number > coalesce(settled, 0)
-    AND NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
+  SELECT sync_is_open(s.state) OR (s.number > coalesce(settled, 0) AND NOT push_is_refused(s))
 $$;
 
 -- Versions that their datasets keep no longer, as datasets declare it: never the current one, and none of a dataset of which something is not

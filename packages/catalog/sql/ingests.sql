@@ -21,12 +21,17 @@ BEGIN
 END $$;
 
 -- What a sync has to read: everything that came after the cursor, up to the sync's own, in order of arrival. What a department must mend
--- first, or a person refused, keeps nothing back that came later; what failed for the platform's reasons is read again with the next.
+-- first, or a person refused, keeps nothing back that came later; what failed for reasons of the platform or its operators is read again.
 CREATE OR REPLACE FUNCTION ingest_pending(of_sync text, after integer)
 RETURNS TABLE (number integer, sha256 text, bytes bigint, object_key text, name text) LANGUAGE sql STABLE AS $$
   SELECT s.number, i.sha256, i.bytes, i.object_key, i.name
   FROM sync own JOIN ingest i ON i.connector_id = own.connector_id JOIN sync s ON s.id = i.sync_id
   WHERE own.id = of_sync AND s.number > after AND s.number <= own.number
-    AND (s.id = own.id OR NOT (s.state = 'failed' AND coalesce(s.reason ->> 'actor', 'platform') <> 'platform'))
+    AND (s.id = own.id OR NOT push_is_refused(s))
   ORDER BY s.number
+$$;
+
+-- Whether what was pushed is not read again: its department has to mend it, or a person did not want it.
+CREATE OR REPLACE FUNCTION push_is_refused(s sync) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT s.state = 'failed' AND (s.reason ->> 'actor' = 'department' OR s.reason ->> 'code' = 'sync.cancelled')
 $$;
