@@ -50,7 +50,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'revision_write',
       'audit_append',
     ],
-    rules: ['resources_lock', 'sync_json'],
+    rules: ['resources_lock', 'sync_json', 'push_is_refused'],
     tables: {
       department: SELECT,
       dataset: SELECT,
@@ -93,6 +93,8 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'dataset_remove',
       'rules_sources',
       'rules_open',
+      'rules_before',
+      'rules_due',
       ...COLLECTION,
       'revision_write',
       'audit_append',
