@@ -45,7 +45,7 @@ const VIEW = `SELECT jsonb_build_object(
   'cursor', (SELECT jsonb_build_object('number', number, 'sync', sync_id, 'cursor', cursor) FROM connector_cursor WHERE connector_id = c.id),
   'settled', c.settled_number,
   'pushes', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', s.number, 'name', i.name,
-      'lost', s.state = 'failed' AND s.reason ->> 'actor' <> 'platform')), '[]')
+      'lost', s.state = 'failed' AND s.reason ->> 'actor' = 'department')), '[]')
     FROM ingest i JOIN sync s ON s.id = i.sync_id WHERE i.connector_id = c.id)) AS view
   FROM connector c WHERE c.id = $1`;
 

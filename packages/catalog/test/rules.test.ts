@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import { type DatasetSpec, type LaneReference, type Resource, rulesHash } from '@songhua/contracts';
 import type { RefreshOutcome } from '@songhua/contracts';
+import { type DatasetSpec, type LaneReference, type Resource, rulesHash } from '@songhua/contracts';
 import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
 import {
