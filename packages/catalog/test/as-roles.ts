@@ -148,6 +148,7 @@ const LISTED: Listed = {
     connectors: { get: true, list: true },
     catalog: {
       apply: true,
+      openDueRefreshes: true,
       delete: true,
       summary: true,
       datasets: true,
