@@ -38,6 +38,8 @@ export interface History {
   memory: Memory;
   snapshot: { rows: Snapshot; memory: Memory['catalog'] } | undefined;
   restores: number;
+  /** The rules of today reject nothing. */
+  mended: boolean;
   bucket: Bucket;
 }
 
@@ -68,6 +70,7 @@ export async function begin(world: World, way: Way): Promise<History> {
     memory: createMemory(),
     snapshot: undefined,
     restores: 0,
+    mended: false,
     bucket: { objects: new Map(), landings: new Map(), tables: new Map(), quarantine: new Map() },
   };
 }

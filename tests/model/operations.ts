@@ -178,6 +178,11 @@ export const OPERATIONS = {
     return false;
   },
 
+  /** Somebody mends the rules, or breaks them. */
+  async mend(history: History) {
+    history.mended = !history.mended;
+    return false;
+  },
   /** A person decides on what is held. */
   async decide(history: History, a: number, b: number) {
     const held = pick(

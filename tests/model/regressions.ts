@@ -22,6 +22,16 @@ const flaggedRead = [
 
 export const REGRESSIONS: Regression[] = [
   {
+    name: 'what a hold rejected leaves the quarantine when the mended rules let it pass',
+    way: 'full',
+    operations: [
+      ...Array.from({ length: 6 }, () => [...flaggedRead, does('begin'), ...times(2, does('work'))]).flat(),
+      does('mend'),
+      does('decide', 0, 1),
+      does('rest'),
+    ],
+  },
+  {
     name: 'of two reads that must be looked at, the later one is held, also when the earlier one is refreshed after it',
     way: 'full',
     operations: [

@@ -55,6 +55,7 @@ const WEIGHTS: Record<OperationName, number> = {
   killWorker: 1,
   giveUp: 1,
   loseLane: 1,
+  mend: 1,
   decide: 5,
   replay: 4,
   rollback: 2,

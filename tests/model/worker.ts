@@ -98,7 +98,7 @@ const tableOf = ({ bucket }: History, { current }: RefreshContext): Rows =>
   current ? (bucket.tables.get(current.parquetKey) as Rows) : {};
 
 function landed(history: History, context: RefreshContext, read: Read): Candidate {
-  const count = read.rejected.length;
+  const count = history.mended ? 0 : read.rejected.length;
   const key = keys.rejected(context.dataset.id, context.sync.id);
   if (count > 0) history.bucket.quarantine.set(key, read.rejected);
   return {

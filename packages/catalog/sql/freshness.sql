@@ -92,19 +92,21 @@ $$;
 
 -- One row a dataset: what lists, filters and totals are made of. `checked_at` is the later of the two services' clocks; `last_look` is
 -- what the last look at the source that came to an end said (of several connectors, the worst), but not one at the past or at rejected rows;
--- after a rollback it differs, until all of the source was read again.
+-- after a rollback it differs, until all of the source was read again; and while what is served was made by other rules than are declared. What was
+-- pushed in parts keeps the rules it came under.
 CREATE OR REPLACE VIEW dataset_entry AS
   SELECT d.id, d.name::text AS name, d.title, d.department::text AS department, d.domain::text AS domain, d.frequency, d.retired,
     d.spec, d.search, d.metadata_changed_at, p.number AS version, coalesce(p.rows, 0) AS rows, coalesce(p.bytes, 0) AS bytes,
     p.source_changed_at, p.data_changed_at, greatest(p.checked_at, c.checked_at) AS checked_at,
     coalesce((d.spec ->> 'confirmationCounts')::boolean, false) AS confirmation_counts, c.schedule_wait,
-    CASE WHEN b.rolled_back THEN 'differs' ELSE c.last_look END AS last_look,
+    CASE WHEN b.rolled_back OR (p.rules <> d.rules AND c.makes_anew) THEN 'differs' ELSE c.last_look END AS last_look,
     t.due, t.overdue, t.delinquent
   FROM dataset d LEFT JOIN promise t ON t.frequency = d.frequency LEFT JOIN current_pointer p ON p.dataset_id = d.id
     LEFT JOIN LATERAL (
       SELECT max(c.checked_at) AS checked_at, min(schedule_wait(c.spec #>> '{schedule,cron}')) FILTER (WHERE c.deleted_at IS NULL) AS schedule_wait,
         CASE WHEN bool_or(l.look = 'differs') THEN 'differs' WHEN bool_or(l.look = 'failed') THEN 'failed'
-          WHEN bool_or(l.look = 'same') THEN 'same' END AS last_look
+          WHEN bool_or(l.look = 'same') THEN 'same' END AS last_look,
+        bool_or(c.kind <> 'push' OR c.mode = 'full') FILTER (WHERE c.deleted_at IS NULL) AS makes_anew
       FROM connector c LEFT JOIN LATERAL (
         SELECT CASE WHEN s.state = 'held' OR s.reason ->> 'code' = 'hold.rejected' THEN 'differs'
           WHEN s.state = 'failed' THEN 'failed' ELSE 'same' END AS look

@@ -96,7 +96,7 @@ BEGIN
     refused := ARRAY[NEW.number];
   ELSIF code = 'hold.rejected' THEN
     refused := waiting;
-  ELSIF coalesce(NEW.reason ->> 'actor', 'platform') <> 'platform' AND cardinality(waiting) > 0 THEN
+  ELSIF NEW.reason ->> 'actor' = 'department' AND cardinality(waiting) > 0 THEN
     IF cardinality(unproven) = 0 THEN
       unproven := waiting;
     END IF;

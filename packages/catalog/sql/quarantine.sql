@@ -1,5 +1,6 @@
 -- What a replay of the rejected rows of a sync works on, and why it may not be done, if so: `missing`, `unpublished`, `collected` (what
--- it read is not kept any more), `busy`, or `outdated`, when a later read of the source has taken the place of what the sync read. A replay itself is not in its own way.
+-- it read is not kept any more), `busy`, or `outdated`, when a later read of the source has taken the place of what the sync read, or began
+-- anew. A replay itself is not in its own way.
 CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
     'dataset', d.name::text, 'datasetId', d.id, 'connector', c.name::text, 'connectorId', c.id, 'department', d.department::text,
@@ -11,6 +12,7 @@ CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS js
       WHEN s.landing_removed_at IS NOT NULL THEN 'collected'
       WHEN replay IS NULL AND EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = s.connector_id
         AND o.state IN ('queued', 'reading', 'delivered', 'landed', 'refreshing')) THEN 'busy'
+      WHEN s.number < c.reset_number THEN 'outdated'
       WHEN c.mode <> 'append' AND EXISTS (SELECT 1 FROM sync o
         WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.state = 'published'
           AND NOT EXISTS (SELECT 1 FROM quarantine_replay x WHERE x.sync_id = o.id AND x.replay_of = asked)) THEN 'outdated'

@@ -7,13 +7,14 @@ CREATE OR REPLACE FUNCTION refresh_outcome(s sync) RETURNS jsonb LANGUAGE sql IM
     'version', s.version, 'reason', s.reason))
 $$;
 
--- Whether a sync comes too late: a later read of its connector is settled. A backfill adds to what is there, unless rows of a key that it
--- read earlier would take the place of newer ones; a replay is judged by `quarantine_source`, what changed rules make anew is made of what
--- came last, and a rollback is meant to take the place of what came later.
+-- Whether a sync comes too late: a later read of its connector is settled. A backfill adds to what is there, unless a reset began that anew,
+-- or rows of a key that it read earlier would take the place of newer ones; a replay is judged by `quarantine_source`, what changed rules
+-- make anew is made of what came last, and a rollback is meant to take the place of what came later.
 CREATE OR REPLACE FUNCTION sync_overtaken(s sync) RETURNS boolean LANGUAGE sql STABLE AS $$
   SELECT CASE s.purpose
     WHEN 'read' THEN c.settled_number > s.number
-    WHEN 'backfill' THEN c.mode = 'merge' AND coalesce(k.number, 0) > s.number
+    WHEN 'backfill' THEN c.reset_number > s.number OR (c.mode = 'merge' AND coalesce(k.number, 0) > s.number)
+    WHEN 'replay' THEN c.reset_number > s.number
     ELSE false END
   FROM connector c LEFT JOIN connector_cursor k ON k.connector_id = c.id WHERE c.id = s.connector_id
 $$;
@@ -57,11 +58,11 @@ BEGIN
   s := sync_locked(asked);
   IF s.state NOT IN ('landed', 'refreshing') OR s.landing_attempt <> asked_attempt THEN
     handled := refresh_outcome(s);
-  ELSIF sync_overtaken(s) THEN
+  ELSIF s.purpose <> 'replay' AND sync_overtaken(s) THEN
     UPDATE sync SET state = 'superseded', trouble = NULL, ended_at = clock_timestamp(), reason = jsonb_build_object(
       'code', 'sync.overtaken', 'actor', 'platform', 'retryable', false,
       'message', CASE s.purpose WHEN 'read' THEN 'a later read of the source is served already'
-        ELSE 'a later read is served, whose rows this one would replace by older ones; ask for the range again' END)
+        ELSE 'a later read is served, which began anew or whose rows this one would replace by older ones; ask for the range again' END)
     WHERE id = asked RETURNING * INTO s;
     handled := refresh_outcome(s);
   ELSIF s.purpose = 'rules' AND (SELECT l.id FROM rules_landing(s.connector_id) l) IS NULL THEN
@@ -98,20 +99,21 @@ END $$;
 CREATE OR REPLACE FUNCTION hold_replaced(h sync, s sync, mode text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT h.connector_id = s.connector_id AND h.number < s.number
     AND NOT (s.state = 'unchanged' AND s.landing_key IS NULL AND mode <> 'full')
-    AND CASE h.purpose
+    AND (s.reset AND s.state IN ('published', 'unchanged') OR CASE h.purpose
       WHEN 'read' THEN s.purpose = 'read'
       WHEN 'backfill' THEN (s.purpose = 'backfill' AND s.read_range = h.read_range)
         OR (s.purpose = 'read' AND s.state = 'published' AND mode = 'merge')
       -- A read without a landing was compared with the source's state alone, and no rule was asked.
       WHEN 'rules' THEN s.purpose = 'rules' OR (s.purpose = 'read' AND s.landing_key IS NOT NULL)
-      ELSE s.purpose IN ('read', 'rules') AND s.state = 'published' AND mode <> 'append' END
+      ELSE s.purpose IN ('read', 'rules') AND s.state = 'published' AND mode <> 'append' END)
 $$;
 
+-- Unless a person has decided on it meanwhile: that stands.
 CREATE OR REPLACE FUNCTION hold_supersede(h sync, s sync) RETURNS void LANGUAGE sql AS $$
   UPDATE sync SET state = 'superseded', ended_at = clock_timestamp(), reason = jsonb_build_object(
     'code', 'hold.superseded', 'actor', 'platform', 'retryable', false, 'by', s.id,
     'message', 'sync ' || s.id || ' read the source again and took its place')
-  WHERE id = h.id
+  WHERE id = h.id AND state = 'held'
 $$;
 
 -- After a sync came to be published, unchanged or held: settles its place in the order of reads, and ends the holds that it leaves nothing
@@ -124,7 +126,8 @@ BEGIN
     RETURN;
   END IF;
   IF s.purpose = 'read' AND s.state <> 'held' THEN
-    UPDATE connector SET settled_number = s.number WHERE id = s.connector_id AND settled_number < s.number;
+    UPDATE connector SET settled_number = s.number, reset_number = CASE WHEN s.reset THEN s.number ELSE reset_number END
+      WHERE id = s.connector_id AND settled_number < s.number;
   END IF;
   PERFORM hold_supersede(h, s) FROM sync h
     WHERE h.connector_id = s.connector_id AND h.state = 'held' AND hold_replaced(h, s, mode);
@@ -136,7 +139,9 @@ BEGIN
   END IF;
 END $$;
 
+-- What a sync rejected, in place of what it rejected when it was held before; `rejected` NULL: it was not asked again.
 CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM rejected_summary WHERE sync_id = s.id AND (rejected ->> 'count')::bigint = 0;
   INSERT INTO rejected_summary (sync_id, dataset_id, count, by_code, groups, key)
   SELECT s.id, s.dataset_id, (rejected ->> 'count')::bigint, rejected -> 'byCode', coalesce(rejected -> 'groups', '[]'), rejected ->> 'key'
   WHERE (rejected ->> 'count')::bigint > 0
@@ -144,9 +149,11 @@ CREATE OR REPLACE FUNCTION rejected_record(s sync, rejected jsonb) RETURNS void 
     recorded_at = excluded.recorded_at
 $$;
 
--- The publish transaction: version, pointer (compare-and-set from `previous`), cursor, sync, rejected, outbox, audit. A backfill, a
+-- The publish transaction: version, pointer (compare-and-set from `previous`), cursor, sync, rejected, outbox, audit. `made_by`: the rules that
+-- made all of it; NULL: some of its rows were there before, or a rollback brought them back, which stays whatever the rules are. A backfill, a
 -- replay, changed rules and a rollback say nothing of how fresh the data is: the source is as it was, so they move neither the clocks nor the cursor.
-CREATE OR REPLACE FUNCTION refresh_publish(m jsonb, m_key text, rejected jsonb, event jsonb, stage_seconds jsonb) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refresh_publish(m jsonb, m_key text, rejected jsonb, event jsonb, stage_seconds jsonb, made_by text DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   s sync;
   digest bytea := sha256(convert_to(m::text, 'UTF8'));
@@ -178,13 +185,13 @@ BEGIN
   END IF;
 
   IF m -> 'previous' = 'null' THEN
-    INSERT INTO current_pointer (dataset_id, number, identity, rows, bytes, checked_at, source_changed_at, data_changed_at)
+    INSERT INTO current_pointer (dataset_id, number, identity, rows, bytes, checked_at, source_changed_at, data_changed_at, rules)
     VALUES (s.dataset_id, n, m ->> 'identity', (m ->> 'rows')::bigint, coalesce(size, 0), coalesce(s.started_at, now()),
-      (m #>> '{source,changedAt}')::timestamptz, clock_timestamp())
+      (m #>> '{source,changedAt}')::timestamptz, clock_timestamp(), made_by)
     ON CONFLICT DO NOTHING;
   ELSE
     UPDATE current_pointer p SET number = n, identity = m ->> 'identity', rows = (m ->> 'rows')::bigint,
-      bytes = coalesce(size, 0),
+      bytes = coalesce(size, 0), rules = coalesce(made_by, p.rules),
       checked_at = CASE WHEN s.purpose = 'read' THEN greatest(p.checked_at, s.started_at) ELSE p.checked_at END,
       data_changed_at = CASE WHEN s.purpose = 'read' THEN clock_timestamp() ELSE p.data_changed_at END,
       source_changed_at = CASE WHEN s.purpose = 'read'
@@ -225,7 +232,7 @@ BEGIN
   WHERE id = asked RETURNING * INTO s;
   PERFORM rejected_record(s, effects -> 'rejected');
   IF s.state = 'unchanged' THEN
-    UPDATE current_pointer p SET
+    UPDATE current_pointer p SET rules = coalesce(effects ->> 'rules', p.rules),
       checked_at = CASE WHEN s.purpose = 'read' THEN greatest(p.checked_at, s.started_at) ELSE p.checked_at END,
       source_changed_at = CASE WHEN s.purpose = 'read'
         THEN greatest(p.source_changed_at, (effects ->> 'sourceChangedAt')::timestamptz) ELSE p.source_changed_at END

@@ -41,7 +41,7 @@ export function createCatalogRepository(database: Database): CatalogRepository {
       query<QuarantineEntry>(
         'quarantine_list',
         `${QUARANTINE} WHERE ($1::text IS NULL OR d.name = $1) AND ($2::text IS NULL OR s.department = $2)
-           AND q.count > 0
+           AND q.count > 0 AND s.state <> 'superseded'
          ORDER BY q.recorded_at DESC, q.sync_id LIMIT $3 OFFSET $4`,
         [dataset ?? null, department ?? null, limit, offset],
       ),

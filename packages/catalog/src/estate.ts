@@ -16,12 +16,13 @@ import {
   toChange,
   writeRevisions,
 } from './revise.js';
-import { effectsOfRules, openRefreshes, rulesDiffer } from './rules.js';
+import { effectsOfRules, hashOfRules, openDue, openRefreshes } from './rules.js';
 
 type Kind = EstateResource['kind'];
 
 const ASKED = `WITH asked AS (
-    SELECT e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels, (e ->> 'number')::integer AS revision
+    SELECT e ->> 'id' AS id, e ->> 'name' AS name, e -> 'spec' AS spec, e -> 'labels' AS labels, (e ->> 'number')::integer AS revision,
+      e ->> 'rules' AS rules
     FROM jsonb_array_elements($1::jsonb) e
   ) `;
 
@@ -36,12 +37,13 @@ const TABLES: Record<Kind, { table: string; write: string }> = {
   Dataset: {
     table: 'dataset',
     write: `${ASKED}
-      INSERT INTO dataset AS t (id, name, title, department, domain, frequency, spec, labels, search, revision)
+      INSERT INTO dataset AS t (id, name, title, department, domain, frequency, spec, labels, search, revision, rules)
       SELECT id, name, spec ->> 'title', spec ->> 'department', spec ->> 'domain', spec ->> 'frequency', spec, labels,
-        lower(concat_ws(' ', name, spec ->> 'title', spec ->> 'description')), revision FROM asked
+        lower(concat_ws(' ', name, spec ->> 'title', spec ->> 'description')), revision, rules FROM asked
       ON CONFLICT (name) DO UPDATE SET title = excluded.title, department = excluded.department, domain = excluded.domain,
         frequency = excluded.frequency, spec = excluded.spec, labels = excluded.labels, search = excluded.search,
-        revision = excluded.revision, metadata_changed_at = now()`,
+        revision = excluded.revision, metadata_changed_at = now(), rules = excluded.rules,
+        ruled_at = CASE WHEN t.rules IS DISTINCT FROM excluded.rules THEN now() ELSE t.ruled_at END`,
   },
 };
 // Datasets refer to the other two.
@@ -96,6 +98,7 @@ export function createEstateRepository(database: Database): EstateRepository {
           );
           const entries: Entry[] = [];
           const ruled: Entry[] = [];
+          const before: { dataset: string; rules: string }[] = [];
           for (const resource of of) {
             const newest = present.get(resource.metadata.name) as Present;
             assertNewest(resource, newest);
@@ -104,7 +107,9 @@ export function createEstateRepository(database: Database): EstateRepository {
             if (!entry) continue;
             entries.push(entry);
             changes.push(toChange(kind, base, entry));
-            if (kind === 'Dataset' && base && rulesDiffer(base.spec, entry.spec)) ruled.push(entry);
+            if (kind !== 'Dataset' || !base || hashOfRules(base.spec) === hashOfRules(entry.spec)) continue;
+            ruled.push(entry);
+            before.push({ dataset: entry.name, rules: hashOfRules(base.spec) });
           }
           const effects = await effectsOfRules(query, ruled, options.kept);
           for (const change of changes) {
@@ -118,14 +123,18 @@ export function createEstateRepository(database: Database): EstateRepository {
             number,
             spec,
             labels,
+            ...(kind === 'Dataset' && { rules: hashOfRules(spec) }),
           }));
           await query(`estate_write_${kind}`, TABLES[kind].write, [JSON.stringify(rows)]);
           await writeRevisions(query, kind, actor, entries);
+          await query('rules_before', 'SELECT rules_before($1::jsonb)', [JSON.stringify(before)]);
           lanes.push(...(await openRefreshes(query, effects.values(), actor)));
         }
         const total = asked.reduce((sum, { of }) => sum + of.length, 0);
         return { ...tally(total, changes), lanes };
       }),
+
+    openDueRefreshes: (firstSeconds) => changing(database, (query) => openDue(query, firstSeconds)),
 
     delete: (kind, name, actor) =>
       changing(database, async (query) => {

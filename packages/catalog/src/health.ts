@@ -1,6 +1,6 @@
 import type { Actor, Reason } from '@songhua/domain';
 import type { Database } from './database.js';
-import type { ConnectorHealth, HealthRepository, NoticeRepository } from './operate-types.js';
+import type { ConnectorHealth, DueRetry, HealthRepository, NoticeRepository } from './operate-types.js';
 
 // Longer than any run of failures that a rule looks at.
 const ENDS = 50;
@@ -43,9 +43,16 @@ const SKIP = `WITH asked AS (
   )
   SELECT id FROM waiting`;
 
-const DUE = `SELECT c.name::text AS name, h.last_number AS number FROM connector_health h JOIN connector c ON c.id = h.connector_id
+// Without a schedule, what was pushed and is still to be read is the reason to try again.
+const DUE = `SELECT c.name::text AS name, h.last_number AS number, s.full_read AS full, s.reset, s.read_range AS range
+  FROM connector_health h JOIN connector c ON c.id = h.connector_id
+    JOIN sync s ON s.connector_id = c.id AND s.number = h.last_number
   WHERE h.next_attempt_at <= clock_timestamp() AND c.deleted_at IS NULL AND c.halt IS NULL AND c.approved_revision IS NOT NULL
-    AND c.spec -> 'schedule' IS NOT NULL AND c.last_number = h.last_number`;
+    AND NOT EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = c.id AND o.number > h.last_number AND (o.slot = 'retry:' || h.last_number
+      OR (o.purpose = 'read' AND coalesce(o.reason ->> 'code', '') <> 'sync.cancelled')))
+    AND (c.spec -> 'schedule' IS NOT NULL OR (c.kind = 'push' AND EXISTS (SELECT 1 FROM ingest i JOIN sync p ON p.id = i.sync_id
+        LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
+      WHERE i.connector_id = c.id AND p.number > push_position(k.cursor) AND i.standing IS DISTINCT FROM 'refused')))`;
 
 interface HealthRow {
   id: string;
@@ -97,7 +104,7 @@ export function createHealthRepository({ query }: Database): HealthRepository {
       return new Set(rows.map((row) => row.id));
     },
 
-    due: () => query<{ name: string; number: number }>('health_due', DUE),
+    due: () => query<DueRetry>('health_due', DUE),
 
     async of(connectorIds) {
       const rows = await query<HealthRow>(

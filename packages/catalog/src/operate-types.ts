@@ -1,4 +1,4 @@
-import type { Cursor, LaneReference } from '@songhua/contracts';
+import type { Cursor, LaneReference, SyncRange } from '@songhua/contracts';
 import type { Actor, Reason, SyncEnd, SyncState } from '@songhua/domain';
 
 /** A connector whose syncs have failed lately, with what its health is derived from. */
@@ -24,6 +24,16 @@ export interface ConnectorHealth {
   skippedSlot: string | null;
 }
 
+/** A sync that failed and is to be tried again as what it was. */
+export interface DueRetry {
+  /** Of the connector. */
+  name: string;
+  number: number;
+  full: boolean;
+  reset: boolean;
+  range: SyncRange | null;
+}
+
 /** Written by the connector service only. */
 export interface HealthRepository {
   /** Connectors that are not halted, with a sync that ended in failure within `seconds`, and all that were not well when last looked at. */
@@ -35,8 +45,8 @@ export interface HealthRepository {
   ): Promise<void>;
   /** Which of the connectors are left alone at the moment, noting that this slot of theirs passes. */
   skip(slots: { connectorId: string; slot: string }[]): Promise<Set<string>>;
-  /** Names of connectors whose wait is over and that no sync was claimed for since, with the number of the sync that failed. */
-  due(): Promise<{ name: string; number: number }[]>;
+  /** What is to be tried again: of connectors whose wait is over and whose source nobody asked since, if anything is to be read of it. */
+  due(): Promise<DueRetry[]>;
   /** By connector id; those that fare well are left out. */
   of(connectorIds: string[]): Promise<Map<string, ConnectorHealth>>;
 }

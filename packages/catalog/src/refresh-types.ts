@@ -16,18 +16,18 @@ export interface RefreshRepository {
   /**
    * One transaction that makes the manifest's version the current one: writes the version row (UNIQUE by dataset and number), moves the
    * current pointer if it still names the manifest's `previous`, advances the cursor, ends the sync as `published`, and writes the
-   * rejected summary, the outbox row and the audit row. `already`: this very manifest was committed before. Throws `version.conflict`
+   * rejected summary, the outbox row and the audit row. `rules`: those by which all of its rows were made, `rulesHash`. `already`: this very manifest was committed before. Throws `version.conflict`
    * (not retryable) when another version is current, or the sync is not being refreshed any more.
    */
   publish(
     manifest: Manifest,
     manifestKey: string,
     rejected: RejectedSummary,
-    more?: { stages?: Record<string, number>; replayed?: ReplayedRows },
+    more?: { stages?: Record<string, number>; replayed?: ReplayedRows; rules?: string | undefined },
   ): Promise<'committed' | 'already'>;
   /**
-   * Ends or holds a refresh that makes no version. `unchanged` also advances the cursor and the times of the last check, in the same
-   * transaction. Changes nothing when the sync has ended or another attempt of it landed.
+   * Ends or holds a refresh that makes no version. `unchanged` also advances the cursor, the times of the last check and the `rules` by which
+   * what is served would be made again, in the same transaction. Changes nothing when the sync has ended or another attempt of it landed.
    */
   finish(
     reference: Pick<LaneReference, 'sync' | 'attempt'>,
@@ -38,6 +38,7 @@ export interface RefreshRepository {
       sourceChangedAt?: string | null;
       replayed?: ReplayedRows;
       stages?: Record<string, number>;
+      rules?: string | undefined;
     },
   ): Promise<void>;
   /** Ends a refresh by changed rules whose landing is not kept, and asks for a read of everything instead; answers that read's id. */

@@ -19,7 +19,7 @@ const publishedEvent = (manifest: Manifest, manifestKey: string, source: string)
   });
 
 // Each with the end of a replay in one statement, so in one transaction; a select list is evaluated in order.
-const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb, $5::jsonb) AS result';
+const PUBLISH = 'SELECT refresh_publish($1::jsonb, $2, $3::jsonb, $4::jsonb, $5::jsonb, $6) AS result';
 const FINISH = 'SELECT refresh_finish($1, $2, $3::jsonb, $4::jsonb)';
 
 export function createRefreshRepository(database: Database, eventSource: string): RefreshRepository {
@@ -45,17 +45,18 @@ export function createRefreshRepository(database: Database, eventSource: string)
       return row?.context ?? undefined;
     },
 
-    async publish(manifest, manifestKey, rejected, { stages, replayed } = {}) {
+    async publish(manifest, manifestKey, rejected, { stages, replayed, rules } = {}) {
       const values = [
         JSON.stringify(manifest),
         manifestKey,
         JSON.stringify(rejected),
         JSON.stringify(publishedEvent(manifest, manifestKey, eventSource)),
         JSON.stringify(stages ?? null),
+        rules ?? null,
       ];
       const [row] = await query<{ result: 'committed' | 'already' }>(
         replayed ? 'refresh_publish_replay' : 'refresh_publish',
-        replayed ? `${PUBLISH}, quarantine_replay_end($6, $7::jsonb)` : PUBLISH,
+        replayed ? `${PUBLISH}, quarantine_replay_end($7, $8::jsonb)` : PUBLISH,
         replayed ? [...values, manifest.source.sync, JSON.stringify(replayed)] : values,
       );
       return row?.result ?? 'committed';

@@ -34,6 +34,11 @@ export interface EstateRepository {
    * where that is the whole, or by a read of everything.
    */
   apply(resources: EstateResource[], actor: string, options?: ApplyOptions): Promise<EstateApplied>;
+  /**
+   * Makes datasets anew that are served by other rules than they declare, and that nothing is on its way for: what was opened for it failed.
+   * The wait for another try doubles from `firstSeconds`; what a person refused is not tried again. Answers what lanes are to be told.
+   */
+  openDueRefreshes(firstSeconds: number): Promise<LaneReference[]>;
   /** False when there is none. Throws `resource.in-use` with what depends on it. A dataset that has versions stays. */
   delete(kind: EstateResource['kind'], name: string, actor: string): Promise<boolean>;
 }

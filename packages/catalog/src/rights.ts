@@ -52,7 +52,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'revision_write',
       'audit_append',
     ],
-    rules: ['resources_lock', 'sync_json'],
+    rules: ['resources_lock', 'sync_json', 'push_position'],
     tables: {
       department: SELECT,
       dataset: SELECT,
@@ -96,6 +96,8 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       'dataset_remove',
       'rules_sources',
       'rules_open',
+      'rules_before',
+      'rules_due',
       ...COLLECTION,
       'revision_write',
       'audit_append',

@@ -1,6 +1,6 @@
 import { type Cause, type DatasetSpec, type LaneReference, rulesHash } from '@songhua/contracts';
 import { syncId } from '@songhua/domain';
-import type { Entry, Query } from './revise.js';
+import type { Query } from './revise.js';
 
 /** What a dataset can be made anew of, as `rules_sources` of the database gives it. */
 interface Source {
@@ -17,22 +17,23 @@ interface Source {
   held: boolean | null;
   landing: string | null;
   landedAt: string | null;
+  /** Connectors of which none brings everything, where there are several. */
+  beside: string[] | null;
 }
 
 /** What a change of its rules does to a dataset's data. */
 interface Effect {
   source: Source;
-  entry: Entry;
+  /** What names the try: one is made for it, however often it is asked for. */
+  slot: string;
   landed: boolean;
   read: boolean;
   retry: boolean;
   causes: Cause[];
 }
 
-/** Whether rows would be made of what comes in another way. Refreshing by the same rules finds what is served. */
-export const rulesDiffer = (before: unknown, now: unknown): boolean => hashOf(before) !== hashOf(now);
-
-function hashOf(spec: unknown): string {
+/** `rulesHash` of a dataset as it is stored. Where two differ, rows are made in another way; refreshing by the same rules finds what is served. */
+export function hashOfRules(spec: unknown): string {
   const { primaryKey = [], columns, blanks } = spec as Partial<DatasetSpec>;
   return rulesHash({ primaryKey, columns, blanks });
 }
@@ -40,7 +41,7 @@ function hashOf(spec: unknown): string {
 /** What changes of rules cause, by dataset; `kept` says whether a landing is still there. */
 export async function effectsOfRules(
   query: Query,
-  entries: Entry[],
+  entries: { name: string; number: number }[],
   kept: (landing: string) => Promise<boolean> = async () => true,
 ): Promise<Map<string, Effect>> {
   if (entries.length === 0) return new Map();
@@ -51,18 +52,24 @@ export async function effectsOfRules(
   for (const { source } of rows) {
     const entry = entries.find(({ name }) => name === source.dataset);
     if (!entry) continue;
-    const landed = source.served && source.landing !== null && (await kept(source.landing));
-    // What was pushed in parts is not kept by its sender.
-    const again = source.approved && (source.kind !== 'push' || source.mode === 'full');
-    const effect = { source, entry, landed, read: source.served && !landed && again, retry: source.held ?? false };
+    const there = source.landing !== null && (await kept(source.landing));
+    const effect = { source, slot: `rules:${entry.number}`, ...waysOf(source, there), retry: source.held ?? false };
     const causes = causesOf(effect);
     if (causes.length > 0) effects.set(source.dataset, { ...effect, causes });
   }
   return effects;
 }
 
-function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes'>): Cause[] {
-  const { served, landedAt, connector, kind } = source;
+/** How what is served can be made anew, if at all. `there`: what landed last is kept. */
+function waysOf({ served, beside, approved, kind, mode }: Source, there: boolean): { landed: boolean; read: boolean } {
+  const landed = served && there && !beside;
+  // What was pushed in parts is not kept by its sender; what others brought would go with a read of everything.
+  const again = approved && !beside && (kind !== 'push' || mode === 'full');
+  return { landed, read: served && !landed && again };
+}
+
+function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes' | 'slot'>): Cause[] {
+  const { served, landedAt, connector, kind, beside } = source;
   const causes: Cause[] = [];
   if (landed && landedAt !== null)
     causes.push({
@@ -80,9 +87,11 @@ function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes'>): Caus
       message:
         connector === null
           ? '没有连接器可重新读取，已发布的数据不变 it has no connector that could read anew, so what is published stays as it is'
-          : kind === 'push'
-            ? `推送的数据要由来源全部重发 these rules hold for what is pushed to ${connector} from now on; push everything again to have them hold for what is published`
-            : `连接器尚未批准 ${connector} is not approved: once it is, read everything with "songhua sync ${connector} --full"`,
+          : beside
+            ? `有多个连接器，重新读取其一会丢失其余的数据，已发布的数据不变 ${beside.join(', ')} feed it together, and a read of everything of one would take away what the others brought: what is published stays as it is, and these rules hold for what comes from now on. ${byHand(beside, source.mode)}`
+            : kind === 'push'
+              ? `推送的数据要由来源全部重发 these rules hold for what is pushed to ${connector} from now on; push everything again to have them hold for what is published`
+              : `连接器尚未批准，批准后按新规则生成数据 ${connector} is not approved: once it is, its data is made anew by these rules`,
     });
   if (retry)
     causes.push({
@@ -92,12 +101,21 @@ function causesOf({ source, landed, read, retry }: Omit<Effect, 'causes'>): Caus
   return causes;
 }
 
+/** What makes all of it anew, where nothing does so by itself. */
+const byHand = ([first, ...others]: string[], mode: string | null): string =>
+  mode === 'append'
+    ? `To make it anew: "songhua sync ${first} --full --reset --wait", then ${others.map((name) => `"songhua sync ${name} --full"`).join(', ')}`
+    : 'To have them hold for all of it, feed it by one connector';
+
 /** Begins what changes of rules cause, in the transaction that makes the changes; answers what lanes want to be told. */
-export async function openRefreshes(query: Query, effects: Iterable<Effect>, by: string): Promise<LaneReference[]> {
+export async function openRefreshes(
+  query: Query,
+  effects: Iterable<Omit<Effect, 'causes'>>,
+  by: string,
+): Promise<LaneReference[]> {
   const lanes: LaneReference[] = [];
-  for (const { source, entry, landed, read, retry } of effects) {
+  for (const { source, slot, landed, read, retry } of effects) {
     if (source.connector === null || !(landed || read || retry)) continue;
-    const slot = `rules:${entry.number}`;
     const facts = { ...source, id: syncId(source.connector, slot), slot, landed, read, retry, by };
     const rows = await query<{ lane: LaneReference }>('rules_open', 'SELECT rules_open($1::jsonb) AS lane', [
       JSON.stringify(facts),
@@ -105,4 +123,19 @@ export async function openRefreshes(query: Query, effects: Iterable<Effect>, by:
     lanes.push(...rows.map(({ lane }) => lane));
   }
   return lanes;
+}
+
+/** Tries what changed rules caused again where it came to nothing: the rules by which a dataset is served are the evidence. */
+export async function openDue(query: Query, firstSeconds: number): Promise<LaneReference[]> {
+  const rows = await query<{ due: Source & { try: string } }>('rules_due', 'SELECT rules_due($1) AS due', [
+    firstSeconds,
+  ]);
+  // A landing that is gone after all is found at the fetch.
+  const effects = rows.map(({ due: { try: name, ...source } }) => ({
+    source,
+    slot: `rules:${name}`,
+    ...waysOf(source, source.landing !== null),
+    retry: false,
+  }));
+  return openRefreshes(query, effects, 'service:catalog');
 }

@@ -149,6 +149,7 @@ const LISTED: Listed = {
     connectors: { get: true, list: true },
     catalog: {
       apply: true,
+      openDueRefreshes: true,
       delete: true,
       summary: true,
       datasets: true,

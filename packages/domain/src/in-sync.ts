@@ -3,7 +3,8 @@ import { type Frequency, NO_MORE_CHANGES, thresholdsOf } from './promise.js';
 
 /**
  * Is what we serve the same as the source? `confirmed`: at the last look, and that is not long ago. `differs`: the source has something
- * else, which waits for a person, was refused by one, or was rolled back by one. `failing`: the last look failed, so nobody knows. `stale`: nobody has looked for
+ * else, which waits for a person, was refused or rolled back by one, or changed rules have not been applied to all of it yet. `failing`:
+ * the last look failed, so nobody knows. `stale`: nobody has looked for
  * too long. `unknown`: nothing is served yet, or the dataset is retired.
  */
 export const IN_SYNC_STATES = ['confirmed', 'differs', 'failing', 'stale', 'unknown'] as const;

@@ -1,4 +1,5 @@
 export * from './lines.js';
+export { replaces } from './normalize/modes.js';
 export { wrongType } from './normalize/rejects.js';
 export { rulesOf } from './rules.js';
 export * from './tables.js';

@@ -1,4 +1,4 @@
-import type { SyncRepository } from '@songhua/catalog';
+import type { EstateRepository, SyncRepository } from '@songhua/catalog';
 import { type LaneReference, MOST_REFERENCES } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Lanes } from '@songhua/lanes';
@@ -7,6 +7,8 @@ import type { Logger } from '@songhua/runtime';
 const LOOK_MS = 30_000;
 // A worker says every minute what it works on; what a lane has not begun by then it hears of once more, which costs it nothing.
 const IDLE_SECONDS = 300;
+// Of what changed rules caused and came to nothing; doubles with every try.
+const FIRST_WAIT_SECONDS = 30;
 
 export interface Handover {
   /** Tells the lane of a sync that its turn may come. Never throws: what a lane does not hear of now is handed over again. */
@@ -18,14 +20,16 @@ export interface Handover {
 
 /**
  * Sees to it that what landed is refreshed (I7): the catalog knows every sync that should be on its way, so what lanes lost, with Temporal's
- * data or with a signal, is found and handed over again. Of several replicas any may do it.
+ * data or with a signal, is found and handed over again; and what changed rules caused and came to nothing is opened again. Of several
+ * replicas any may do it.
  */
 export function startHandover(deps: {
   syncs: Pick<SyncRepository, 'recoverLanded'>;
+  estate: Pick<EstateRepository, 'openDueRefreshes'>;
   lanes: Pick<Lanes, 'dispatch'>;
   logger: Logger;
 }): Handover {
-  const { syncs, lanes, logger } = deps;
+  const { syncs, estate, lanes, logger } = deps;
 
   const again = async (seconds: number): Promise<number> => {
     let handed = 0;
@@ -36,12 +40,21 @@ export function startHandover(deps: {
       if (references.length < MOST_REFERENCES) return handed;
     }
   };
+  const openDue = async (): Promise<void> => {
+    const references = await estate.openDueRefreshes(FIRST_WAIT_SECONDS);
+    if (references.length > 0)
+      logger.info({ syncs: references.length }, 'datasets are made anew by their changed rules');
+    await Promise.all(references.map((reference) => lanes.dispatch(reference)));
+  };
   const look = setInterval(() => {
     again(IDLE_SECONDS).then(
       (count) => {
         if (count > 0) logger.warn({ syncs: count }, 'syncs that no lane worked on were handed over again');
       },
       (error: unknown) => logger.warn({ reason: reasonOf(error) }, 'handing over failed; trying again'),
+    );
+    openDue().catch((error: unknown) =>
+      logger.warn({ reason: reasonOf(error) }, 'looking for datasets to be made anew failed; trying again'),
     );
   }, LOOK_MS);
 

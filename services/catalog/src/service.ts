@@ -81,7 +81,7 @@ export async function startCatalogService(
     lanes: config.SONGHUA_REFRESH_LANES,
     names,
   });
-  const handover = startHandover({ syncs: catalog.syncs, lanes, logger });
+  const handover = startHandover({ syncs: catalog.syncs, estate: catalog.catalog, lanes, logger });
   const now = (): Date => new Date();
   const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
   const collector = createCollector({

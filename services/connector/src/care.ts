@@ -1,8 +1,7 @@
 import type { Ailing } from '@songhua/catalog';
 import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import { type HealthPolicy, healthOf, reasonOf } from '@songhua/domain';
-import type { Logger } from '@songhua/runtime';
-import { claimSlots } from './requests.js';
+import { type Logger, newTraceparent } from '@songhua/runtime';
 import { shareOf } from './slots.js';
 
 export interface CareDeps {
@@ -65,14 +64,19 @@ export function startCare(deps: CareDeps): Care {
   };
 
   const tryAgain = async (): Promise<void> => {
-    const due = new Map((await catalog.health.due()).map(({ name, number }) => [name, number]));
-    if (due.size === 0) return;
-    const connectors = await catalog.connectors.list({ names: [...due.keys()] });
-    await claimSlots(
-      catalog,
-      connectors.map((connector) => ({ connector, slot: `retry:${due.get(connector.name)}` })),
+    const due = await catalog.health.due();
+    if (due.length === 0) return;
+    const names = due.map(({ name }) => name);
+    const connectors = new Map((await catalog.connectors.list({ names })).map((one) => [one.name, one]));
+    await catalog.syncs.enqueue(
+      due.flatMap(({ name, number, full, reset, range }) => {
+        const connector = connectors.get(name);
+        if (!connector) return [];
+        const claim = { connector, slot: `retry:${number}`, full, reset, traceparent: newTraceparent() };
+        return [range ? { ...claim, range } : claim];
+      }),
     );
-    logger.info({ connectors: [...due.keys()] }, 'trying again after a wait');
+    logger.info({ connectors: names }, 'trying again after a wait');
     deps.wake();
   };
 

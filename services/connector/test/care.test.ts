@@ -99,6 +99,27 @@ test('a connector whose next slot is far off is tried again when its wait is ove
   }
 });
 
+test('a read of everything that failed because its source was away is tried again as a read of everything', async () => {
+  const other = await createWorld();
+  try {
+    const patient = await other.replica({ SONGHUA_RETRY_AFTER_SECONDS: '1' });
+    answer = { status: 500, headers: {}, body: 'maintenance' };
+    const yearly = { cron: '0 3 1 1 *', timezone: 'Asia/Shanghai' };
+    await other.register(patient, { asleep: { kind: 'http', config: config(), schedule: yearly } });
+    const asked = { connectors: ['asleep'], full: true, reset: true };
+    const { body } = await patient.call<SyncAccepted>('/syncs', asked);
+    expect(await other.ended(body.syncs[0]?.sync ?? '')).toMatchObject({ state: 'failed', full: true, reset: true });
+    answer = { status: 200, headers: { 'content-type': 'text/csv' }, body: 'id\n1\n' };
+    const [retried] = await waitFor(async () => {
+      const syncs = await other.catalog.syncs.list({ connector: 'asleep', limit: 9, offset: 0 });
+      return syncs[0]?.state === 'delivered' ? syncs : undefined;
+    });
+    expect(retried).toMatchObject({ slot: expect.stringMatching(/^retry:/), full: true, reset: true });
+  } finally {
+    await other.close();
+  }
+});
+
 test('a source that limits how often it is asked is asked once, whoever asks, and no sooner than it said', async () => {
   answer = { status: 429, headers: { 'retry-after': '3600' }, body: '' };
   asked = 0;

@@ -17,6 +17,8 @@ export interface Candidate {
   rejected: RejectedSummary;
   /** Where the next read of the connector goes on. */
   cursor: Cursor;
+  /** `rulesHash` of the rules that all of its rows were made by; undefined when some are of the version before. */
+  rules?: string | undefined;
   /** Of a replay: what it takes out of the quarantine. */
   replayed?: Omit<ReplayedRows, 'version'>;
   /** Of a rollback: the version that it goes back to, and the rules that made that. */

@@ -20,11 +20,12 @@ export async function commit(
   const { current } = context;
   if (!current || current.identity !== candidate.result.identity)
     return { sync: reference.sync, state: 'published', version: await publish(deps, turn, candidate, clock) };
-  const { rejected, cursor, replayed, source } = candidate;
+  const { rejected, cursor, replayed, source, rules } = candidate;
   const { version } = current;
   const outcome: RefreshOutcome = { sync: reference.sync, state: 'unchanged', version };
   await deps.refreshes.finish(reference, outcome, {
     rejected,
+    rules,
     stages: clock.seconds(),
     ...(replayed ? { replayed: { ...replayed, version } } : { cursor, sourceChangedAt: source.changedAt }),
   });
@@ -37,7 +38,7 @@ export async function commit(
  */
 async function publish(deps: CommitDeps, turn: Turn, candidate: Candidate, clock: StepClock): Promise<number> {
   const { reference, context } = turn;
-  const { rejected, replayed, result } = candidate;
+  const { rejected, replayed, result, rules } = candidate;
   const datasetId = context.dataset.id;
   const attempt = `${reference.attempt}-${randomBytes(6).toString('hex')}`;
   for (let version = (context.current?.version ?? 0) + 1; ; version++) {
@@ -55,6 +56,7 @@ async function publish(deps: CommitDeps, turn: Turn, candidate: Candidate, clock
     });
     if (committed.outcome === 'other') continue;
     await deps.refreshes.publish(committed.manifest, keys.manifest(datasetId, version), rejected, {
+      rules,
       stages: clock.seconds(),
       ...(replayed && { replayed: { ...replayed, version } }),
     });

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { RefreshContext, RefreshRepository, ReplayRepository } from '@songhua/catalog';
-import type { LaneReference, RefreshOutcome, ReplayReference } from '@songhua/contracts';
+import { type LaneReference, type RefreshOutcome, type ReplayReference, rulesHash } from '@songhua/contracts';
 import { codeOf, isHold, overridesOf, reasonOf, type SonghuaError } from '@songhua/domain';
 import type { ObjectStore } from '@songhua/object-store';
 import { withFolder } from '@songhua/runtime';
-import type { Tables } from '@songhua/tables';
+import { replaces, type Tables } from '@songhua/tables';
 import { z } from 'zod';
 import { type Candidate, createStepClock, type StepClock, type Turn } from './candidate.js';
 import { commit } from './commit.js';
@@ -93,7 +93,9 @@ async function landedCandidate(deps: RefreshDeps, turn: Turn, clock: StepClock):
       };
       const result = await normalizeLanded(deps, context, landed, folder);
       const rejected = await storeRejected(deps.store, landing, result.rejected, { sync: context.sync.id, folder });
-      return { source: sourceOf(landing), result, rejected, cursor: landing.details.cursor };
+      const anew = !context.current || replaces(landed);
+      const rules = anew ? rulesHash(context.dataset.spec) : undefined;
+      return { source: sourceOf(landing), result, rejected, cursor: landing.details.cursor, rules };
     });
   } catch (error) {
     if (codeOf(error) === 'guard.rejected') return holdRejected(deps, turn, landing, error as SonghuaError, clock);

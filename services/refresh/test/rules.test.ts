@@ -87,6 +87,25 @@ test('the same rules in another order, other guards and what a first version dec
   expect(await change('same', { columns: [id, text] })).toEqual({ causes: [], outcomes: [] });
 });
 
+test('what is served is confirmed once all of it was made by the rules that are declared', async () => {
+  const inSync = async (name: string) => (await catalog.catalog.dataset(name, new Date()))?.inSync;
+  const whole = await createSource('whole', 'full');
+  await whole.read(['1,90']);
+  const { lanes } = await applyDataset('whole', { columns: [id, { ...score, blanks: ['缺考'] }] });
+  expect(await inSync('whole')).toBe('differs');
+  // The data is the same by these rules.
+  expect(lanes[0] && (await refresh(lanes[0]))).toMatchObject({ state: 'unchanged' });
+  expect(await inSync('whole')).toBe('confirmed');
+
+  const parts = await createSource('parts', 'append');
+  await parts.read(['1,90']);
+  await applyDataset('parts', { columns: [id, text] });
+  const { landed } = await parts.landQueued(['1,90', '2,缺考']);
+  expect(await inSync('parts')).toBe('differs');
+  expect(await refresh(landed)).toMatchObject({ state: 'published' });
+  expect(await inSync('parts')).toBe('confirmed');
+});
+
 test('a plan tells what would be caused, and causes nothing', async () => {
   const { read } = await createSource('planned', 'full');
   const { sync } = await read(['1,90']);

@@ -4,7 +4,7 @@ import type { NormalizeInput } from '../types.js';
 type Asked = Pick<NormalizeInput, 'mode' | 'scope' | 'operations' | 'reset' | 'primaryKey'>;
 
 /** Whether the rows read are the whole next version, so that nothing of the previous one stays. */
-export const replaces = ({ mode, scope, reset }: Asked): boolean =>
+export const replaces = ({ mode, scope, reset }: Pick<NormalizeInput, 'mode' | 'scope' | 'reset'>): boolean =>
   mode === 'full' || reset || (scope === 'all' && mode !== 'append');
 
 /** Whether the last row of a key stands, not the first. */
