@@ -12,11 +12,11 @@ import {
   MAX_MANIFEST_BYTES,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { codeOf, datasetId, reasonOf } from '@songhua/domain';
+import { codeOf, datasetId, type Reason, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import { type ObjectStore, readJson } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
-import { Assembly, type OpenPart } from './assembly.js';
+import { Assembly, corruptionOf, type OpenPart } from './assembly.js';
 
 export interface LandingDeps {
   store: ObjectStore;
@@ -106,32 +106,28 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
 
   return {
     async handle(message: IncomingMessage) {
-      const envelope = parseEnvelope(message);
       const offset = BigInt(message.offset);
+      handled = offset;
+      const { envelope, refusal } = judge(message);
+      if (!envelope) return refusal;
       const claim = claimedAs(envelope);
       let assembly = open.get(claim);
       const over = Math.max(ended.get(claim) ?? 0, (assembly?.envelope.attempt ?? 1) - 1);
       if (envelope.attempt <= over) {
-        handled = offset;
-        return settle();
+        await settle();
+        return refusal;
       }
       if (!assembly || assembly.envelope.attempt < envelope.attempt) {
         assembly = new Assembly(envelope, offset, now());
         open.set(claim, assembly);
       }
-      let refusal: unknown;
-      try {
-        assembly.add(envelope, message.value, now());
-      } catch (error) {
-        refusal = error;
-      }
-      handled = offset;
+      assembly.add(envelope, message.value, now(), refusal);
       if (assembly.ended()) {
         await conclude(assembly);
         abandonOvertaken(assembly);
       } else for (const part of assembly.ready()) await store(assembly, part);
       await settle();
-      if (refusal) throw refusal;
+      return refusal;
     },
 
     resumeOffset() {
@@ -152,6 +148,17 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
  * may lie in Kafka still: read from another cursor, it must not be taken for the second's.
  */
 const claimedAs = ({ sync, traceparent }: Envelope): string => `${sync} ${traceparent}`;
+
+/** What a message is, and why it can never be used: by itself alone, so that nothing else is ever held against it. */
+function judge(message: IncomingMessage): { envelope?: Envelope; refusal?: Reason | undefined } {
+  try {
+    const envelope = parseEnvelope(message);
+    return { envelope, refusal: corruptionOf(envelope, message.value) };
+  } catch (error) {
+    if (codeOf(error) !== 'envelope.invalid') throw error;
+    return { refusal: reasonOf(error) };
+  }
+}
 
 /** Whether the very claim landed whole already. */
 async function landedBefore(store: ObjectStore, manifestKey: string, traceparent: string): Promise<boolean> {
