@@ -14,6 +14,7 @@ import {
   incoming,
   type LandingWorld,
   manifestOf,
+  namedOf,
   messagesOf,
   noting,
   type SyncPlan,
@@ -97,7 +98,7 @@ const verdicts = ({ told }: Landing): [string, string][] => told.map((sync) => [
 async function rowsOf(told: Told | undefined): Promise<string> {
   const folder = join(world.folder, named('fetch'));
   await mkdir(folder);
-  const landing = await fetchLanding(world.store, manifestOf(told), folder);
+  const landing = await fetchLanding(world.store, namedOf(told), folder);
   return gunzipSync(Buffer.concat(await Promise.all(landing.rows.map((path) => readFile(path))))).toString();
 }
 
@@ -299,6 +300,20 @@ test('two claims of one slot are two syncs to landing: neither takes rows, or th
     [sync, 'whole'],
     [sync, 'landing.gap'],
   ]);
+});
+
+test('what a lost claim sent never takes the place of the landing of its successor, also when it comes again after it', async () => {
+  const before = plan({ traceparent: '00-11111111111111111111111111111111-b7ad6b7169203331-01' });
+  const { sync, connector } = before;
+  const anew = plan({ sync, connector, batches: ['7\n', '8\n'] });
+  const log = [...messagesOf(before), ...messagesOf(anew)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  // Another replica takes the partition over and begins where the lost claim did.
+  const other = landingOf(log);
+  await other.deliver(...messagesOf(before).map((_, offset) => offset));
+  expect(await rowsOf(landing.told[1])).toBe('7\n8\n');
+  expect(await rowsOf(other.told[0])).toBe('1\n2\n3\n');
 });
 
 test.each([

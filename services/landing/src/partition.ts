@@ -169,7 +169,7 @@ async function landedBefore(store: ObjectStore, manifestKey: string, traceparent
 async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart): Promise<LandingPart> {
   const { kind, firstSequence, lastSequence } = part;
   const name = `${kind}-${pad(firstSequence)}-${pad(lastSequence)}.${kind === 'rows' ? 'csv' : 'ndjson'}.gz`;
-  const key = keys.landingPart(datasetId(envelope.dataset), envelope.sync, envelope.attempt, name);
+  const key = keys.landingPart(datasetId(envelope.dataset), envelope, name);
   const body = Buffer.concat(part.chunks);
   await store.put(key, body, 'application/gzip');
   return { key, ...factsOf(part, body) };
@@ -188,7 +188,7 @@ const factsOf = ({ kind, firstSequence, lastSequence, rows }: OpenPart, body: Bu
 async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
-  const manifestKey = keys.landingManifest(id, sync, attempt);
+  const manifestKey = keys.landingManifest(id, assembly.envelope);
   const whole = assembly.whole();
   // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
   const landed =
