@@ -11,8 +11,8 @@ import { fetchLanding } from '@songhua/service-refresh';
 import {
   createLandingWorld,
   type LandingWorld,
-  namedOf,
   messagesOf,
+  namedOf,
   type SyncPlan,
   type Told,
   until,

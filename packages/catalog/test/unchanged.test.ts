@@ -53,9 +53,7 @@ test('unchanged and a publish beside it agree on who came first', async () => {
       catalog.syncs.finish('a', [result(read, 'unchanged')]),
     ]);
     const confirmed = ended.status === 'fulfilled' && ended.value.length === 1;
-    expect([published.status, confirmed]).toEqual(
-      confirmed ? ['rejected', true] : ['fulfilled', false],
-    );
+    expect([published.status, confirmed]).toEqual(confirmed ? ['rejected', true] : ['fulfilled', false]);
     if (published.status === 'fulfilled') {
       [served, content] = [served + 1, `b${round}`];
       const [again] = (await catalog.syncs.take('a', 1, 1, 60)) as [SyncRecord];

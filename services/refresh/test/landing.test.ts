@@ -47,7 +47,9 @@ test('a landing of another release is refused with what it is and what to do', a
       actor: 'operator',
       message: expect.stringContaining('before is songhua.landing/1, which this release does not read'),
     });
-    await expect(fetchLanding(store, { landing: 'other', landed: null }, folder)).rejects.toMatchObject({ code: 'landing.unreadable' });
+    await expect(fetchLanding(store, { landing: 'other', landed: null }, folder)).rejects.toMatchObject({
+      code: 'landing.unreadable',
+    });
   } finally {
     await store.delete(['before', 'other']);
     await rm(folder, { recursive: true, force: true });
