@@ -21,7 +21,7 @@ import { type Closing, createSender } from '@songhua/service-connector';
 import { landPartition } from '@songhua/service-landing';
 import { fetchLanding, type LocalLanding } from '@songhua/service-refresh';
 import fc from 'fast-check';
-import { createLandingWorld, incoming, type LandingWorld, manifestOf, noting, type Told, until } from './world.js';
+import { createLandingWorld, incoming, type LandingWorld, namedOf, noting, type Told, until } from './world.js';
 
 let world: LandingWorld;
 beforeAll(async () => {
@@ -87,7 +87,7 @@ async function passThrough({ details, runs, rejected }: Given, use: (landing: Lo
   const folder = join(world.folder, randomBytes(6).toString('hex'));
   await mkdir(folder);
   try {
-    await use(await fetchLanding(world.store, manifestOf(told[0]), folder));
+    await use(await fetchLanding(world.store, namedOf(told[0]), folder));
   } finally {
     await rm(folder, { recursive: true });
   }

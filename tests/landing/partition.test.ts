@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { INLINE_PART_BYTES, type LaneReference, landingManifestSchema } from '@songhua/contracts';
-import { SonghuaError } from '@songhua/domain';
-import type { OutgoingMessage, PartitionHandler } from '@songhua/messaging';
+import { codeOf, type Reason, SonghuaError } from '@songhua/domain';
+import type { IncomingMessage, OutgoingMessage, PartitionHandler } from '@songhua/messaging';
 import { type Logger, retry } from '@songhua/runtime';
-import { landPartition } from '@songhua/service-landing';
+import { type LandingDeps, landPartition } from '@songhua/service-landing';
 import { fetchLanding } from '@songhua/service-refresh';
 import {
   createLandingWorld,
@@ -15,9 +15,11 @@ import {
   type LandingWorld,
   manifestOf,
   messagesOf,
+  namedOf,
   noting,
   type SyncPlan,
   type Told,
+  until,
   verdictOf,
 } from './world.js';
 
@@ -33,8 +35,8 @@ interface Landing {
   told: Told[];
   dispatched: LaneReference[];
   logged: { level: string; fields: Record<string, unknown>; message: string }[];
-  /** Delivers messages at their place in the partition's log. */
-  deliver(...offsets: number[]): Promise<void>;
+  /** Delivers messages at their place in the partition's log; answers what the last one was refused for. */
+  deliver(...offsets: number[]): Promise<Reason | undefined>;
   clock: { now: number };
   refuse: { land?: Error };
 }
@@ -76,7 +78,9 @@ function landingOf(log: OutgoingMessage[]): Landing {
     clock,
     refuse,
     async deliver(...offsets) {
-      for (const offset of offsets) await handler.handle(incoming(log[offset] as OutgoingMessage, offset));
+      let refusal: Reason | undefined;
+      for (const offset of offsets) refusal = await handler.handle(incoming(log[offset] as OutgoingMessage, offset));
+      return refusal;
     },
   };
 }
@@ -94,7 +98,7 @@ const verdicts = ({ told }: Landing): [string, string][] => told.map((sync) => [
 async function rowsOf(told: Told | undefined): Promise<string> {
   const folder = join(world.folder, named('fetch'));
   await mkdir(folder);
-  const landing = await fetchLanding(world.store, manifestOf(told), folder);
+  const landing = await fetchLanding(world.store, namedOf(told), folder);
   return gunzipSync(Buffer.concat(await Promise.all(landing.rows.map((path) => readFile(path))))).toString();
 }
 
@@ -188,8 +192,69 @@ test('a closing event that is not what was sent ends its sync with the reason, a
   log[log.length - 1] = { ...closing, value: Buffer.from('{}') };
   const landing = landingOf(log);
   await landing.deliver(0, 1, 2);
-  await expect(landing.deliver(3)).rejects.toMatchObject({ code: 'batch.corrupt' });
+  for (let turn = 0; turn < 2; turn++)
+    expect(await landing.deliver(3)).toEqual(expect.objectContaining({ code: 'batch.corrupt' }));
   expect(verdicts(landing)).toEqual([[broken.sync, 'batch.corrupt']]);
+});
+
+test('I5: what is no message of ours is refused, and lets no offset pass a sync that is open', async () => {
+  const log = messagesOf(plan());
+  log.splice(1, 0, { ...(log[1] as OutgoingMessage), headers: {} });
+  const landing = landingOf(log);
+  expect(await landing.deliver(0, 1)).toMatchObject({ code: 'envelope.invalid' });
+  expect(landing.handler.resumeOffset()).toBe('0');
+  await landing.deliver(...all(log).slice(2));
+  expect(landing.handler.resumeOffset()).toBe(String(log.length));
+});
+
+test('I5: while the store refuses, nothing is buried and no offset passes an open sync; afterwards everything lands', async () => {
+  const [whole, open] = [plan(), plan()];
+  const [first, ...rest] = messagesOf(open) as [OutgoingMessage, ...OutgoingMessage[]];
+  for (const message of [first, ...messagesOf(whole), ...rest]) await world.producer.send(world.topic, [message]);
+  const told: Told[] = [];
+  const buried: IncomingMessage[] = [];
+  const refusing = async (): Promise<never> => {
+    throw new SonghuaError('object.denied', 'RequestTimeTooSkewed', { actor: 'operator' });
+  };
+  const consume = (store: LandingDeps['store']) =>
+    world.messaging.consume({
+      group: world.topic,
+      topic: world.topic,
+      deadLetterTopic: `${world.topic}.dead`,
+      retryForMs: 500,
+      handlerFor: () =>
+        landPartition({
+          store,
+          syncs: noting(told),
+          tellLane: async () => undefined,
+          landed: () => undefined,
+          logger: loggerOf(() => undefined),
+        }),
+    });
+  const dead = await world.messaging.consume({
+    group: `${world.topic}.dead`,
+    topic: `${world.topic}.dead`,
+    deadLetterTopic: `${world.topic}.dead`,
+    handlerFor: () => ({
+      async handle(message) {
+        buried.push(message);
+        return undefined;
+      },
+      resumeOffset: () => undefined,
+    }),
+  });
+  try {
+    const refused = await consume({ ...world.store, put: refusing });
+    expect(codeOf(await refused.finished.catch((error: unknown) => error))).toBe('messaging.retries-exhausted');
+    expect(told).toEqual([]);
+    const again = await consume(world.store);
+    await until(() => told.length === 2);
+    await again.close();
+    expect(told.map((one) => [one.sync, verdictOf(one)])).toEqual([whole, open].map(({ sync }) => [sync, 'whole']));
+    expect(buried).toEqual([]);
+  } finally {
+    await dead.close();
+  }
 });
 
 test('while nobody takes what is told, the offset stays and the same message tells it later', async () => {
@@ -235,6 +300,20 @@ test('two claims of one slot are two syncs to landing: neither takes rows, or th
     [sync, 'whole'],
     [sync, 'landing.gap'],
   ]);
+});
+
+test('what a lost claim sent never takes the place of the landing of its successor, also when it comes again after it', async () => {
+  const before = plan({ traceparent: '00-11111111111111111111111111111111-b7ad6b7169203331-01' });
+  const { sync, connector } = before;
+  const anew = plan({ sync, connector, batches: ['7\n', '8\n'] });
+  const log = [...messagesOf(before), ...messagesOf(anew)];
+  const landing = landingOf(log);
+  await landing.deliver(...all(log));
+  // Another replica takes the partition over and begins where the lost claim did.
+  const other = landingOf(log);
+  await other.deliver(...messagesOf(before).map((_, offset) => offset));
+  expect(await rowsOf(landing.told[1])).toBe('7\n8\n');
+  expect(await rowsOf(other.told[0])).toBe('1\n2\n3\n');
 });
 
 test.each([

@@ -11,8 +11,8 @@ import { fetchLanding } from '@songhua/service-refresh';
 import {
   createLandingWorld,
   type LandingWorld,
-  manifestOf,
   messagesOf,
+  namedOf,
   type SyncPlan,
   type Told,
   until,
@@ -157,7 +157,7 @@ test('with replicas killed, closed and started amid syncs, every sync is told wh
     expect(landed.attempt).toBe(plan.attempt ?? 1);
     const folder = join(world.folder, plan.sync);
     await mkdir(folder);
-    const { rows } = await fetchLanding(world.store, manifestOf(landed), folder);
+    const { rows } = await fetchLanding(world.store, namedOf(landed), folder);
     const text = gunzipSync(Buffer.concat(await Promise.all(rows.map((path) => readFile(path))))).toString();
     expect(text).toBe(plan.batches.join(''));
   }

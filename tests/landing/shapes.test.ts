@@ -13,7 +13,7 @@ import { type RunDeps, runSync } from '@songhua/service-connector';
 import { landPartition } from '@songhua/service-landing';
 import { fetchLanding, type LocalLanding } from '@songhua/service-refresh';
 import { createLineFinder } from '@songhua/tables';
-import { createLandingWorld, type LandingWorld, manifestOf, noting, type Told, until } from './world.js';
+import { createLandingWorld, type LandingWorld, namedOf, noting, type Told, until } from './world.js';
 
 const ROWS = 50_000;
 const FILES = 3_000;
@@ -100,7 +100,7 @@ async function sync(path: string, cursor?: Cursor): Promise<{ state: string; lan
   const landed = told.find((one) => one.sync === id) as Told;
   const folder = join(tempDir, 'landing');
   await mkdir(folder);
-  return { state: result.state, landed, landing: await fetchLanding(world.store, manifestOf(landed), folder) };
+  return { state: result.state, landed, landing: await fetchLanding(world.store, namedOf(landed), folder) };
 }
 
 async function runsOf(landing: LocalLanding): Promise<LineRun[]> {

@@ -161,6 +161,12 @@ export const noting = (told: Told[]): LandingDeps['syncs'] => ({
 
 export const manifestOf = (told: Told | undefined): string => (told && 'manifest' in told ? told.manifest : '');
 
+/** The landing of a sync as the catalog names it, from what it was told. */
+export const namedOf = (told: Told | undefined) =>
+  told && 'manifest' in told
+    ? { landing: told.manifest, landed: { traceparent: told.traceparent ?? '', content: told.content } }
+    : { landing: '', landed: null };
+
 /** What was told of a sync, as one word. */
 export const verdictOf = (told: Told): string => ('problem' in told ? told.problem.code : 'whole');
 

@@ -74,8 +74,8 @@ export function isRolledBack({ syncs }: View): boolean {
   );
 }
 
-// What a worker may come to when another took its turn, the source's rows were replaced, or its reader broke.
-const EXPECTED_FAILURES = ['version.conflict', 'replay.missing', 'replay.outdated', 'replay.unpublished'];
+// What a worker may come to when the source's rows were replaced, or its reader broke.
+const EXPECTED_FAILURES = ['replay.missing', 'replay.outdated', 'replay.unpublished'];
 
 /** Everything that must hold now and does not. What is seen is remembered, for what must not change later. */
 export function brokenBy(history: History, view: View): string[] {

@@ -8,7 +8,7 @@ const gap: Reason = { code: 'landing.gap', message: 'a batch is missing', actor:
 /** Landing has everything of an attempt that it will ever get. What the catalog does not know, nobody waits for. */
 export async function land({ catalog, connector, bucket, lane }: History, message: Message): Promise<void> {
   const { sync, traceparent, claim, attempt, read, whole } = message;
-  const manifest = keys.landingManifest(connector.datasetId, sync, attempt);
+  const manifest = keys.landingManifest(connector.datasetId, { sync, attempt, traceparent });
   const facts = {
     traceparent,
     manifest,
@@ -17,7 +17,6 @@ export async function land({ catalog, connector, bucket, lane }: History, messag
     bytes: 10,
     content: digestOf([read.rows, read.rejected]),
   };
-  const before = bucket.landings.get(manifest);
   if (whole) bucket.landings.set(manifest, read);
   try {
     const landed = await catalog.syncs.land(sync, {
@@ -28,7 +27,5 @@ export async function land({ catalog, connector, bucket, lane }: History, messag
     if (landed.dispatch) lane.push({ sync, datasetId: connector.datasetId, attempt, bytes: 10 });
   } catch (error) {
     if (codeOf(error) !== 'sync.unknown') throw error;
-    // A partition is in order: what an earlier claim of the slot left comes before what the later one sends.
-    if (before) bucket.landings.set(manifest, before);
   }
 }

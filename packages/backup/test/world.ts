@@ -62,9 +62,10 @@ export async function createWorld(): Promise<World> {
     const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
     if (!sync) throw new Error('nothing to take');
     const attempt = wireAttempt(sync.attempt, 1);
-    const part = keys.landingPart(sync.datasetId, sync.id, attempt, 'rows.csv.gz');
+    const of = { sync: sync.id, attempt, traceparent };
+    const part = keys.landingPart(sync.datasetId, of, 'rows.csv.gz');
     const { bytes, sha256 } = await store.put(part, Buffer.from(`landed ${content}`), 'application/gzip');
-    const manifest = keys.landingManifest(sync.datasetId, sync.id, attempt);
+    const manifest = keys.landingManifest(sync.datasetId, of);
     const now = new Date().toISOString();
     const completed = {
       ...{ mode: 'full', scope: 'all', operations: false, reset: false, number: sync.number, batches: 1, details: 0 },

@@ -27,12 +27,20 @@ CREATE OR REPLACE FUNCTION sync_approvals(s sync) RETURNS jsonb LANGUAGE sql STA
     AND o.purpose = s.purpose AND o.state IN ('held', 'superseded')))
 $$;
 
+-- What the landing of a sync must say of itself, as landing told it of the sync that it is of: a replay and changed rules have the landing of
+-- another. NULL: that one is not kept any more.
+CREATE OR REPLACE FUNCTION landing_facts(s sync) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('traceparent', o.traceparent, 'content', o.content) FROM sync o
+  WHERE o.id = CASE WHEN s.purpose IN ('read', 'backfill') THEN s.id ELSE (SELECT x.id FROM sync x
+    WHERE x.connector_id = s.connector_id AND x.landing_key = s.landing_key AND x.purpose IN ('read', 'backfill') LIMIT 1) END
+$$;
+
 -- What a refresh of a sync must know; NULL: there is no such sync.
 CREATE OR REPLACE FUNCTION refresh_context(asked text) RETURNS jsonb LANGUAGE sql STABLE AS $$
   SELECT jsonb_build_object(
     'sync', jsonb_build_object('id', s.id, 'number', s.number, 'attempt', s.landing_attempt, 'slot', s.slot,
       'purpose', s.purpose, 'connector', c.name::text,
-      'landing', s.landing_key, 'traceparent', s.traceparent, 'approved', sync_approvals(s),
+      'landing', s.landing_key, 'landed', landing_facts(s), 'traceparent', s.traceparent, 'approved', sync_approvals(s),
       'replay', (SELECT jsonb_strip_nulls(jsonb_build_object('sync', q.replay_of, 'codes', q.codes))
         FROM quarantine_replay q WHERE q.sync_id = s.id),
       'rollback', CASE WHEN s.purpose = 'rollback' THEN jsonb_build_object('version', s.rollback_to, 'cursor',
@@ -202,7 +210,11 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'dataset % moved on from version %', m ->> 'dataset', m #>> '{previous,version}' USING ERRCODE = 'SH409';
   END IF;
-  IF sync_overtaken(s) OR NOT cursor_advance(s, m -> 'cursor') THEN
+  -- The cursor first: a later read that is found unchanged meanwhile holds it until that is settled.
+  IF NOT cursor_advance(s, m -> 'cursor') THEN
+    RAISE EXCEPTION 'a later sync of connector % is published', m #>> '{source,connector}' USING ERRCODE = 'SH409';
+  END IF;
+  IF sync_overtaken(s) THEN
     RAISE EXCEPTION 'a later sync of connector % is published', m #>> '{source,connector}' USING ERRCODE = 'SH409';
   END IF;
 

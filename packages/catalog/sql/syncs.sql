@@ -143,11 +143,25 @@ BEGIN
 END $$;
 
 -- Ends reads that `holder` still holds. `results`: [{id, attempt, state, rows, rejected, bytes, reason?, validators?}]. One that landed before
--- its reader could say so has ended as well.
+-- its reader could say so has ended as well. "Unchanged" holds against the state that it was compared with: where a version was published
+-- meanwhile, the source is read again against that one, and nothing has ended. Each time takes a sync that was read before it, and none is
+-- read while it waits, so it comes to an end.
 CREATE OR REPLACE FUNCTION sync_finish(holder text, results jsonb) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
   ended text[];
+  outdated text[];
 BEGIN
+  -- A publish that is under way is waited for; one that comes later finds what is settled here.
+  PERFORM 1 FROM connector_cursor k WHERE k.connector_id IN (SELECT s.connector_id FROM jsonb_array_elements(results) e
+    JOIN sync s ON s.id = e ->> 'id' WHERE e ->> 'state' = 'unchanged') ORDER BY k.connector_id FOR UPDATE;
+  outdated := ARRAY(SELECT s.id FROM jsonb_array_elements(results) e JOIN sync s ON s.id = e ->> 'id'
+      JOIN connector_cursor k ON k.connector_id = s.connector_id
+    WHERE e ->> 'state' = 'unchanged' AND s.state = 'reading' AND s.owner = holder AND s.attempt = (e ->> 'attempt')::integer
+      AND s.purpose = 'read' AND k.number <> s.base_number FOR UPDATE OF s);
+  IF cardinality(outdated) > 0 THEN
+    PERFORM sync_requeue(s, NULL) FROM sync s WHERE s.id = ANY (outdated);
+    PERFORM pg_notify('songhua_syncs', '');
+  END IF;
   WITH result AS (
     SELECT e ->> 'id' AS id, (e ->> 'attempt')::integer AS attempt, e ->> 'state' AS state, (e ->> 'rows')::bigint AS rows,
       (e ->> 'rejected')::bigint AS rejected, (e ->> 'bytes')::bigint AS bytes,

@@ -4,19 +4,19 @@ import { codeOf, reasonOf, SonghuaError } from '@songhua/domain';
 const TRANSIENT = /^(08|53|57|40)/;
 
 /**
- * Turns what the database driver threw into a SonghuaError: `version.conflict`, `sync.unknown`, `catalog.reference`,
- * `catalog.constraint`, `catalog.unavailable` (retryable) or `catalog.query`. Never carries the values of the statement.
+ * Turns what the database driver threw into a SonghuaError: `version.conflict` and `catalog.unavailable` (both retryable),
+ * `sync.unknown`, `catalog.reference`, `catalog.constraint` or `catalog.query`. Never carries the values of the statement.
  */
 export function databaseError(error: unknown): SonghuaError {
   const code = codeOf(error);
   const { message, constraint } = error as { message?: string; constraint?: string };
   const options = { cause: error, details: { sqlState: code, constraint } };
   if (code === 'SH409')
-    return new SonghuaError(
-      'version.conflict',
-      `${message}; nothing was changed, start the refresh of this sync again`,
-      options,
-    );
+    // A refresh that begins again is told whether it was overtaken, and otherwise builds on what is served now.
+    return new SonghuaError('version.conflict', `${message}; nothing was changed, the refresh is to begin again`, {
+      ...options,
+      retryable: true,
+    });
   if (code === 'SH404')
     return new SonghuaError('sync.unknown', `${message}; enqueue the sync before it is refreshed`, options);
   if (code === '23503')

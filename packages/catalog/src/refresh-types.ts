@@ -16,8 +16,9 @@ export interface RefreshRepository {
   /**
    * One transaction that makes the manifest's version the current one: writes the version row (UNIQUE by dataset and number), moves the
    * current pointer if it still names the manifest's `previous`, advances the cursor, ends the sync as `published`, and writes the
-   * rejected summary, the outbox row and the audit row. `rules`: those by which all of its rows were made, `rulesHash`. `already`: this very manifest was committed before. Throws `version.conflict`
-   * (not retryable) when another version is current, or the sync is not being refreshed any more.
+   * rejected summary, the outbox row and the audit row. `rules`: those by which all of its rows were made, `rulesHash`. `already`: this very
+   * manifest was committed before. Throws `version.conflict` (retryable: begin again) when another version is current, or the sync is not
+   * being refreshed any more.
    */
   publish(
     manifest: Manifest,
@@ -69,6 +70,8 @@ export interface RefreshContext {
      * came last; of a rollback, key of the manifest of the version that it goes back to.
      */
     landing: string;
+    /** What the landing must say of itself; null when the sync that it is of is not kept any more. */
+    landed: { traceparent: string; content: string | null } | null;
     traceparent: string;
     /** Codes of holds that a person has approved: what would hold this refresh for them does not. */
     approved: string[];

@@ -91,7 +91,8 @@ export interface SyncRepository {
   giveBack(owner: string, ids: string[]): Promise<void>;
   /**
    * Stores the results of reads that `owner` holds. Returns their ids, and those of syncs that landed before their result was stored; a sync
-   * whose lease another replica took over is not changed and not returned. `unchanged` also stores when the source was checked.
+   * whose lease another replica took over is not changed and not returned. `unchanged` also stores when the source was checked; where a version
+   * was published while it was read, the sync is queued again instead, and not returned.
    */
   finish(owner: string, results: SyncResult[]): Promise<string[]>;
   /**

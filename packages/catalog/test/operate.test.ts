@@ -216,7 +216,7 @@ const asked = (of: string, slot: string) => ({
   slot: `replay:${slot}`,
   codes: undefined,
   by: 'key:1',
-  traceparent: TRACEPARENT,
+  traceparent: `${TRACEPARENT.slice(0, -1)}0`,
 });
 
 test('replayed rows leave the quarantine with the version that has them, and neither cursor nor clocks move', async () => {
@@ -234,6 +234,11 @@ test('replayed rows leave the quarantine with the version that has them, and nei
 
   const replay = { ...sync, id: 'sy_r1', number: opened?.number ?? 0, attempt: 1 };
   expect(opened?.lane).toEqual({ ...landed(replay), bytes: 10 });
+  // The landing is that of the read, so it says of itself what was told of the read.
+  expect((await catalog.refreshes.context('sy_r1'))?.sync).toMatchObject({
+    landing: expect.stringContaining(sync.id),
+    landed: { traceparent: sync.traceparent, content: sync.id },
+  });
   const begun = await catalog.refreshes.begin(landed(replay));
   expect(begun.sync).toMatchObject({ replay: { sync: sync.id }, landing: expect.stringContaining(sync.id) });
   const next = manifestOf(replay, 2, { content: 'b', previous: { version: 1, content: 'a' } });

@@ -63,10 +63,29 @@ test('a publish from a version that is no longer current is fenced and leaves no
   const manifest = manifestOf(stale, 3, { content: 'c', previous: { version: 1, content: 'a' } });
   await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
     code: 'version.conflict',
-    retryable: false,
+    retryable: true,
   });
   expect((await catalog.catalog.versions(connector.dataset)).map((v) => v.version)).toEqual([2, 1]);
+  expect((await catalog.refreshes.begin(landed(stale))).handled).toMatchObject({ state: 'superseded' });
   expect(await catalog.catalog.version(connector.dataset, 'latest')).toMatchObject({ version: 2 });
+});
+
+test('a refresh that another one of its dataset came before builds on that version when it begins again', async () => {
+  const earlier = await deliver(catalog, connector, 'slot-1');
+  const later = await deliver(catalog, connector, 'slot-2');
+  await catalog.refreshes.begin(landed(earlier));
+  await catalog.refreshes.begin(landed(later));
+  const first = manifestOf(earlier, 1, { content: 'a' });
+  await catalog.refreshes.publish(first, manifestKey(first), NO_REJECTED);
+  const late = manifestOf(later, 1, { content: 'b' });
+  await expect(catalog.refreshes.publish(late, manifestKey(late), NO_REJECTED)).rejects.toMatchObject({
+    code: 'version.conflict',
+    retryable: true,
+  });
+  const again = await catalog.refreshes.begin(landed(later));
+  expect([again.handled, again.current?.version]).toEqual([undefined, 1]);
+  const next = manifestOf(later, 2, { content: 'b', previous: { version: 1, content: 'a' } });
+  expect(await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED)).toBe('committed');
 });
 
 test('content equal to the version before it is refused, content that returns later is not', async () => {

@@ -5,8 +5,8 @@ import { keys } from './landing.js';
 test('every key that is made is taken apart again into the ids that it was made of', () => {
   const parsed = [
     keys.pushed('cn_1', '0190-a'),
-    keys.landingPart('ds_1', 'sy_1', 4, 'rows-000000-000001.csv.gz'),
-    keys.landingManifest('ds_1', 'sy_1', 4),
+    keys.landingPart('ds_1', { sync: 'sy_1', attempt: 4, traceparent: 't' }, 'rows-000000-000001.csv.gz'),
+    keys.landingManifest('ds_1', { sync: 'sy_1', attempt: 4, traceparent: 't' }),
     keys.versionFile('ds_1', 7, '4-a1b2', 'data.parquet'),
     keys.manifest('ds_1', 7),
     keys.rejected('ds_1', 'sy_1'),
@@ -41,6 +41,19 @@ test.each([
   'audit/checkpoints/1.json',
   'readme.txt',
 ])('%s is none of ours', (key) => expect(parseKey(key)).toBeUndefined());
+
+test('a landing from before claims had a place of their own in keys is one still, and no two claims share a key', () => {
+  expect(parseKey('landing/ds_1/sy_1/4/manifest.json')).toEqual({
+    kind: 'landing',
+    dataset: 'ds_1',
+    sync: 'sy_1',
+    attempt: 4,
+  });
+  const [one, other] = ['a', 'b'].map((traceparent) =>
+    keys.landingManifest('ds_1', { sync: 'sy_1', attempt: 4, traceparent }),
+  );
+  expect(one).not.toBe(other);
+});
 
 test('the prefixes to list are those of the grammar', () => {
   const first = new Set(KEY_GRAMMAR.map(({ pattern }) => `${pattern.split('/')[0]}/`));

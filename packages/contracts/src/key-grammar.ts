@@ -36,7 +36,8 @@ export const KEY_GRAMMAR: readonly Rule[] = [
   },
   {
     kind: 'landing',
-    pattern: 'landing/{dataset}/{sync}/{attempt}/{file}',
+    // What is kept from before claims had a place of their own has none.
+    pattern: 'landing/{dataset}/{sync}/{claim?}/{attempt}/{file}',
     owner: 'landing',
     lifetime:
       'while its sync is open, is replayed or has rejected rows that can be replayed; the last ones of each connector; otherwise for the retention of landings',

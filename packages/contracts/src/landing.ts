@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { syncCompletedSchema } from './records.js';
 
@@ -7,14 +8,23 @@ export const AUDIT_HEADS = 'audit/heads/';
 /** The first part of every key. */
 export const KEY_FOLDERS: readonly string[] = ['audit', 'datasets', 'ingest', 'landing', 'quarantine', 'renders'];
 
+/** What a landing is of: an attempt of one claim of a sync. */
+export interface LandedAttempt {
+  sync: string;
+  attempt: number;
+  /** Tells the claims of one slot apart: a catalog that was restored claims it anew, under the same id. */
+  traceparent: string;
+}
+
+const landingFolder = (dataset: string, { sync, attempt, traceparent }: LandedAttempt): string =>
+  `landing/${dataset}/${sync}/${createHash('sha256').update(traceparent).digest('hex').slice(0, 12)}/${attempt}`;
+
 /** Keys of the bucket. Ids are internal ids (`ds_…`, `sy_…`), never names from outside. */
 export const keys = {
   /** Content that a department sent; `place` is unique to the request. */
   pushed: (connector: string, place: string): string => `ingest/${connector}/${place}`,
-  landingPart: (dataset: string, sync: string, attempt: number, part: string): string =>
-    `landing/${dataset}/${sync}/${attempt}/${part}`,
-  landingManifest: (dataset: string, sync: string, attempt: number): string =>
-    `landing/${dataset}/${sync}/${attempt}/manifest.json`,
+  landingPart: (dataset: string, of: LandedAttempt, part: string): string => `${landingFolder(dataset, of)}/${part}`,
+  landingManifest: (dataset: string, of: LandedAttempt): string => `${landingFolder(dataset, of)}/manifest.json`,
   versionFile: (dataset: string, version: number, attempt: string, file: string): string =>
     `datasets/${dataset}/versions/${version}/${attempt}/${file}`,
   manifest: (dataset: string, version: number): string => `datasets/${dataset}/versions/${version}/manifest.json`,
@@ -48,7 +58,7 @@ const partFacts = {
 /** Gzip, as an object of the bucket or, of a small part, as Base64 in the manifest. */
 const partSchema = z.union([z.object({ ...partFacts, key: z.string() }), z.object({ ...partFacts, gzip: z.string() })]);
 
-/** `landing/<dataset>/<sync>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
+/** `landing/<dataset>/<sync>/<claim>/<attempt>/manifest.json`: written last, so its presence says that the sync landed whole. */
 export const landingManifestSchema = z.object({
   schema: z.literal('songhua.landing/2'),
   dataset: z.string(),

@@ -1,3 +1,5 @@
+import type { Reason } from '@songhua/domain';
+
 export interface OutgoingMessage {
   key: string;
   value: Buffer;
@@ -23,11 +25,16 @@ export interface Producer {
  */
 export interface PartitionHandler {
   /**
-   * Called in offset order, one at a time. Throw a non-retryable SonghuaError to send the message to the dead-letter topic and go
-   * on; a retryable one is tried again with backoff, and when that is used up the consumer fails visibly without committing.
+   * Called in offset order, one at a time. Answers why the message itself can never be used, if so, and the same each time it comes: it then
+   * goes to the dead-letter topic.
+   * What is thrown is never held against the message, whatever it says of itself: the same message is tried again with backoff, later ones
+   * wait, and when that is used up the consumer fails visibly without committing.
    */
-  handle(message: IncomingMessage): Promise<void>;
-  /** The offset from which a restart must read again (first message whose effect is not yet durable), or undefined: nothing handled yet. */
+  handle(message: IncomingMessage): Promise<Reason | undefined>;
+  /**
+   * The offset from which a restart must read again (first message whose effect is not yet durable), or undefined: nothing handled yet. A
+   * message that was refused has no effect, so it holds nothing back, and lets nothing pass that is open.
+   */
   resumeOffset(): string | undefined;
   /** The partition is being taken away. */
   revoked?(): void;
@@ -36,11 +43,11 @@ export interface PartitionHandler {
 export interface ConsumerOptions {
   group: string;
   topic: string;
-  /** Where poison messages go, with headers `error-code`, `error-message`, `source-topic`, `source-partition`, `source-offset`. */
+  /** Where messages go that are refused, with headers `error-code`, `error-message`, `source-topic`, `source-partition`, `source-offset`. */
   deadLetterTopic: string;
   /** Partitions are handled side by side; within one, messages come one at a time. */
   handlerFor(partition: number): PartitionHandler;
-  /** How long one message is tried again after retryable errors before the consumer gives up; 2 minutes. */
+  /** How long one message is tried again after errors before the consumer gives up; 2 minutes. */
   retryForMs?: number;
 }
 

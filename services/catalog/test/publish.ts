@@ -9,7 +9,7 @@ import type { Harness } from './harness.js';
 
 const apiVersion = 'songhua/v1';
 const OPERATOR = { name: 'test', mayApprove: true };
-const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+export const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 export const department: Resource = {
   apiVersion,
@@ -58,11 +58,11 @@ export async function register({ catalog }: Harness, name: string): Promise<void
 }
 
 /** Lands one row of `sync`, as the landing service would. */
-export const landSync = ({ syncs }: Catalog, { id, datasetId }: SyncRecord) =>
+export const landSync = ({ syncs }: Catalog, { id, datasetId, traceparent }: SyncRecord) =>
   syncs.land(id, {
     claim: 1,
     attempt: 1,
-    manifest: keys.landingManifest(datasetId, id, 1),
+    manifest: keys.landingManifest(datasetId, { sync: id, attempt: 1, traceparent }),
     rows: 1,
     rejected: 0,
     bytes: 1,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { keys, type Resource, type Revision } from '@songhua/contracts';
 import { type Harness, startHarness } from './harness.js';
-import { connector, dataset, department, domain, publishRows, register } from './publish.js';
+import { connector, dataset, department, domain, publishRows, register, traceparent } from './publish.js';
 
 let harness: Harness;
 let member: { authorization: string };
@@ -92,7 +92,8 @@ describe('resources', () => {
     const edited = { ...one, spec: { ...one.spec, blanks: ['—'] } };
     const plan = () => call('POST', '/api/v1/resources:apply?dryRun=true', [edited]);
     expect((await plan()).body).toMatchObject({ changes: [{ causes: [{ code: 'refresh.read' }] }] });
-    await harness.store.put(keys.landingManifest(datasetId, source.sync, 1), Buffer.from('{}'), 'application/json');
+    const landed = { sync: source.sync, attempt: 1, traceparent };
+    await harness.store.put(keys.landingManifest(datasetId, landed), Buffer.from('{}'), 'application/json');
     const causes = [{ code: 'refresh.landed', message: expect.stringContaining('from what landed at') }];
     expect((await plan()).body).toMatchObject({ changes: [{ causes }] });
     expect(harness.dispatched).toEqual([]);

@@ -140,7 +140,11 @@ export function startWorker(deps: WorkerDeps): Worker {
     const seconds = (Date.now() - started) / 1000;
     const { state, rows, rejected, bytes, reason } = result;
     const ids = { sync: sync.id, connector: sync.connector, dataset: sync.dataset, trace: traceIdOf(sync.traceparent) };
-    if (!mine) return logger.warn(ids, 'the result was not stored: the lease was lost, or the catalog is away');
+    if (!mine)
+      return logger.warn(
+        ids,
+        'the result was not stored: the lease was lost, a version came meanwhile and it is read again, or the catalog is away',
+      );
     deps.ended(sync, result, seconds);
     const line = { ...ids, state, rows, rejected, bytes, seconds, ...(reason ? { reason } : {}) };
     if (state === 'unchanged') logger.debug(line, 'sync ended');

@@ -8,7 +8,7 @@ import {
   type SyncCompleted,
   syncCompletedSchema,
 } from '@songhua/contracts';
-import { type Reason, SonghuaError } from '@songhua/domain';
+import type { Reason } from '@songhua/domain';
 
 // A part of this size keeps the number of objects low and a dozen open syncs within 100 MB.
 const PART_BYTES = 4 * 1024 * 1024;
@@ -53,16 +53,15 @@ export class Assembly {
     this.touchedAt = now;
   }
 
-  /** Takes a message; duplicates are ignored. Throws `batch.corrupt` when the value is not what was sent, each time it comes. */
-  add(envelope: Envelope, value: Buffer, now: number): void {
+  /** Takes a message; duplicates are ignored. `corruption`: what `corruptionOf` says of it. */
+  add(envelope: Envelope, value: Buffer, now: number, corruption: Reason | undefined): void {
     this.touchedAt = now;
     if (envelope.sequence < this.next) return;
     const closing = envelope.schema === SYNC_COMPLETED;
-    const corruption = findCorruption(envelope, value);
     if (corruption) {
       this.break(corruption);
       this.closed ||= closing;
-      throw new SonghuaError('batch.corrupt', corruption.message);
+      return;
     }
     // The order of a partition is that of the sender, so what is missing now does not come.
     if (envelope.sequence > this.next)
@@ -156,7 +155,8 @@ export class Assembly {
 const kindOf = (schema: Envelope['schema']): Kind =>
   schema === RECORD_BATCH ? 'rows' : schema === DETAIL_BATCH ? 'details' : 'rejected';
 
-function findCorruption({ schema, sequence, sync, sha256 }: Envelope, value: Buffer): Reason | undefined {
+/** Why the value of a message is not what was sent, as `batch.corrupt`; undefined when it is. */
+export function corruptionOf({ schema, sequence, sync, sha256 }: Envelope, value: Buffer): Reason | undefined {
   const hash = createHash('sha256').update(value).digest('hex');
   if (hash !== sha256)
     return platform(

@@ -42,7 +42,6 @@ runService('landing', async ({ logger, metrics, fail }) => {
     lanes: env.SONGHUA_REFRESH_LANES,
     names,
   });
-  await lanes.ping();
   const teller = createLaneTeller({ dispatch: lanes.dispatch, logger });
   const syncs = new Counter({
     name: 'songhua_landed_syncs_total',

@@ -12,11 +12,11 @@ import {
   MAX_MANIFEST_BYTES,
   type SyncCompleted,
 } from '@songhua/contracts';
-import { codeOf, datasetId, reasonOf } from '@songhua/domain';
+import { codeOf, datasetId, type Reason, reasonOf } from '@songhua/domain';
 import { type IncomingMessage, type PartitionHandler, parseEnvelope } from '@songhua/messaging';
 import { type ObjectStore, readJson } from '@songhua/object-store';
 import { type Logger, traceIdOf } from '@songhua/runtime';
-import { Assembly, type OpenPart } from './assembly.js';
+import { Assembly, corruptionOf, type OpenPart } from './assembly.js';
 
 export interface LandingDeps {
   store: ObjectStore;
@@ -106,32 +106,28 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
 
   return {
     async handle(message: IncomingMessage) {
-      const envelope = parseEnvelope(message);
       const offset = BigInt(message.offset);
+      handled = offset;
+      const { envelope, refusal } = judge(message);
+      if (!envelope) return refusal;
       const claim = claimedAs(envelope);
       let assembly = open.get(claim);
       const over = Math.max(ended.get(claim) ?? 0, (assembly?.envelope.attempt ?? 1) - 1);
       if (envelope.attempt <= over) {
-        handled = offset;
-        return settle();
+        await settle();
+        return refusal;
       }
       if (!assembly || assembly.envelope.attempt < envelope.attempt) {
         assembly = new Assembly(envelope, offset, now());
         open.set(claim, assembly);
       }
-      let refusal: unknown;
-      try {
-        assembly.add(envelope, message.value, now());
-      } catch (error) {
-        refusal = error;
-      }
-      handled = offset;
+      assembly.add(envelope, message.value, now(), refusal);
       if (assembly.ended()) {
         await conclude(assembly);
         abandonOvertaken(assembly);
       } else for (const part of assembly.ready()) await store(assembly, part);
       await settle();
-      if (refusal) throw refusal;
+      return refusal;
     },
 
     resumeOffset() {
@@ -153,6 +149,17 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
  */
 const claimedAs = ({ sync, traceparent }: Envelope): string => `${sync} ${traceparent}`;
 
+/** What a message is, and why it can never be used: by itself alone, so that nothing else is ever held against it. */
+function judge(message: IncomingMessage): { envelope?: Envelope; refusal?: Reason | undefined } {
+  try {
+    const envelope = parseEnvelope(message);
+    return { envelope, refusal: corruptionOf(envelope, message.value) };
+  } catch (error) {
+    if (codeOf(error) !== 'envelope.invalid') throw error;
+    return { refusal: reasonOf(error) };
+  }
+}
+
 /** Whether the very claim landed whole already. */
 async function landedBefore(store: ObjectStore, manifestKey: string, traceparent: string): Promise<boolean> {
   const manifest = await readJson(store, manifestKey, landingManifestSchema, MAX_MANIFEST_BYTES);
@@ -162,7 +169,7 @@ async function landedBefore(store: ObjectStore, manifestKey: string, traceparent
 async function storePart(store: ObjectStore, envelope: Envelope, part: OpenPart): Promise<LandingPart> {
   const { kind, firstSequence, lastSequence } = part;
   const name = `${kind}-${pad(firstSequence)}-${pad(lastSequence)}.${kind === 'rows' ? 'csv' : 'ndjson'}.gz`;
-  const key = keys.landingPart(datasetId(envelope.dataset), envelope.sync, envelope.attempt, name);
+  const key = keys.landingPart(datasetId(envelope.dataset), envelope, name);
   const body = Buffer.concat(part.chunks);
   await store.put(key, body, 'application/gzip');
   return { key, ...factsOf(part, body) };
@@ -181,7 +188,7 @@ const factsOf = ({ kind, firstSequence, lastSequence, rows }: OpenPart, body: Bu
 async function dispatch(deps: LandingDeps, assembly: Assembly, completed: SyncCompleted | undefined): Promise<void> {
   const { dataset, connector, sync, attempt, traceparent } = assembly.envelope;
   const id = datasetId(dataset);
-  const manifestKey = keys.landingManifest(id, sync, attempt);
+  const manifestKey = keys.landingManifest(id, assembly.envelope);
   const whole = assembly.whole();
   // After a restart the offsets may begin amid a sync that landed before: its manifest says that nothing is missing.
   const landed =

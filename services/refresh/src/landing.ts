@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RefreshContext } from '@songhua/catalog';
 import {
   type LandingManifest,
   type LandingPart,
@@ -26,10 +27,18 @@ export interface LocalLanding {
   lines: LineRuns;
 }
 
-/** Downloads a landed sync into `folder` and checks every part against the manifest; throws `landing.corrupt`. */
-export async function fetchLanding(store: ObjectStore, manifestKey: string, folder: string): Promise<LocalLanding> {
+/** A landing as the catalog names it. */
+export type NamedLanding = Pick<RefreshContext['sync'], 'landing' | 'landed'>;
+
+/**
+ * Downloads a landed sync into `folder` and checks it against what the catalog was told of it, and every part against the manifest. Throws
+ * `landing.replaced`, `landing.unreadable` and `landing.corrupt`.
+ */
+export async function fetchLanding(store: ObjectStore, named: NamedLanding, folder: string): Promise<LocalLanding> {
+  const manifestKey = named.landing;
   const body = await store.readAll(manifestKey, MAX_MANIFEST_BYTES);
   const manifest = readManifest(manifestKey, body);
+  assertSame(named, manifest);
   const rows: string[] = [];
   const rejected: string[] = [];
   const details: DetailPart[] = [];
@@ -52,6 +61,18 @@ export async function fetchLanding(store: ObjectStore, manifestKey: string, fold
     }
   }
   return { manifest, rows, rejected, details: await readDetails(details), lines: () => readLines(details) };
+}
+
+/** Whether a manifest is the one that the catalog was told of: a catalog that was restored claims anew what may have landed before. */
+function assertSame({ landing, landed }: NamedLanding, { traceparent, completed }: LandingManifest): void {
+  if (!landed) return;
+  const { content } = landed;
+  if (traceparent === landed.traceparent && (content === null || content === completed.sha256)) return;
+  throw new SonghuaError(
+    'landing.replaced',
+    `${landing} is not what the catalog was told of: it is of claim ${traceparent} with content ${completed.sha256}, expected ${landed.traceparent} with ${content}; read the source again with "songhua sync NAME --full"`,
+    { actor: 'operator' },
+  );
 }
 
 /** Where a part is now: at `path`, or, of one that stands in the manifest, here. */

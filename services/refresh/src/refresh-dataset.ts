@@ -108,12 +108,11 @@ async function fetchWhole(
   { store, refreshes }: RefreshDeps,
   { reference, context, folder }: Turn,
 ): Promise<LocalLanding | RefreshOutcome> {
-  const { landing, purpose } = context.sync;
-  const fetched = fetchLanding(store, landing, folder);
-  if (purpose !== 'rules') return fetched;
+  const fetched = fetchLanding(store, context.sync, folder);
+  if (context.sync.purpose !== 'rules') return fetched;
   const kept = await fetched.catch((error: unknown) => {
-    // Gone, or written by a release that kept it otherwise.
-    if (['object.missing', 'landing.unreadable'].includes(codeOf(error) ?? '')) return undefined;
+    // Gone, of another claim, or written by a release that kept it otherwise.
+    if (['object.missing', 'landing.replaced', 'landing.unreadable'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   });
   if (kept?.manifest.completed.scope === 'all' && kept.manifest.completed.mode === 'full') return kept;

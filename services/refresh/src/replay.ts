@@ -42,7 +42,7 @@ export async function computeReplay(
   { folder, opened }: { folder: string; opened?: string },
 ): Promise<Replay> {
   const source = assertReplayable(of, await deps.replays.source(of, opened));
-  const landing = await fetchLanding(deps.store, context.sync.landing, folder);
+  const landing = await fetchLanding(deps.store, context.sync, folder);
   const { completed } = landing.manifest;
   const quarantine = join(folder, 'quarantine.ndjson.gz');
   await deps.store.download(source.rejected ?? '', quarantine);

@@ -185,7 +185,7 @@ async function landSync(
   const parts: LandingManifest['parts'] = [];
   const land = async (kind: 'rows' | 'rejected' | 'details', content: string, count: number): Promise<void> => {
     const bytes = gzipSync(content);
-    const key = keys.landingPart(sync.datasetId, sync.id, 1, kind);
+    const key = keys.landingPart(sync.datasetId, { sync: sync.id, attempt: 1, traceparent: sync.traceparent }, kind);
     await store.put(key, bytes, 'application/gzip');
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const sequence = parts.length;
@@ -217,7 +217,7 @@ async function landSync(
     connector: sync.connector,
     sync: sync.id,
     attempt: 1,
-    traceparent,
+    traceparent: sync.traceparent,
     parts,
     completed: {
       mode,
@@ -235,7 +235,7 @@ async function landSync(
       completedAt: new Date().toISOString(),
     },
   };
-  const key = keys.landingManifest(sync.datasetId, sync.id, 1);
+  const key = keys.landingManifest(sync.datasetId, { sync: sync.id, attempt: 1, traceparent: sync.traceparent });
   await store.put(key, Buffer.from(JSON.stringify(manifest)), 'application/json');
   const { completed } = manifest;
   const { rows: count, rejected, bytes, sha256: content } = completed;

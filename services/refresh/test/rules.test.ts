@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { keys, manifestSchema, rulesHash } from '@songhua/contracts';
-import { type Harness, startHarness } from './harness.js';
+import { type Harness, startHarness, traceparent } from './harness.js';
 
 const id = { name: 'id', type: 'integer' as const };
 const score = { name: 'score', type: 'decimal' as const };
@@ -177,18 +177,26 @@ test('a read that comes first takes the new rules and its own rows, and what it 
   ]);
 });
 
-test('where what landed is gone, the source is read anew, all of it', async () => {
-  const { read, landQueued } = await createSource('gone', 'full');
+/** What landed of a sync is as another claim of its slot left it. */
+async function replace(manifestKey: string): Promise<void> {
+  const manifest = JSON.parse((await harness.store.readAll(manifestKey, 1 << 20)).toString());
+  const other = { ...manifest, traceparent: traceparent.replace('0af7', '1bf8') };
+  await harness.store.put(manifestKey, Buffer.from(JSON.stringify(other)), 'application/json');
+}
+
+test.each([
+  ['gone', (manifestKey: string) => harness.store.delete([manifestKey])],
+  ['replaced', replace],
+])('where what landed is %s, the source is read anew, all of it', async (name, befall) => {
+  const { read, landQueued } = await createSource(name, 'full');
   const { sync, datasetId } = await read(['1,90']);
-  const landing: string[] = [];
-  for await (const { key } of harness.store.list(keys.landingPart(datasetId, sync, 1, ''))) landing.push(key);
-  await harness.store.delete(landing);
-  const { outcomes } = await change('gone', { columns: [id, text] });
+  await befall(keys.landingManifest(datasetId, { sync, attempt: 1, traceparent }));
+  const { outcomes } = await change(name, { columns: [id, text] });
   expect(outcomes).toMatchObject([{ state: 'superseded' }]);
   const read2 = await landQueued(['1,90']);
   expect(read2.sync).toMatchObject({ full: true, purpose: 'read' });
   expect(await refresh(read2.landed)).toMatchObject({ state: 'published', version: 2 });
-  expect((await schemaOf('gone'))?.columns[1]).toMatchObject({ type: 'string' });
+  expect((await schemaOf(name))?.columns[1]).toMatchObject({ type: 'string' });
 });
 
 test('a landing that the collector was given is not counted on', async () => {

@@ -1,10 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { codeOf, SonghuaError } from '@songhua/domain';
-import type { IncomingMessage, Messaging } from '../types.js';
+import { codeOf, type Reason, SonghuaError } from '@songhua/domain';
+import type { IncomingMessage, Messaging, PartitionHandler } from '../types.js';
 import { message, recorder, texts, until, useMessaging } from './fixture.js';
 
-const poison = () =>
-  new SonghuaError('batch.unreadable', 'the batch cannot be read: expected gzip', { retryable: false });
+const poison: Reason = {
+  code: 'batch.unreadable',
+  message: 'the batch cannot be read: expected gzip',
+  actor: 'platform',
+  retryable: false,
+};
+const denied = () => new SonghuaError('object.denied', 'the clocks are too far apart', { actor: 'operator' });
 const away = () => new SonghuaError('object.unavailable', 'the store is away', { retryable: true });
 
 export function testFailures(name: string, create: () => Messaging): void {
@@ -31,7 +36,7 @@ export function testFailures(name: string, create: () => Messaging): void {
       const got: IncomingMessage[] = [];
       const dead: IncomingMessage[] = [];
       await send(name, 4);
-      await consume(name, () => recorder(got, failOn('1', poison)));
+      await consume(name, () => recorder(got, undefined, (one) => (one.value.toString() === '1' ? poison : undefined)));
       await consume(`${name}.dead`, () => recorder(dead));
       await until('the rest and the dead letter', () => got.length === 3 && dead.length === 1);
       expect(texts(got)).toEqual(['0', '2', '3']);
@@ -55,36 +60,64 @@ export function testFailures(name: string, create: () => Messaging): void {
       const met: string[] = [];
       const meet = (one: IncomingMessage) => {
         met.push(one.value.toString());
-        throw poison();
+        return poison;
       };
       await send(name, 2);
       await consume(`${name}.dead`, () => recorder(dead));
-      const first = await consume(name, () => recorder([], meet));
+      const first = await consume(name, () => recorder([], undefined, meet));
       await until('both dead letters', () => dead.length === 2);
       await first.close();
-      await consume(name, () => recorder([], meet));
+      await consume(name, () => recorder([], undefined, meet));
       await producer().send(name, [message('k', 'next')]);
       await until('the next message', () => met.includes('next'));
       expect(met).toEqual(['0', '1', 'next']);
     });
 
-    test('a defect of the handler is tried a few times, then the message is a dead letter', async () => {
+    test('I5: a refused message lets no offset pass one before it whose effect is not durable', async () => {
       const name = await topic();
-      const got: IncomingMessage[] = [];
+      const met: string[] = [];
       const dead: IncomingMessage[] = [];
-      let tries = 0;
-      await send(name, 2);
+      // As of messages that are collected into one effect: the first one is open still.
+      const collecting = (): PartitionHandler => ({
+        async handle(one) {
+          met.push(one.value.toString());
+          return one.value.toString() === '1' ? poison : undefined;
+        },
+        resumeOffset: () => '0',
+      });
+      await send(name, 3);
       await consume(`${name}.dead`, () => recorder(dead));
+      const first = await consume(name, collecting);
+      await until('all messages and the dead letter', () => met.length === 3 && dead.length === 1);
+      await first.close();
+      const again: IncomingMessage[] = [];
+      await consume(name, () => recorder(again));
+      await until('all of them again', () => again.length === 3);
+      expect(texts(again)).toEqual(['0', '1', '2']);
+    });
+
+    test('I5: what is thrown is never the fault of the message at hand: nothing is buried, and no offset passes it', async () => {
+      const name = await topic();
+      const dead: IncomingMessage[] = [];
+      await send(name, 3);
+      await consume(`${name}.dead`, () => recorder(dead));
+      for (const thrown of [denied, () => new TypeError('undefined is not a function')]) {
+        const got: IncomingMessage[] = [];
+        const failing = await consume(name, () => recorder(got, failOn('0', thrown)), { retryForMs: 500 });
+        const error = await failing.finished.catch((reason: unknown) => reason);
+        expect(codeOf(error)).toBe('messaging.retries-exhausted');
+        expect(got).toEqual([]);
+      }
+      const got: IncomingMessage[] = [];
+      let failures = 3;
       await consume(name, () =>
-        recorder(got, (one) => {
-          if (one.offset !== '0') return;
-          tries++;
-          throw new TypeError('undefined is not a function');
+        recorder(got, () => {
+          if (failures-- > 0) throw denied();
         }),
       );
-      await until('the dead letter and the rest', () => dead.length === 1 && got.length === 1);
-      expect(tries).toBe(3);
-      expect(dead[0]?.headers['error-code']).toBe('internal.unexpected');
+      await until('all messages', () => got.length === 3);
+      expect(texts(got)).toEqual(['0', '1', '2']);
+      expect(dead).toEqual([]);
     });
 
     test('a retryable failure is tried again until it passes, and later messages wait', async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import type { Reason } from '@songhua/domain';
 import type {
   Consumer,
   ConsumerOptions,
@@ -21,17 +22,20 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-/** A handler that records what it is given, and whose effects are durable at once. `before` may throw. */
+/** A handler that records what it is given, and whose effects are durable at once. `before` may throw; `refuse` tells what is refused. */
 export function recorder(
   into: IncomingMessage[],
   before: (message: IncomingMessage) => unknown = () => undefined,
+  refuse: (message: IncomingMessage) => Reason | undefined = () => undefined,
 ): PartitionHandler {
   let resume: string | undefined;
   return {
     async handle(message) {
       await before(message);
-      into.push(message);
+      const refusal = refuse(message);
+      if (!refusal) into.push(message);
       resume = after(message.offset);
+      return refusal;
     },
     resumeOffset: () => resume,
   };

@@ -28,6 +28,7 @@ export function testGroups(name: string, create: () => Messaging): void {
             if (life.revoked) throw new Error('a revoked handler was given a message');
             life.offsets.push(one.offset);
             got.push(one);
+            return undefined;
           },
           resumeOffset: () => resume(life),
           revoked: () => {

@@ -8,7 +8,7 @@ import {
   type Manifest,
   wireAttempt,
 } from '@songhua/contracts';
-import { codeOf, reasonOf, syncId } from '@songhua/domain';
+import { codeOf, syncId } from '@songhua/domain';
 import { commitManifest, readManifest, uploadVerified } from '@songhua/object-store';
 import { type CollectionWorld, sha256 } from './world.js';
 
@@ -40,13 +40,14 @@ export function createProcesses(world: CollectionWorld) {
     await catalog.syncs.finish('test', [{ ...ended, rejected: 0 }]);
     yield;
     const parts: LandingManifest['parts'] = [];
+    const of = { sync: sync.id, attempt, traceparent: sync.traceparent };
     for (const name of ['rows', 'details'] as const) {
-      const key = keys.landingPart(sync.datasetId, sync.id, attempt, name);
+      const key = keys.landingPart(sync.datasetId, of, name);
       await putText(key, text);
       parts.push({ key, kind: name, firstSequence: 0, lastSequence: 0, rows: 1, bytes: 1, sha256: sha256(text) });
       yield;
     }
-    const manifest = keys.landingManifest(sync.datasetId, sync.id, attempt);
+    const manifest = keys.landingManifest(sync.datasetId, of);
     await putText(manifest, JSON.stringify({ parts }));
     yield;
     const claim = claimOf(attempt);
@@ -62,7 +63,7 @@ export function createProcesses(world: CollectionWorld) {
       yield* refreshOnce(reference, context);
     } catch (error) {
       if (codeOf(error) !== 'version.conflict') throw error;
-      await catalog.refreshes.finish(reference, { sync: reference.sync, state: 'failed', reason: reasonOf(error) }, {});
+      yield* refresh(reference);
     }
   }
 

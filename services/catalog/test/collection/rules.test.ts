@@ -159,7 +159,7 @@ test('what is of no known kind, and what a manifest that cannot be read may name
 
 test('what was just written stays, named or not', async () => {
   await open();
-  const key = keys.landingPart('ds_gone', 'sy_gone', 1, 'rows.csv.gz');
+  const key = keys.landingPart('ds_gone', { sync: 'sy_gone', attempt: 1, traceparent: 't' }, 'rows.csv.gz');
   await world.store.put(key, Buffer.from('x'), 'application/gzip');
   world.clock.now += hours(23);
   await world.collect();
