@@ -263,7 +263,9 @@ test('what failed is tried again after a wait that grows, up to the time between
 
 test('an object that cannot be judged stays and is told, and every other one goes', async () => {
   await open();
-  const places = Array.from({ length: 9 }, (_, n) => keys.landingPart('ds_gone', `sy_${n}`, 1, 'rows.csv.gz'));
+  const places = Array.from({ length: 9 }, (_, n) =>
+    keys.landingPart('ds_gone', { sync: `sy_${n}`, attempt: 1, traceparent: 't' }, 'rows.csv.gz'),
+  );
   for (const key of places) await world.store.put(key, Buffer.from('x'), 'application/gzip');
   world.clock.now += 2 * DAY;
   const { syncNeeds } = world.catalog.collection;
@@ -278,7 +280,11 @@ test('an object that cannot be judged stays and is told, and every other one goe
 
   // Where nothing at all can be judged it is not the objects.
   for (let n = 10; n < 40; n++)
-    await world.store.put(keys.landingPart('ds_gone', `sy_${n}`, 1, 'a'), Buffer.from('x'), 'application/gzip');
+    await world.store.put(
+      keys.landingPart('ds_gone', { sync: `sy_${n}`, attempt: 1, traceparent: 't' }, 'a'),
+      Buffer.from('x'),
+      'application/gzip',
+    );
   world.clock.now += 2 * DAY;
   await expect(world.collect({ collection: refusing(() => true) })).rejects.toThrow('it took too long');
   expect(await under('landing/')).toHaveLength(31);
@@ -286,7 +292,11 @@ test('an object that cannot be judged stays and is told, and every other one goe
 
 test('rows that could not be trimmed are told, and objects go all the same', async () => {
   await open();
-  await world.store.put(keys.landingPart('ds_gone', 'sy_gone', 1, 'a'), Buffer.from('x'), 'application/gzip');
+  await world.store.put(
+    keys.landingPart('ds_gone', { sync: 'sy_gone', attempt: 1, traceparent: 't' }, 'a'),
+    Buffer.from('x'),
+    'application/gzip',
+  );
   world.clock.now += 2 * DAY;
   const collection = { ...world.catalog.collection, trimSyncs: () => Promise.reject(new Error('it took too long')) };
   const { report } = await world.collect({ collection });
