@@ -39,6 +39,8 @@ interface Landing {
   deliver(...offsets: number[]): Promise<Reason | undefined>;
   clock: { now: number };
   refuse: { land?: Error };
+  /** What the catalog was told keeps syncs from landing. */
+  troubles: [sync: string, code: string][];
 }
 
 function loggerOf(note: (line: Landing['logged'][number]) => void, ids: Record<string, unknown> = {}): Logger {
@@ -55,6 +57,7 @@ function landingOf(log: OutgoingMessage[]): Landing {
   const logged: Landing['logged'] = [];
   const clock = { now: 0 };
   const refuse: Landing['refuse'] = {};
+  const troubles: Landing['troubles'] = [];
   const handler = landPartition(
     {
       store: world.store,
@@ -63,6 +66,7 @@ function landingOf(log: OutgoingMessage[]): Landing {
           if (refuse.land) throw refuse.land;
           return noting(told).land(...facts);
         },
+        landingTrouble: async (sync, { reason }) => void troubles.push([sync, reason.code]),
       },
       tellLane: async (reference) => void dispatched.push(reference),
       landed: () => undefined,
@@ -77,6 +81,7 @@ function landingOf(log: OutgoingMessage[]): Landing {
     logged,
     clock,
     refuse,
+    troubles,
     async deliver(...offsets) {
       let refusal: Reason | undefined;
       for (const offset of offsets) refusal = await handler.handle(incoming(log[offset] as OutgoingMessage, offset));
@@ -267,6 +272,10 @@ test('while nobody takes what is told, the offset stays and the same message tel
     await expect(landing.deliver(log.length - 1)).rejects.toMatchObject({ retryable: true });
     expect(landing.handler.resumeOffset()).toBe('0');
   }
+  expect(landing.troubles).toEqual([
+    [later.sync, 'catalog.unavailable'],
+    [later.sync, 'catalog.unavailable'],
+  ]);
   delete landing.refuse.land;
   await landing.deliver(log.length - 1);
   expect(landing.dispatched.map(({ sync }) => sync)).toEqual([later.sync]);

@@ -34,6 +34,7 @@ const syncs = {
     await say({ told: { sync, ...facts } });
     return { state: 'landed', dispatch: false };
   },
+  async landingTrouble() {},
 };
 const consumer = await createKafkaMessaging({ brokers, clientId: 'landing' }).consume({
   group: topic, topic, deadLetterTopic: topic + '.dead',

@@ -157,6 +157,7 @@ export const noting = (told: Told[]): LandingDeps['syncs'] => ({
     told.push(structuredClone({ sync, ...facts }));
     return { state: 'problem' in facts ? 'queued' : 'landed', dispatch: !('problem' in facts) };
   },
+  landingTrouble: async () => undefined,
 });
 
 export const manifestOf = (told: Told | undefined): string => (told && 'manifest' in told ? told.manifest : '');

@@ -26,6 +26,12 @@ BEGIN
     s.state IN ('landed', 'refreshing') AND s.landing_attempt = (facts ->> 'attempt')::integer);
 END $$;
 
+-- What keeps the claim of a sync from landing, while landing tries again.
+CREATE OR REPLACE FUNCTION sync_landing_trouble(asked text, claim integer, claimed_trace text, why jsonb) RETURNS void LANGUAGE sql AS $$
+  UPDATE sync SET trouble = jsonb_build_object('reason', why, 'tries', coalesce((trouble ->> 'tries')::integer, 0) + 1, 'at', clock_timestamp())
+  WHERE id = asked AND state IN ('reading', 'delivered') AND attempt = claim AND traceparent = claimed_trace
+$$;
+
 -- Reads a sync again of which something was lost on its way, or fails it: what was lost three times will be lost again.
 CREATE OR REPLACE FUNCTION sync_lose(s sync, why jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -68,7 +68,7 @@ export const RIGHTS: Record<ServiceRole, Rights> = {
       notice: 'INSERT',
     },
   },
-  landing: { steps: ['sync_land'], rules: [], tables: {} },
+  landing: { steps: ['sync_land', 'sync_landing_trouble'], rules: [], tables: {} },
   refresh: {
     steps: [
       'refresh_begin',

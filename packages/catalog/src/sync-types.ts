@@ -123,6 +123,8 @@ export interface SyncRepository {
    * whether its lane is to be signalled. Throws `sync.unknown`.
    */
   land(sync: string, landed: LandedFacts): Promise<{ state: SyncState; dispatch: boolean }>;
+  /** Called by landing: notes what keeps the claim of a sync from landing while it is tried again. Nothing for one that is over or unknown. */
+  landingTrouble(sync: string, told: { claim: number; traceparent: string; reason: Reason }): Promise<void>;
   /** How far the syncs of one "run now" have come; `total` is 0 for a request that is not known. */
   progress(request: string): Promise<SyncProgress>;
   get(id: string): Promise<SyncWithRefresh | undefined>;

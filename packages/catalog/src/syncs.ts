@@ -131,6 +131,15 @@ export function createSyncRepository(database: Database): SyncRepository {
       return row.landed;
     },
 
+    async landingTrouble(sync, { claim, traceparent, reason }) {
+      await query('sync_landing_trouble', 'SELECT sync_landing_trouble($1, $2, $3, $4::jsonb)', [
+        sync,
+        claim,
+        traceparent,
+        JSON.stringify(reason),
+      ]);
+    },
+
     async progress(request) {
       const [row] = await query<{ progress: unknown }>('sync_progress', 'SELECT sync_progress($1) AS progress', [
         request,

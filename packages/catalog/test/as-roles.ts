@@ -139,7 +139,7 @@ const LISTED: Listed = {
     resources: { get: true },
     audit: { append: true },
   },
-  landing: { syncs: { land: true } },
+  landing: { syncs: { land: true, landingTrouble: true } },
   refresh: {
     refreshes: { begin: true, context: true, publish: true, finish: true, touch: true, reread: true },
     replays: { source: true },

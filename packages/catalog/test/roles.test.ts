@@ -132,6 +132,7 @@ async function throughRefresh(connector: ConnectorRecord): Promise<void> {
   expect(backTo.sync.rollback).toMatchObject({ version: 1 });
   await refreshes.finish(rollback.lane, { sync: rollback.sync, state: 'failed', reason: HELD }, {});
 
+  await world.landing.syncs.landingTrouble('sy_none', { claim: 1, traceparent: TRACEPARENT, reason: HELD });
   const held = await deliver(world.together, connector, 'request:two');
   await refreshes.begin(landed(held));
   await refreshes.finish(landed(held), { sync: held.id, state: 'held', reason: HELD }, { rejected: REJECTED });

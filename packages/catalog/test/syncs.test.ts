@@ -237,6 +237,21 @@ test('a delivered sync that never lands is read again once later ones have lande
   });
 });
 
+test('what keeps a sync from landing is told, with how often it was tried, until it lands', async () => {
+  const sync = await begin('slot-1');
+  await catalog.syncs.finish('a', [result(sync, 'delivered')]);
+  const told = { claim: sync.attempt, traceparent: sync.traceparent, reason: problem };
+  for (const tries of [1, 2]) {
+    await catalog.syncs.landingTrouble(sync.id, told);
+    expect(await catalog.syncs.get(sync.id)).toMatchObject({ state: 'delivered', trouble: { reason: problem, tries } });
+  }
+  await catalog.syncs.landingTrouble(sync.id, { ...told, claim: sync.attempt + 1 });
+  await catalog.syncs.landingTrouble(sync.id, { ...told, traceparent: 'of another claim' });
+  await land(catalog, sync);
+  await catalog.syncs.landingTrouble(sync.id, told);
+  expect(await catalog.syncs.get(sync.id)).toMatchObject({ state: 'landed', trouble: null });
+});
+
 test('a delivered sync is read again however often somebody asks for it, and lands in the end', async () => {
   await enqueue(catalog, [first()], 'slot-1');
   for (let time = 1; time <= 5; time++) {

@@ -20,7 +20,7 @@ import { Assembly, corruptionOf, type OpenPart } from './assembly.js';
 
 export interface LandingDeps {
   store: ObjectStore;
-  syncs: Pick<SyncRepository, 'land'>;
+  syncs: Pick<SyncRepository, 'land' | 'landingTrouble'>;
   /** Tells the lane of a sync that its turn may come. Never throws. */
   tellLane(reference: LaneReference): Promise<void>;
   logger: Logger;
@@ -56,15 +56,29 @@ export function landPartition(deps: LandingDeps, now: () => number = Date.now): 
     if (ended.size > REMEMBERED && oldest !== undefined) ended.delete(oldest);
   };
 
+  /** Does a piece of work of a sync; whoever waits for the sync is told what keeps it, while it is tried again. */
+  const tellingTrouble = async <T>({ envelope }: Assembly, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const { sync, attempt, traceparent } = envelope;
+      // When it is the catalog that is away, nobody can be told.
+      await deps.syncs
+        .landingTrouble(sync, { claim: claimOf(attempt), traceparent, reason: reasonOf(error) })
+        .catch(() => undefined);
+      throw error;
+    }
+  };
+
   const store = async (assembly: Assembly, part: OpenPart): Promise<void> =>
-    assembly.stored(part, await storePart(deps.store, assembly.envelope, part));
+    assembly.stored(part, await tellingTrouble(assembly, () => storePart(deps.store, assembly.envelope, part)));
 
   const conclude = async (assembly: Assembly): Promise<void> => {
     // Of what is not whole nothing more is kept.
     for (const part of assembly.whole() ? assembly.ready() : [])
       if (part.bytes > INLINE_PART_BYTES) await store(assembly, part);
       else assembly.stored(part, inlinePart(part));
-    await dispatch(deps, assembly, assembly.completed());
+    await tellingTrouble(assembly, () => dispatch(deps, assembly, assembly.completed()));
     const claim = claimedAs(assembly.envelope);
     if (open.get(claim) === assembly) open.delete(claim);
     remember(assembly.envelope);
