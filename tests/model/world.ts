@@ -40,7 +40,7 @@ export async function createWorld(): Promise<World> {
   const catalog = createCatalog({ databaseUrl: url.href, poolSize: 4 });
   const database = new Client({ connectionString: url.href });
   await database.connect();
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [
       { apiVersion, kind: 'Domain', metadata: { name: 'model' }, spec: { title: '模型' } },
       { apiVersion, kind: 'Department', metadata: { name: 'model' }, spec: { title: '模型' } },
@@ -54,7 +54,7 @@ export async function createWorld(): Promise<World> {
     const names = WAYS.flatMap((way) =>
       Array.from({ length: BATCH }, (_, i) => ({ way, name: `${way}-${batch}-${i}` })),
     );
-    await catalog.catalog.apply(
+    await catalog.estate.apply(
       names.map(({ name }) => ({
         apiVersion,
         kind: 'Dataset' as const,

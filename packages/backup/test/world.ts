@@ -134,7 +134,7 @@ async function register(catalog: Catalog): Promise<ConnectorRecord> {
     frequency: 'DAILY',
     primaryKey: ['id'],
   } as const;
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [
       { apiVersion, kind: 'Department', metadata: { name: 'water-bureau' }, spec: { title: '水务局' } },
       { apiVersion, kind: 'Domain', metadata: { name: 'water' }, spec: { title: '水务' } },

@@ -1,10 +1,10 @@
 import { namesOf } from '@songhua/contracts';
 import { createAuditRepository } from './access-audit.js';
 import { createAccessRepository } from './access-keys.js';
-import { createCatalogRepository } from './catalog-repository.js';
 import { createCollectionRepository } from './collection.js';
 import { createConnectorRepository } from './connectors.js';
 import { createDatabase } from './database.js';
+import { createEstateRepository } from './estate-repository.js';
 import { createHealthRepository, createNoticeRepository } from './health.js';
 import { createHoldRepository, createReplayRepository } from './holds.js';
 import { createIngestRepository } from './ingests.js';
@@ -23,7 +23,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
     syncs: createSyncRepository(database),
     connectors: createConnectorRepository(database),
     refreshes: createRefreshRepository(database, namesOf(options.deployment ?? '').eventSource),
-    catalog: createCatalogRepository(database),
+    estate: createEstateRepository(database),
     resources: createResourceRepository(database),
     health: createHealthRepository(database),
     notices: createNoticeRepository(database),

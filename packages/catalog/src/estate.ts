@@ -1,7 +1,7 @@
 import type { EstateResource, LaneReference, ResourceChange } from '@songhua/contracts';
 import { datasetId, SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
-import type { EstateRepository } from './resource-types.js';
+import type { EstateChanges } from './resource-types.js';
 import {
   assertNewest,
   assertOwn,
@@ -76,8 +76,8 @@ const load = (query: Query, kind: Kind, names: string[]): Promise<Present[]> =>
     [names],
   );
 
-/** Departments, domains and datasets; see `EstateRepository`. */
-export function createEstateRepository(database: Database): EstateRepository {
+/** Departments, domains and datasets; see `EstateChanges`. */
+export function createEstateChanges(database: Database): EstateChanges {
   return {
     apply: (resources, actor, options = {}) =>
       changing(database, async (query) => {

@@ -27,7 +27,7 @@ export interface ApplyOptions {
 export type EstateApplied = Applied & { lanes: LaneReference[] };
 
 /** How departments, domains and datasets are applied and deleted; written by the catalog service. */
-export interface EstateRepository {
+export interface EstateChanges {
   /**
    * All or nothing. Throws `catalog.reference` when a dataset names a department or domain that does not exist, and `resource.conflict`
    * when a resource is based on a revision that is no longer the newest. A dataset whose rules change is made anew by them: from what landed,

@@ -36,7 +36,7 @@ import type {
   SecretRepository,
 } from './operate-types.js';
 import type { RefreshRepository } from './refresh-types.js';
-import type { DatasetOfConnector, EstateRepository, ResourceRepository } from './resource-types.js';
+import type { DatasetOfConnector, EstateChanges, ResourceRepository } from './resource-types.js';
 import type { SyncRepository } from './sync-types.js';
 
 /** A connector as the connector service works with it. */
@@ -141,7 +141,7 @@ export interface VersionEntry {
 }
 
 /** Read side, and the aggregates that the catalog service writes: departments, domains, datasets, renders, relay. */
-export interface CatalogRepository extends EstateRepository {
+export interface EstateRepository extends EstateChanges {
   summary(now: Date): Promise<Summary>;
   datasets(query: DatasetQuery, now: Date): Promise<{ total: number; items: DatasetEntry[] }>;
   dataset(name: string, now: Date): Promise<DatasetDetail | undefined>;
@@ -240,7 +240,7 @@ export interface Catalog {
   syncs: SyncRepository;
   connectors: ConnectorRepository;
   refreshes: RefreshRepository;
-  catalog: CatalogRepository;
+  estate: EstateRepository;
   resources: ResourceRepository;
   health: HealthRepository;
   notices: NoticeRepository;

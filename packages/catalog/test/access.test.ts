@@ -9,7 +9,7 @@ let catalog: Catalog;
 beforeAll(async () => {
   database = await createTestDatabase();
   catalog = createCatalog({ databaseUrl: database.url, poolSize: 4 });
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [{ apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } }],
     'test',
   );

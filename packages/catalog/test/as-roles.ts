@@ -147,7 +147,7 @@ const LISTED: Listed = {
   catalog: {
     syncs: { get: true, list: true, progress: true, cancel: true, rereadDelivered: true, recoverLanded: true },
     connectors: { get: true, list: true },
-    catalog: {
+    estate: {
       apply: true,
       openDueRefreshes: true,
       delete: true,

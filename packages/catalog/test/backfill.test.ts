@@ -30,7 +30,7 @@ async function ask(slot: string, more: Partial<SyncClaim>): Promise<SyncRecord> 
 }
 
 const cursorNow = async (): Promise<unknown> => (await catalog.connectors.cursors([connector.id])).get(connector.id);
-const clocksNow = async () => (await catalog.catalog.dataset(connector.dataset, new Date()))?.clocks;
+const clocksNow = async () => (await catalog.estate.dataset(connector.dataset, new Date()))?.clocks;
 
 async function rows(sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: databaseUrl });

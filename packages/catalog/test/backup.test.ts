@@ -147,14 +147,14 @@ test('every current version is announced once more, far from positions that cons
   await loadCatalog(target, copy, { ...options, eventSource: '/songhua/anew/catalog' });
   const catalog = createCatalog({ databaseUrl: target, poolSize: 2 });
   const told: unknown[] = [];
-  await catalog.catalog.relay(10, async (events) => {
+  await catalog.estate.relay(10, async (events) => {
     told.push(...events);
   });
   const [, old] = await ask<{ event: Record<string, unknown> }>(source, 'SELECT event FROM outbox ORDER BY position');
   expect(told).toHaveLength(3);
   expect(told[2]).toEqual({ ...old?.event, time: expect.any(String), source: '/songhua/anew/catalog' });
   const last = await ask<{ last: string }>(source, 'SELECT max(position) AS last FROM outbox');
-  expect(Number(await catalog.catalog.lastPosition())).toBeGreaterThan(Number(last[0]?.last) + 1000);
+  expect(Number(await catalog.estate.lastPosition())).toBeGreaterThan(Number(last[0]?.last) + 1000);
   await catalog.close();
 });
 

@@ -29,7 +29,7 @@ const statement = fc
 test('clocks never go back, whatever syncs end in which way', async () => {
   const [connector] = await applyEstate(catalog, 1);
   if (!connector) throw new Error('no connector');
-  const clocks = async () => (await catalog.catalog.dataset('data-0', new Date()))?.clocks;
+  const clocks = async () => (await catalog.estate.dataset('data-0', new Date()))?.clocks;
   let version = 0;
   let slot = 0;
   await fc.assert(

@@ -84,6 +84,6 @@ test('a dataset that was never published is deleted whatever its connectors left
   };
   expect((await counts()).filter(([, rows]) => rows === 0)).toEqual([]);
 
-  expect(await catalog.catalog.delete('Dataset', connector.dataset, 'alice')).toBe(true);
+  expect(await catalog.estate.delete('Dataset', connector.dataset, 'alice')).toBe(true);
   expect((await counts()).filter(([, rows]) => rows > 0)).toEqual([]);
 });

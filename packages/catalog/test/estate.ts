@@ -38,7 +38,7 @@ export async function applyEstate(catalog: Catalog, datasets: number, department
         guards: { maxShrink: 0.5, maxRejected: 0.1 },
       },
     });
-  await catalog.catalog.apply(resources, 'test');
+  await catalog.estate.apply(resources, 'test');
   await catalog.connectors.apply(
     Array.from({ length: datasets }, (_, i) => ({
       apiVersion,

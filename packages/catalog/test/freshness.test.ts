@@ -115,14 +115,14 @@ describe('the rules in the database are those of the domain', () => {
 });
 
 const entry = async (now = new Date()) => {
-  const found = await catalog.catalog.dataset(connector.dataset, now);
+  const found = await catalog.estate.dataset(connector.dataset, now);
   if (!found) throw new Error('the dataset is in the catalog');
   return found;
 };
 const declare = async (spec: Record<string, unknown>): Promise<void> => {
   const { spec: present } = await entry();
   const metadata = { name: connector.dataset };
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [{ apiVersion: 'songhua/v1', kind: 'Dataset', metadata, spec: { ...present, ...spec } }],
     'test',
   );
@@ -240,11 +240,11 @@ test('lists are filtered by both answers, and the summary counts both', async ()
   await age(2);
   await look('unchanged');
   const list = async (filter: { freshness?: 'overdue' | 'fresh'; inSync?: 'confirmed' | 'stale' }) =>
-    (await catalog.catalog.datasets({ ...filter, sort: 'freshness', page: 1, pageSize: 5 }, new Date())).total;
+    (await catalog.estate.datasets({ ...filter, sort: 'freshness', page: 1, pageSize: 5 }, new Date())).total;
   expect(await list({ freshness: 'overdue', inSync: 'confirmed' })).toBe(1);
   expect(await list({ freshness: 'fresh' })).toBe(0);
   expect(await list({ inSync: 'stale' })).toBe(0);
-  expect(await catalog.catalog.summary(new Date())).toMatchObject({
+  expect(await catalog.estate.summary(new Date())).toMatchObject({
     freshness: { fresh: 0, due: 0, overdue: 1, delinquent: 0, unknown: 0, retired: 0 },
     inSync: { confirmed: 1, differs: 0, failing: 0, stale: 0, unknown: 0 },
   });

@@ -35,10 +35,10 @@ async function publishOf(sync: SyncRecord, summary: RejectedSummary) {
 
 test('the quarantine of a published sync has what its version rejected, not what a hold before did (I4)', async () => {
   const sync = await hold('s1');
-  expect(await catalog.catalog.quarantined(sync.id)).toMatchObject({ count: 2 });
+  expect(await catalog.estate.quarantined(sync.id)).toMatchObject({ count: 2 });
   await catalog.holds.decide(sync.id, { approved: true, reason: 'mended', by: 'key:1' });
   await publishOf(sync, NO_REJECTED);
-  expect(await catalog.catalog.quarantined(sync.id)).toBeUndefined();
+  expect(await catalog.estate.quarantined(sync.id)).toBeUndefined();
   expect((await catalog.replays.source(sync.id))?.problem).toBe('missing');
 });
 
@@ -52,13 +52,13 @@ test('a hold that is tried again and held for something else keeps what it rejec
     { sync: sync.id, state: 'held', reason: shrunk },
     { rejected: NO_REJECTED },
   );
-  expect(await catalog.catalog.quarantined(sync.id)).toBeUndefined();
+  expect(await catalog.estate.quarantined(sync.id)).toBeUndefined();
 });
 
 test('rows of holds whose place a later one took are listed once', async () => {
   for (const n of [1, 2, 3]) await hold(`s${n}`);
-  const list = await catalog.catalog.quarantine({ limit: 10, offset: 0 });
-  expect((await catalog.catalog.summary(new Date())).quarantined).toBe(2);
+  const list = await catalog.estate.quarantine({ limit: 10, offset: 0 });
+  expect((await catalog.estate.summary(new Date())).quarantined).toBe(2);
   expect(list.map(({ count }) => count)).toEqual([2]);
 });
 

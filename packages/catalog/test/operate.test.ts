@@ -169,7 +169,7 @@ test('a hold is superseded when a later read of its source is published, is held
 
 test('however often a held source is read again, one hold is open', async () => {
   for (let slot = 1; slot <= 5; slot++) await hold(`s${slot}`);
-  expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
+  expect((await catalog.estate.summary(new Date())).holds).toBe(1);
   expect(await catalog.syncs.list({ refresh: 'held', limit: 9, offset: 0 })).toMatchObject([{ slot: 's5' }]);
 });
 
@@ -224,7 +224,7 @@ test('replayed rows leave the quarantine with the version that has them, and nei
   await catalog.refreshes.begin(landed(sync));
   const first = manifestOf(sync, 1, { content: 'a' });
   await catalog.refreshes.publish(first, manifestKey(first), rejected);
-  const before = await catalog.catalog.dataset(connector.dataset, new Date());
+  const before = await catalog.estate.dataset(connector.dataset, new Date());
   const cursor = await catalog.connectors.cursors([connector.id]);
 
   const opened = await catalog.replays.open(asked(sync.id, 'r1'));
@@ -246,7 +246,7 @@ test('replayed rows leave the quarantine with the version that has them, and nei
   const replayed = { of: sync.id, version: 2, replayed: { count: 1, key: 'q/3' }, remaining };
   await catalog.refreshes.publish(next, manifestKey(next), NO_REJECTED, { replayed: replayed as never });
 
-  expect(await catalog.catalog.quarantine({ limit: 10, offset: 0 })).toMatchObject([
+  expect(await catalog.estate.quarantine({ limit: 10, offset: 0 })).toMatchObject([
     {
       sync: sync.id,
       count: 1,
@@ -256,9 +256,9 @@ test('replayed rows leave the quarantine with the version that has them, and nei
     },
   ]);
   expect(await catalog.connectors.cursors([connector.id])).toEqual(cursor);
-  const after = await catalog.catalog.dataset(connector.dataset, new Date());
+  const after = await catalog.estate.dataset(connector.dataset, new Date());
   expect(after).toMatchObject({ version: 2, clocks: { checkedAt: before?.clocks.checkedAt } });
-  expect((await catalog.catalog.summary(new Date())).quarantined).toBe(1);
+  expect((await catalog.estate.summary(new Date())).quarantined).toBe(1);
   expect(await auditOf()).toContain(`quarantine.replay key:1 Dataset/${sync.dataset}`);
 });
 

@@ -26,7 +26,7 @@ test('a reader that has seen a position has seen every lower one, however many p
   const reader = (async () => {
     let after = '0';
     for (let last = false; ; last = !publishing) {
-      const changes = await catalog.catalog.changes(after, 100);
+      const changes = await catalog.estate.changes(after, 100);
       seen.push(...positions(changes));
       after = changes.at(-1)?.position ?? after;
       if (last && changes.length === 0) return;
@@ -44,30 +44,30 @@ test('a reader that has seen a position has seen every lower one, however many p
   }
   publishing = false;
   await reader;
-  expect(seen).toEqual(positions(await catalog.catalog.changes(undefined, 1000)));
+  expect(seen).toEqual(positions(await catalog.estate.changes(undefined, 1000)));
   expect(seen).toHaveLength(24);
 });
 
 test('what could not be sent stays and is sent later, in order, once', async () => {
   await expect(
-    catalog.catalog.relay(10, async () => {
+    catalog.estate.relay(10, async () => {
       throw new Error('Kafka is away');
     }),
   ).rejects.toThrow('Kafka is away');
   const sent: string[] = [];
   const relay = (): Promise<number | 'elsewhere'> =>
-    catalog.catalog.relay(10, async (events) => {
+    catalog.estate.relay(10, async (events) => {
       sent.push(...events.map((event) => event.id));
     });
   expect([await relay(), await relay(), await relay(), await relay()]).toEqual([10, 10, 4, 0]);
-  expect(sent).toEqual((await catalog.catalog.changes(undefined, 100)).map(({ event }) => event.id));
+  expect(sent).toEqual((await catalog.estate.changes(undefined, 100)).map(({ event }) => event.id));
 });
 
 test('while one process announces, another does not', async () => {
   await publish(catalog, connectors[0] as ConnectorRecord, 'slot-9', 4, 'c9', { version: 3, content: 'c3' });
   let other: number | 'elsewhere' | undefined;
-  const one = await catalog.catalog.relay(10, async () => {
-    other = await catalog.catalog.relay(10, async () => undefined);
+  const one = await catalog.estate.relay(10, async () => {
+    other = await catalog.estate.relay(10, async () => undefined);
   });
   expect([one, other]).toEqual([1, 'elsewhere']);
 });

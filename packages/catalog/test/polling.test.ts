@@ -88,7 +88,7 @@ const polled: [string, () => Promise<unknown>][] = [
   ['connectors that fail', () => catalog.health.ailing(60)],
   ['connectors that wait', () => catalog.health.due()],
   ['the last slots', () => catalog.connectors.lastSlots()],
-  ['the totals', () => catalog.catalog.summary(new Date())],
+  ['the totals', () => catalog.estate.summary(new Date())],
 ];
 
 // A page of the collector, and what it reads of each: the sync, the next ones, those of the same landing, what belongs to it.

@@ -39,8 +39,8 @@ test('of 32 concurrent publishes of one dataset one wins and the rest see a clea
   const lost = outcomes.filter((outcome) => outcome.status === 'rejected').map((outcome) => code(outcome.reason));
   expect(won.map((outcome) => outcome.value)).toEqual(['committed']);
   expect(new Set(lost)).toEqual(new Set(['version.conflict']));
-  expect(await catalog.catalog.versions(connector.dataset)).toHaveLength(1);
-  expect(await catalog.catalog.changes(undefined, 100)).toHaveLength(1);
+  expect(await catalog.estate.versions(connector.dataset)).toHaveLength(1);
+  expect(await catalog.estate.changes(undefined, 100)).toHaveLength(1);
 });
 
 test('the same manifest committed again is already there and changes nothing', async () => {
@@ -52,7 +52,7 @@ test('the same manifest committed again is already there and changes nothing', a
     ...Array(7).fill('already'),
     'committed',
   ]);
-  expect(await catalog.catalog.changes(undefined, 100)).toHaveLength(1);
+  expect(await catalog.estate.changes(undefined, 100)).toHaveLength(1);
 });
 
 test('a publish from a version that is no longer current is fenced and leaves nothing behind', async () => {
@@ -65,9 +65,9 @@ test('a publish from a version that is no longer current is fenced and leaves no
     code: 'version.conflict',
     retryable: true,
   });
-  expect((await catalog.catalog.versions(connector.dataset)).map((v) => v.version)).toEqual([2, 1]);
+  expect((await catalog.estate.versions(connector.dataset)).map((v) => v.version)).toEqual([2, 1]);
   expect((await catalog.refreshes.begin(landed(stale))).handled).toMatchObject({ state: 'superseded' });
-  expect(await catalog.catalog.version(connector.dataset, 'latest')).toMatchObject({ version: 2 });
+  expect(await catalog.estate.version(connector.dataset, 'latest')).toMatchObject({ version: 2 });
 });
 
 test('a refresh that another one of its dataset came before builds on that version when it begins again', async () => {
@@ -95,7 +95,7 @@ test('content equal to the version before it is refused, content that returns la
   });
   await publish(catalog, connector, 'slot-3', 2, 'b', { version: 1, content: 'a' });
   await publish(catalog, connector, 'slot-4', 3, 'a', { version: 2, content: 'b' });
-  expect(await catalog.catalog.versions(connector.dataset)).toHaveLength(3);
+  expect(await catalog.estate.versions(connector.dataset)).toHaveLength(3);
 });
 
 test('rows that do not reconcile are refused by the database too', async () => {
@@ -149,7 +149,7 @@ test('a held refresh waits for a person and goes on with their decision', async 
   await catalog.refreshes.begin(landed(sync));
   await catalog.refreshes.finish(landed(sync), { sync: sync.id, state: 'held', reason }, {});
   expect((await catalog.refreshes.begin(landed(sync))).handled).toMatchObject({ state: 'held', reason });
-  expect((await catalog.catalog.summary(new Date())).holds).toBe(1);
+  expect((await catalog.estate.summary(new Date())).holds).toBe(1);
   expect((await catalog.syncs.list({ refresh: 'held', limit: 5, offset: 0 })).map(({ id }) => id)).toEqual([sync.id]);
   await catalog.holds.decide(sync.id, { approved: true, reason: 'r', by: 'key:1' });
   expect((await catalog.refreshes.begin(landed(sync))).handled).toBeUndefined();
@@ -199,7 +199,7 @@ test('a refresh that waits for a decision is told with its dataset and with what
   const [dataset] = await catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
   if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
   const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
-  const { lanes = [] } = await catalog.catalog.apply([changed], 'test');
+  const { lanes = [] } = await catalog.estate.apply([changed], 'test');
   const [rules] = lanes;
   if (!rules) throw new Error('changed rules opened no refresh');
   await catalog.refreshes.begin(rules);
@@ -214,10 +214,10 @@ test('a refresh that waits for a decision is told with its dataset and with what
     unchanged: 1,
     holds: [{ dataset: connector.dataset, sync: rules.sync, code: 'schema.changed', message: 'm' }],
   });
-  const entry = await catalog.catalog.dataset(connector.dataset, new Date());
+  const entry = await catalog.estate.dataset(connector.dataset, new Date());
   expect(entry).toMatchObject({ lastSync: { id: sync.id, reason: null }, holds: [{ sync: rules.sync, reason }] });
   await catalog.holds.decide(rules.sync, { approved: false, reason: 'r', by: 'key:1' });
-  expect(await catalog.catalog.dataset(connector.dataset, new Date())).toMatchObject({ holds: [] });
+  expect(await catalog.estate.dataset(connector.dataset, new Date())).toMatchObject({ holds: [] });
 });
 
 test('why a refresh is tried again is told while it is, and no longer', async () => {
@@ -237,7 +237,7 @@ test('why a refresh is tried again is told while it is, and no longer', async ()
 test('unchanged advances the cursor and the checked clock together, against the version it was compared with', async () => {
   await publish(catalog, connector, 'slot-0', 1, 'z');
   await publish(catalog, connector, 'slot-1', 2, 'a', { version: 1, content: 'z' });
-  const before = await catalog.catalog.dataset(connector.dataset, new Date());
+  const before = await catalog.estate.dataset(connector.dataset, new Date());
   const sync = await deliver(catalog, connector, 'slot-2');
   await catalog.refreshes.begin(landed(sync));
   const outcome = { sync: sync.id, state: 'unchanged' as const };
@@ -249,7 +249,7 @@ test('unchanged advances the cursor and the checked clock together, against the 
     { ...outcome, version: 2 },
     { cursor: { at: 2 }, sourceChangedAt: null },
   );
-  const after = await catalog.catalog.dataset(connector.dataset, new Date());
+  const after = await catalog.estate.dataset(connector.dataset, new Date());
   expect(after?.clocks.dataChangedAt).toEqual(before?.clocks.dataChangedAt);
   expect(Number(after?.clocks.checkedAt)).toBeGreaterThan(Number(before?.clocks.checkedAt));
   expect((await catalog.connectors.cursors([connector.id])).get(connector.id)).toEqual({ at: 2 });

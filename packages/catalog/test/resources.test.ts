@@ -44,7 +44,7 @@ const audited = async (subject: string) =>
 
 describe('a change of a resource', () => {
   test("that is only for what is a department's takes nothing from another, though it came into being a moment ago", async () => {
-    await catalog.catalog.apply([dataset('theirs')], 'alice');
+    await catalog.estate.apply([dataset('theirs')], 'alice');
     await catalog.connectors.apply([connector('theirs', { dataset: 'theirs' })], OPERATOR);
     const of = 'bureau-1';
     const forbidden = { code: 'access.forbidden' };
@@ -54,9 +54,9 @@ describe('a change of a resource', () => {
       dataset('new-theirs'),
       { apiVersion, kind: 'Department', metadata: { name: of }, spec: { title: '改名' } } as EstateResource,
     ])
-      await expect(catalog.catalog.apply([mine, resource], 'eve', { of })).rejects.toMatchObject(forbidden);
+      await expect(catalog.estate.apply([mine, resource], 'eve', { of })).rejects.toMatchObject(forbidden);
     expect(await catalog.resources.get('Dataset', 'mine', 'latest')).toBeUndefined();
-    expect(await catalog.catalog.apply([mine], 'eve', { of })).toMatchObject({ created: 1 });
+    expect(await catalog.estate.apply([mine], 'eve', { of })).toMatchObject({ created: 1 });
     for (const resource of [
       connector('theirs', { dataset: 'mine' }),
       connector('theirs', { dataset: 'theirs' }),
@@ -69,12 +69,12 @@ describe('a change of a resource', () => {
   });
 
   test('is a revision with author and difference, in the same transaction as its audit row; no change is none', async () => {
-    expect(await catalog.catalog.apply([dataset('revised')], 'alice')).toMatchObject({
+    expect(await catalog.estate.apply([dataset('revised')], 'alice')).toMatchObject({
       created: 1,
       changes: [{ revision: 1 }],
     });
-    expect(await catalog.catalog.apply([dataset('revised')], 'bob')).toMatchObject({ unchanged: 1, changes: [] });
-    const changed = await catalog.catalog.apply(
+    expect(await catalog.estate.apply([dataset('revised')], 'bob')).toMatchObject({ unchanged: 1, changes: [] });
+    const changed = await catalog.estate.apply(
       [dataset('revised', { frequency: 'DAILY' }, { labels: { a: 'b' } })],
       'bob',
     );
@@ -96,16 +96,16 @@ describe('a change of a resource', () => {
   });
 
   test('that is only tried changes nothing', async () => {
-    const tried = await catalog.catalog.apply([dataset('tried')], 'alice', { dryRun: true });
+    const tried = await catalog.estate.apply([dataset('tried')], 'alice', { dryRun: true });
     expect(tried).toMatchObject({ created: 1, changes: [{ name: 'tried', change: 'create' }] });
     expect(await catalog.resources.get('Dataset', 'tried', 'approved')).toBeUndefined();
     expect(await catalog.resources.revisions('Dataset', 'tried')).toEqual([]);
   });
 
   test('based on an old revision conflicts, names who changed it, and nothing of the call stays', async () => {
-    await catalog.catalog.apply([dataset('contested')], 'alice');
-    await catalog.catalog.apply([dataset('contested', { title: '新' })], 'bob');
-    const late = catalog.catalog.apply(
+    await catalog.estate.apply([dataset('contested')], 'alice');
+    await catalog.estate.apply([dataset('contested', { title: '新' })], 'bob');
+    const late = catalog.estate.apply(
       [dataset('contested', { title: '旧' }, { revision: 1 }), dataset('beside')],
       'carol',
     );
@@ -116,21 +116,21 @@ describe('a change of a resource', () => {
     expect(await catalog.resources.get('Dataset', 'beside', 'approved')).toBeUndefined();
     const shown = await catalog.resources.get('Dataset', 'contested', 'approved');
     expect(shown?.metadata.revision).toBe(2);
-    expect(
-      await catalog.catalog.apply([dataset('contested', { title: '旧' }, { revision: 2 })], 'carol'),
-    ).toMatchObject({ changed: 1 });
+    expect(await catalog.estate.apply([dataset('contested', { title: '旧' }, { revision: 2 })], 'carol')).toMatchObject(
+      { changed: 1 },
+    );
   });
 
   test('by many at once leaves no gap and no revision twice', async () => {
     await Promise.all(
-      Array.from({ length: 8 }, (_, i) => catalog.catalog.apply([dataset('busy', { title: `t${i}` })], `author-${i}`)),
+      Array.from({ length: 8 }, (_, i) => catalog.estate.apply([dataset('busy', { title: `t${i}` })], `author-${i}`)),
     );
     const revisions = await catalog.resources.revisions('Dataset', 'busy');
     expect(revisions.map(({ revision }) => revision)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
   test('that names what does not exist says which resource, field and name, all at once', async () => {
-    const wrong = catalog.catalog.apply([dataset('lost', { department: 'nobody', domain: 'nothing' })], 'alice');
+    const wrong = catalog.estate.apply([dataset('lost', { department: 'nobody', domain: 'nothing' })], 'alice');
     await expect(wrong).rejects.toMatchObject({
       code: 'catalog.reference',
       details: {
@@ -145,11 +145,11 @@ describe('a change of a resource', () => {
 
 describe('a deletion', () => {
   test('is refused while others depend on the resource, and names them', async () => {
-    await expect(catalog.catalog.delete('Domain', 'health', 'alice')).rejects.toMatchObject({
+    await expect(catalog.estate.delete('Domain', 'health', 'alice')).rejects.toMatchObject({
       code: 'resource.in-use',
       details: { dependents: expect.arrayContaining(['Dataset/data-0']) },
     });
-    await expect(catalog.catalog.delete('Dataset', 'data-5', 'alice')).rejects.toMatchObject({
+    await expect(catalog.estate.delete('Dataset', 'data-5', 'alice')).rejects.toMatchObject({
       details: { dependents: ['Connector/data-5-files'] },
     });
   });
@@ -158,9 +158,9 @@ describe('a deletion', () => {
     const [record] = await catalog.connectors.list({ names: ['data-5-files'] });
     if (record) await deliver(catalog, record, 'request:before');
     await catalog.connectors.delete('data-5-files', 'alice');
-    expect(await catalog.catalog.delete('Dataset', 'data-5', 'alice')).toBe(true);
-    expect(await catalog.catalog.delete('Dataset', 'data-5', 'alice')).toBe(false);
-    await catalog.catalog.apply([dataset('data-5')], 'bob', { rollback: true });
+    expect(await catalog.estate.delete('Dataset', 'data-5', 'alice')).toBe(true);
+    expect(await catalog.estate.delete('Dataset', 'data-5', 'alice')).toBe(false);
+    await catalog.estate.apply([dataset('data-5')], 'bob', { rollback: true });
     expect(
       (await catalog.resources.revisions('Dataset', 'data-5')).map(({ action, revision }) => [revision, action]),
     ).toEqual([
@@ -174,7 +174,7 @@ describe('a deletion', () => {
     const [record] = await catalog.connectors.list({ names: ['data-4-files'] });
     if (record) await publish(catalog, record, 'request:published', 1, 'content');
     await catalog.connectors.delete('data-4-files', 'alice');
-    await expect(catalog.catalog.delete('Dataset', 'data-4', 'alice')).rejects.toMatchObject({
+    await expect(catalog.estate.delete('Dataset', 'data-4', 'alice')).rejects.toMatchObject({
       details: { dependents: ['version 1'] },
     });
   });
@@ -201,7 +201,7 @@ describe('a deletion', () => {
     await expect(catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED)).rejects.toMatchObject({
       code: 'version.conflict',
     });
-    expect(await catalog.catalog.version('data-3', 'latest')).toBeUndefined();
+    expect(await catalog.estate.version('data-3', 'latest')).toBeUndefined();
     await catalog.syncs.enqueue([
       { connector: record, slot: 'request:after', full: false, reset: false, traceparent: held.traceparent },
     ]);
@@ -251,7 +251,7 @@ describe('a connector', () => {
   });
 
   test('that was never approved cannot be enqueued; an operator who applies it as it is approves it', async () => {
-    await catalog.catalog.apply([dataset('data-new')], 'alice');
+    await catalog.estate.apply([dataset('data-new')], 'alice');
     await catalog.connectors.apply([connector('new')], MEMBER);
     const [draft] = await catalog.connectors.list({ names: ['data-new-files'] });
     expect(draft).toMatchObject({ state: 'draft', approved: null });
@@ -347,14 +347,14 @@ test('random resources come back as they were applied, and applied again as they
         fc.pre(parsed.success && source.success);
         if (!parsed.success || !source.success) return;
         const related = { ...source.data, spec: { ...source.data.spec, dataset: 'random' } } as ConnectorResource;
-        await catalog.catalog.apply([parsed.data as EstateResource], 'alice');
+        await catalog.estate.apply([parsed.data as EstateResource], 'alice');
         await catalog.connectors.apply([related], OPERATOR);
         const [back] = await catalog.resources.list({ kind: 'Dataset', name: 'random' }, 'approved');
         const [source2] = await catalog.resources.list({ kind: 'Connector', name: 'random-files' }, 'approved');
         const taken = parsed.data.metadata.labels ?? {};
         expect(back).toEqual(toDocument('Dataset', { name: 'random', labels: taken, spec: parsed.data.spec }));
         expect(source2).toEqual(toDocument('Connector', { name: 'random-files', labels: {}, spec: related.spec }));
-        expect(await catalog.catalog.apply([back as EstateResource], 'bob')).toMatchObject({ unchanged: 1 });
+        expect(await catalog.estate.apply([back as EstateResource], 'bob')).toMatchObject({ unchanged: 1 });
         expect(await catalog.connectors.apply([source2 as ConnectorResource], OPERATOR)).toMatchObject({
           unchanged: 1,
         });

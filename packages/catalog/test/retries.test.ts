@@ -32,8 +32,9 @@ async function run(sql: string) {
   await client.query(sql);
   await client.end();
 }
-async function fail(reason: Reason) {
+async function fail(reason: Reason, pushes: number[] = []) {
   const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
+  if (pushes.length > 0) await catalog.ingests.reading(sync as SyncRecord, pushes);
   await catalog.syncs.finish('reader', [result(sync as SyncRecord, 'failed', { reason })]);
   return sync as SyncRecord;
 }
@@ -72,7 +73,7 @@ test('an accepted push that failed for the platform is tried again by itself, un
 test('a push that its department must mend is not tried again', async () => {
   await run(`UPDATE connector SET kind = 'push'`);
   await push(1);
-  await fail(REFUSED);
+  await fail(REFUSED, [1]);
   await record();
   expect(await due()).toEqual([]);
 });

@@ -146,7 +146,7 @@ async function byChangedRules(connector: ConnectorRecord): Promise<void> {
   const [dataset] = await world.catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
   if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
   const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
-  const { lanes = [] } = await world.catalog.catalog.apply([changed], 'a');
+  const { lanes = [] } = await world.catalog.estate.apply([changed], 'a');
   const lane = lanes.at(-1);
   if (!lane) throw new Error('changed rules opened no refresh');
   expect(await world.refresh.refreshes.reread(lane)).not.toBe('');
@@ -189,24 +189,24 @@ async function asCollector(sync: string): Promise<void> {
 
 /** What the catalog service reads and writes for its callers. */
 async function asCatalog(connector: ConnectorRecord): Promise<void> {
-  const { catalog, syncs, connectors, resources, health, notices, access, audit } = world.catalog;
+  const { estate, syncs, connectors, resources, health, notices, access, audit } = world.catalog;
   const now = new Date();
   const page = { page: 1, pageSize: 10, sort: 'freshness' } as const;
-  expect(await catalog.summary(now)).toMatchObject({ datasets: 2, versions: 2 });
-  expect(await catalog.datasets(page, now)).toMatchObject({ total: 2 });
-  expect(await catalog.dataset(connector.dataset, now)).toMatchObject({ version: 2 });
-  expect(await catalog.versions(connector.dataset)).toHaveLength(2);
-  const version = await catalog.version(connector.dataset, 'latest');
+  expect(await estate.summary(now)).toMatchObject({ datasets: 2, versions: 2 });
+  expect(await estate.datasets(page, now)).toMatchObject({ total: 2 });
+  expect(await estate.dataset(connector.dataset, now)).toMatchObject({ version: 2 });
+  expect(await estate.versions(connector.dataset)).toHaveLength(2);
+  const version = await estate.version(connector.dataset, 'latest');
   if (!version) throw new Error('no version is current');
   const file = { name: 'data.csv', key: 'renders/x', mediaType: 'text/csv', bytes: 1, sha256: '0'.repeat(64) };
-  expect(await catalog.recordRender(version, file)).toEqual(file);
-  expect(await catalog.render(version, 'data.csv')).toEqual(file);
-  expect([await catalog.departments(), await catalog.domains()].map((groups) => groups.length)).toEqual([1, 1]);
-  const [quarantined] = await catalog.quarantine({ limit: 10, offset: 0 });
-  expect(await catalog.quarantined(quarantined?.sync ?? '')).toEqual(quarantined);
-  expect(await catalog.relay(10, async () => undefined)).toBe(2);
-  expect(await catalog.changes(undefined, 10)).toHaveLength(2);
-  expect(await catalog.lastPosition()).toBe('2');
+  expect(await estate.recordRender(version, file)).toEqual(file);
+  expect(await estate.render(version, 'data.csv')).toEqual(file);
+  expect([await estate.departments(), await estate.domains()].map((groups) => groups.length)).toEqual([1, 1]);
+  const [quarantined] = await estate.quarantine({ limit: 10, offset: 0 });
+  expect(await estate.quarantined(quarantined?.sync ?? '')).toEqual(quarantined);
+  expect(await estate.relay(10, async () => undefined)).toBe(2);
+  expect(await estate.changes(undefined, 10)).toHaveLength(2);
+  expect(await estate.lastPosition()).toBe('2');
 
   expect(await syncs.list({ limit: 1, offset: 0 })).toHaveLength(1);
   expect(await syncs.progress('one')).toMatchObject({ published: 1 });
@@ -244,7 +244,7 @@ test('each service does all that it offers as its own role', async () => {
   await byChangedRules(connector);
   await asCollector((await world.catalog.syncs.list({ request: 'one', limit: 1, offset: 0 }))[0]?.id ?? '');
   expect(await world.connector.connectors.delete(other.name, 'a')).toBe(true);
-  expect(await world.catalog.catalog.delete('Dataset', other.dataset, 'a')).toBe(true);
+  expect(await world.catalog.estate.delete('Dataset', other.dataset, 'a')).toBe(true);
   for (const service of SERVICE_ROLES) await world[service].ping();
   expect(world.uncalled()).toEqual([]);
 });

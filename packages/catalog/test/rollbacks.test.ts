@@ -86,7 +86,7 @@ const rows = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] 
     await client.end();
   }
 };
-const entry = () => catalog.catalog.dataset(connector.dataset, new Date());
+const entry = () => catalog.estate.dataset(connector.dataset, new Date());
 
 test('a rollback is a sync that landed at once, beside an audit row that says who asked for it and why', async () => {
   const sync = await open(1);
@@ -99,7 +99,7 @@ test('a rollback is a sync that landed at once, beside an audit row that says wh
   });
   const { rollback, landing, replay } = (await catalog.refreshes.begin(reference(sync))).sync;
   expect({ rollback, replay }).toEqual({ rollback: { version: 1, cursor: { content: 'b' } }, replay: null });
-  expect(landing).toBe((await catalog.catalog.version(connector.dataset, 1))?.manifestKey);
+  expect(landing).toBe((await catalog.estate.version(connector.dataset, 1))?.manifestKey);
   const [row] = await catalog.audit.list({ action: 'version.rollback', limit: 1 });
   expect(row).toMatchObject({
     actor: 'key:1',
@@ -115,8 +115,8 @@ test('what an earlier version had is the next one, announced as any is, and move
   const after = await entry();
   expect(after).toMatchObject({ version: 3, clocks: before?.clocks, lastSync: { state: 'published' } });
   expect(await catalog.connectors.cursors([connector.id])).toEqual(cursors);
-  expect((await catalog.catalog.changes(undefined, 10)).map(({ event }) => event.data.version)).toEqual([1, 2, 3]);
-  const [one, , three] = (await catalog.catalog.versions(connector.dataset)).reverse();
+  expect((await catalog.estate.changes(undefined, 10)).map(({ event }) => event.data.version)).toEqual([1, 2, 3]);
+  const [one, , three] = (await catalog.estate.versions(connector.dataset)).reverse();
   expect(three?.identity).toBe(one?.identity);
 });
 
@@ -127,7 +127,7 @@ test('a worker that comes twice with one rollback makes one version (I3)', async
   const commit = (): Promise<string> => catalog.refreshes.publish(manifest, manifestKey(manifest), NO_REJECTED);
   expect((await Promise.all([commit(), commit()])).sort()).toEqual(['already', 'committed']);
   expect((await catalog.refreshes.begin(reference(sync))).handled).toMatchObject({ state: 'published', version: 3 });
-  expect(await catalog.catalog.versions(connector.dataset)).toHaveLength(3);
+  expect(await catalog.estate.versions(connector.dataset)).toHaveLength(3);
 });
 
 test('of rollbacks of one dataset that are asked for at once one is opened; to its version it is the same, to another it is told', async () => {
@@ -155,7 +155,7 @@ test('a version that is not there, is served already or lost its files is none t
 
 test('the files of a version stay while a rollback to it is open, and go with the next collection after it (I8)', async () => {
   await rows(`UPDATE dataset SET spec = spec || '{"versions": {"keep": 1}}'`);
-  await catalog.catalog.relay(10, async () => undefined);
+  await catalog.estate.relay(10, async () => undefined);
   const far = new Date(Date.now() + 86_400_000);
   const sync = await open(1);
   expect(await catalog.collection.expiredVersions(far, 10)).toEqual([]);
@@ -233,12 +233,12 @@ test('rollbacks that are asked for while versions are published and collected wa
   };
   const collecting = async (): Promise<void> => {
     for (let n = 0; n < 10; n++) {
-      await catalog.catalog.relay(100, async () => undefined);
+      await catalog.estate.relay(100, async () => undefined);
       await catalog.collection.expireVersions(new Date(Date.now() + 86_400_000), 10, 'gc');
     }
   };
   await Promise.all([publishing(), asking(), collecting()]);
-  expect(await catalog.catalog.version(connector.dataset, 'latest')).toMatchObject({ version: 12 });
+  expect(await catalog.estate.version(connector.dataset, 'latest')).toMatchObject({ version: 12 });
 });
 
 test('a rollback that failed says nothing of how its source fares', async () => {
@@ -253,13 +253,13 @@ test('rules that are changed afterwards make what landed last anew, once', async
   await rollBack(1, 3, 'a', 'b');
   const [dataset] = await catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
   if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
-  expect((await catalog.catalog.apply([dataset], 'a')).lanes).toEqual([]);
+  expect((await catalog.estate.apply([dataset], 'a')).lanes).toEqual([]);
   const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
-  const { lanes } = await catalog.catalog.apply([changed], 'a');
+  const { lanes } = await catalog.estate.apply([changed], 'a');
   expect(lanes).toHaveLength(1);
   const context = await catalog.refreshes.begin(lanes[0] ?? { sync: '', attempt: 1 });
   expect(context.sync).toMatchObject({ purpose: 'rules', landing: expect.stringContaining('landing/') });
-  expect((await catalog.catalog.apply([changed], 'a')).lanes).toEqual([]);
+  expect((await catalog.estate.apply([changed], 'a')).lanes).toEqual([]);
 });
 
 test('a backup takes what a rollback reads as the version that it is, and not as what landed', async () => {

@@ -47,9 +47,9 @@ const spec = (columns: DatasetSpec['columns']): Extract<Resource, { kind: 'Datas
 const TEXT = spec([{ name: 'id', type: 'string' }]);
 const NUMBER = spec([{ name: 'id', type: 'integer' }]);
 const TEXT_RULES = rulesHash(TEXT.spec);
-const change = async (to = TEXT) => (await catalog.catalog.apply([to], 'test')).lanes;
-const due = () => catalog.catalog.openDueRefreshes(WAIT);
-const inSync = async () => (await catalog.catalog.dataset('data-0', new Date()))?.inSync;
+const change = async (to = TEXT) => (await catalog.estate.apply([to], 'test')).lanes;
+const due = () => catalog.estate.openDueRefreshes(WAIT);
+const inSync = async () => (await catalog.estate.dataset('data-0', new Date()))?.inSync;
 async function run(sql: string) {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -219,7 +219,7 @@ test('what several connectors feed in parts is not reset by one of them, and the
   const second = (await catalog.connectors.get('second-files')) as ConnectorRecord;
   await publish(catalog, connector, 's1', 1, 'a');
   await publish(catalog, second, 's1', 2, 'ab', { version: 1, content: 'a' });
-  const { changes } = await catalog.catalog.apply([TEXT], 'test', { dryRun: true });
+  const { changes } = await catalog.estate.apply([TEXT], 'test', { dryRun: true });
   expect(changes[0]?.causes).toMatchObject([{ code: 'refresh.none' }]);
   expect(changes[0]?.causes?.[0]?.message).toContain(
     '"songhua sync data-0-files --full --reset --wait", then "songhua sync second-files --full"',

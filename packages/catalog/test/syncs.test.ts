@@ -292,7 +292,7 @@ test('what no lane works on is handed over again, a hold is not, and nothing tha
     code: 'version.conflict',
   });
   expect(await stateOf(lost)).toBe('failed');
-  expect(await catalog.catalog.versions(lost.dataset)).toEqual([]);
+  expect(await catalog.estate.versions(lost.dataset)).toEqual([]);
 });
 
 test('validators of an unchanged check join the cursor, and go when the cursor moves on', async () => {

@@ -28,7 +28,7 @@ test('unchanged confirms no version that was published while it read: the source
   const [read] = (await catalog.syncs.take('a', 1, 1, 60)) as [SyncRecord];
   const second = manifestOf(slow, 2, { content: 'b', previous: { version: 1, content: 'a' } });
   await catalog.refreshes.publish(second, manifestKey(second), NO_REJECTED);
-  const confirmed = async () => (await catalog.catalog.dataset(connector.dataset, new Date()))?.clocks.checkedAt;
+  const confirmed = async () => (await catalog.estate.dataset(connector.dataset, new Date()))?.clocks.checkedAt;
   const before = await confirmed();
 
   expect(await catalog.syncs.finish('a', [result(read, 'unchanged')])).toEqual([]);

@@ -71,7 +71,7 @@ test('a system from before revisions goes on: what ran runs, paused stays paused
   expect(await catalog.resources.revisions('Department', 'bureau')).toMatchObject([
     { revision: 3, spec: { title: '局' } },
   ]);
-  const changed = await catalog.catalog.apply(
+  const changed = await catalog.estate.apply(
     [{ apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'bureau' }, spec: { title: '新局' } }],
     'alice',
   );

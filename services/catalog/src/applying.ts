@@ -39,7 +39,7 @@ export async function applyResources(
   const kept = (landing: string): Promise<boolean> => store.stat(landing).then(Boolean, () => true);
   const here =
     own.length > 0
-      ? await catalog.catalog.apply(own, principal.id, { ...options, kept, of: ownOnly(principal, 'resource.change') })
+      ? await catalog.estate.apply(own, principal.id, { ...options, kept, of: ownOnly(principal, 'resource.change') })
       : { ...NOTHING, lanes: [] };
   await Promise.all(here.lanes.map((reference) => handover.give(reference)));
   // A failure between the two, which the first question makes unlikely, is mended by applying again.

@@ -1,4 +1,4 @@
-import type { CatalogRepository } from '@songhua/catalog';
+import type { EstateRepository } from '@songhua/catalog';
 import type { VersionEvent } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Logger } from '@songhua/runtime';
@@ -14,7 +14,7 @@ export interface Feed {
 }
 
 /** The changes feed as it grows. PostgreSQL being away is waited out. */
-export function createFeed(catalog: CatalogRepository, logger: Logger): Feed {
+export function createFeed(catalog: EstateRepository, logger: Logger): Feed {
   const committed = createWake();
   return {
     wake: () => committed.wake(),

@@ -1,4 +1,4 @@
-import type { EstateRepository, SyncRepository } from '@songhua/catalog';
+import type { EstateChanges, SyncRepository } from '@songhua/catalog';
 import { type LaneReference, MOST_REFERENCES } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { Lanes } from '@songhua/lanes';
@@ -25,7 +25,7 @@ export interface Handover {
  */
 export function startHandover(deps: {
   syncs: Pick<SyncRepository, 'recoverLanded'>;
-  estate: Pick<EstateRepository, 'openDueRefreshes'>;
+  estate: Pick<EstateChanges, 'openDueRefreshes'>;
   lanes: Pick<Lanes, 'dispatch'>;
   logger: Logger;
 }): Handover {

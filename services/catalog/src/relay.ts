@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CatalogRepository } from '@songhua/catalog';
+import type { EstateRepository } from '@songhua/catalog';
 import type { VersionEvent } from '@songhua/contracts';
 import { reasonOf } from '@songhua/domain';
 import type { OutgoingMessage, Producer } from '@songhua/messaging';
@@ -32,7 +32,7 @@ const toMessage = (event: VersionEvent): OutgoingMessage => ({
  * While Kafka or PostgreSQL is away it waits longer from try to try and loses nothing.
  */
 export function startRelay(options: {
-  catalog: CatalogRepository;
+  catalog: EstateRepository;
   producer: Producer;
   topic: string;
   logger: Logger;

@@ -58,7 +58,7 @@ export async function startCatalogService(
   };
   const cache = createParquetCache(store, join(tempDirectory, 'parquet'), config.SONGHUA_CATALOG_CACHE_MB * MIB);
   const renders = createRenders({
-    catalog: catalog.catalog,
+    catalog: catalog.estate,
     store,
     cache,
     tables,
@@ -69,8 +69,8 @@ export async function startCatalogService(
     clientId: 'songhua-catalog',
   });
   const producer = await messaging.producer();
-  const feed = createFeed(catalog.catalog, logger);
-  const relay = startRelay({ catalog: catalog.catalog, producer, topic: names.topics.versions, logger, metrics });
+  const feed = createFeed(catalog.estate, logger);
+  const relay = startRelay({ catalog: catalog.estate, producer, topic: names.topics.versions, logger, metrics });
   const unlisten = catalog.listen('songhua_outbox', () => {
     relay.wake();
     feed.wake();
@@ -81,7 +81,7 @@ export async function startCatalogService(
     lanes: config.SONGHUA_REFRESH_LANES,
     names,
   });
-  const handover = startHandover({ syncs: catalog.syncs, estate: catalog.catalog, lanes, logger });
+  const handover = startHandover({ syncs: catalog.syncs, estate: catalog.estate, lanes, logger });
   const now = (): Date => new Date();
   const anchors = startAnchors({ audit: catalog.audit, store, logger, now });
   const collector = createCollector({

@@ -15,7 +15,7 @@ beforeAll(async () => {
   harness = await startHarness({ SONGHUA_PUSH_MAX_BYTES: String(MOST_BYTES) });
   const department = (name: string) =>
     ({ apiVersion, kind: 'Department', metadata: { name }, spec: { title: name } }) as const;
-  await harness.catalog.catalog.apply(
+  await harness.catalog.estate.apply(
     [
       department('education'),
       department('health'),

@@ -53,7 +53,7 @@ export const connector = (name: string): Extract<Resource, { kind: 'Connector' }
 /** Registers a dataset with its connector, as the two services would. */
 export async function register({ catalog }: Harness, name: string): Promise<void> {
   const own = [department, domain, dataset(name)] as Exclude<Resource, { kind: 'Connector' }>[];
-  await catalog.catalog.apply(own, 'test');
+  await catalog.estate.apply(own, 'test');
   await catalog.connectors.apply([connector(name)], OPERATOR);
 }
 
@@ -88,7 +88,7 @@ export async function publishRows(
   ]);
   await landSync(catalog, sync);
   const { current } = await catalog.refreshes.begin({ sync: sync.id, attempt: 1 });
-  const previous = (await catalog.catalog.version(name, 'latest')) as VersionDetail | undefined;
+  const previous = (await catalog.estate.version(name, 'latest')) as VersionDetail | undefined;
 
   const folder = await mkdtemp(join(harness.tempDirectory, 'publish-'));
   const tables = createTables({ memoryMb: 128, threads: 1, tempDirectory: folder });

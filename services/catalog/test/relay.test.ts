@@ -68,7 +68,7 @@ test('a version is announced within 200 ms of its commit', async () => {
     const committedAt = Date.now();
     await until(() => seen.length > before);
     took.push((seen.at(-1)?.at ?? 0) - committedAt);
-    const [version] = await harness.catalog.catalog.versions(name);
+    const [version] = await harness.catalog.estate.versions(name);
     expect(version?.version).toBe(seen.at(-1)?.event.data.version);
   }
   // The quickest: the machine and the consumer's own wait are in each of them.

@@ -21,7 +21,7 @@ beforeAll(async () => {
     dataset('mine'),
     moved('theirs', OTHER),
   ];
-  await harness.catalog.catalog.apply(estate as Parameters<typeof harness.catalog.catalog.apply>[0], 'alice');
+  await harness.catalog.estate.apply(estate as Parameters<typeof harness.catalog.estate.apply>[0], 'alice');
   const plain = (name: string) => ({ ...connector(name), spec: { ...connector(name).spec, secrets: {} } });
   await harness.catalog.connectors.apply([plain('mine'), plain('theirs')], { name: 'alice', mayApprove: true });
   member = await harness.credentials({ role: 'department', department: 'education-bureau' });

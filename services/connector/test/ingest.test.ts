@@ -70,7 +70,7 @@ test('what is sent while a sync runs is read in order of arrival, each with its 
 test('records and deletes become operations; a key of one column may be sent as it is', async () => {
   const pushed = { kind: 'push', mode: 'merge' as const, config: {} };
   await world.register(replica, { records: pushed, nothing: pushed });
-  await world.catalog.catalog.apply(
+  await world.catalog.estate.apply(
     [
       {
         apiVersion: 'songhua/v1',

@@ -113,7 +113,7 @@ export async function createWorld(): Promise<World> {
       resumeOffset: () => undefined,
     }),
   });
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [
       { apiVersion: 'songhua/v1', kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
       { apiVersion: 'songhua/v1', kind: 'Domain', metadata: { name: 'science' }, spec: { title: '教育科技' } },
@@ -186,7 +186,7 @@ export async function createWorld(): Promise<World> {
     },
     async register(replica, connectors) {
       const names = Object.keys(connectors);
-      await catalog.catalog.apply(
+      await catalog.estate.apply(
         names.map((name) => ({
           apiVersion: 'songhua/v1',
           kind: 'Dataset',

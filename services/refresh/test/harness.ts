@@ -87,7 +87,7 @@ export async function startHarness(): Promise<Harness> {
   await store.ensureBucket();
   const tempDirectory = await mkdtemp(join(tmpdir(), 'songhua-refresh-test-'));
   const tables = createTables({ memoryMb: 128, threads: 1, tempDirectory });
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [
       { apiVersion, kind: 'Department', metadata: { name: 'education' }, spec: { title: '教育局' } },
       { apiVersion, kind: 'Domain', metadata: { name: 'society' }, spec: { title: '社会' } },
@@ -97,7 +97,7 @@ export async function startHarness(): Promise<Harness> {
   const deps: RefreshDeps = { store, tables, tempDirectory, refreshes: own.refreshes, replays: own.replays };
 
   const applyDataset: Harness['applyDataset'] = (name, more = {}, options = {}) =>
-    catalog.catalog.apply([{ apiVersion, kind: 'Dataset', metadata: { name }, spec: spec(more) }], 'test', options);
+    catalog.estate.apply([{ apiVersion, kind: 'Dataset', metadata: { name }, spec: spec(more) }], 'test', options);
 
   const refresh: Harness['refresh'] = async (reference) => {
     const context = await own.refreshes.begin(reference);
@@ -144,7 +144,7 @@ export async function startHarness(): Promise<Harness> {
     createSource,
     refresh,
     async published(dataset) {
-      const version = await catalog.catalog.version(dataset, 'latest');
+      const version = await catalog.estate.version(dataset, 'latest');
       const file = version?.files.find(({ name }) => name === 'data.parquet');
       if (!file) throw new Error('no version');
       const path = join(tempDirectory, `${randomBytes(4).toString('hex')}.parquet`);

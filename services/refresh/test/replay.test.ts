@@ -33,7 +33,7 @@ async function open(of: Landed, codes?: string[]): Promise<{ sync: string; lane:
 const replay = async (of: Landed, codes?: string[]) => refresh((await open(of, codes)).lane);
 
 const quarantineOf = async (of: Landed) => {
-  const found = await catalog.catalog.quarantined(of.sync);
+  const found = await catalog.estate.quarantined(of.sync);
   if (!found) throw new Error('nothing is in quarantine');
   return found;
 };
@@ -73,7 +73,7 @@ test('after a rule was changed, only the rejected rows are read again, and those
   expect(left).toMatchObject({ count: 3, replays: [{ count: 1, version: 2, by: 'key:test' }] });
   expect(left.groups.map(({ count }) => count).sort()).toEqual([1, 2]);
   expect(await catalog.connectors.cursors([(await catalog.connectors.get('appended'))?.id ?? ''])).toEqual(cursors);
-  const { manifestKey } = (await catalog.catalog.version('appended', 'latest')) ?? { manifestKey: '' };
+  const { manifestKey } = (await catalog.estate.version('appended', 'latest')) ?? { manifestKey: '' };
   const manifest = manifestSchema.parse(JSON.parse((await store.readAll(manifestKey, 1 << 20)).toString()));
   expect(manifest).toMatchObject({ rows: 3, counts: { read: 3, published: 1, rejected: 2 }, cursor: { read: 1 } });
 

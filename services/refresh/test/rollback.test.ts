@@ -31,7 +31,7 @@ const rollBack = async (dataset: string, version: number) => refresh(await open(
 
 const rowsOf = async (name: string) => (await harness.published(name)).map((row) => Object.values(row));
 async function manifestOf(dataset: string, version: number): Promise<Manifest> {
-  const { manifestKey = '' } = (await catalog.catalog.version(dataset, version)) ?? {};
+  const { manifestKey = '' } = (await catalog.estate.version(dataset, version)) ?? {};
   return manifestSchema.parse(JSON.parse((await store.readAll(manifestKey, 1 << 20)).toString()));
 }
 const keysOf = ({ files }: Manifest) => files.map(({ key }) => key);
@@ -42,7 +42,7 @@ test('a rollback publishes what an earlier version had as the next one: same ide
   await read(['1,90', '2,80']);
   await read(['1,91', '3,70', '4,60']);
   const cursors = await catalog.connectors.cursors([(await catalog.connectors.get('plain'))?.id ?? '']);
-  const before = await catalog.catalog.dataset('plain', new Date());
+  const before = await catalog.estate.dataset('plain', new Date());
   expect(await rollBack('plain', 1)).toMatchObject({ state: 'published', version: 3 });
   expect(await rowsOf('plain')).toEqual([
     [1, '90'],
@@ -65,7 +65,7 @@ test('a rollback publishes what an earlier version had as the next one: same ide
   expect(bytesOf(three)).toBe(bytesOf(one));
   expect(keysOf(three).filter((key) => [...keysOf(one), ...keysOf(two)].includes(key))).toEqual([]);
   expect(await catalog.connectors.cursors([(await catalog.connectors.get('plain'))?.id ?? ''])).toEqual(cursors);
-  expect((await catalog.catalog.dataset('plain', new Date()))?.clocks).toEqual(before?.clocks);
+  expect((await catalog.estate.dataset('plain', new Date()))?.clocks).toEqual(before?.clocks);
 });
 
 test('it stays until the source is read again; in a mode that reads parts, only a full read brings back what came between', async () => {
@@ -119,7 +119,7 @@ test('a rollback whose turn comes after the same was published finds it, and mak
   const lane = await open('same', 1);
   await read(['1,90']);
   expect(await refresh(lane)).toMatchObject({ state: 'unchanged', version: 3 });
-  expect(await catalog.catalog.versions('same')).toHaveLength(3);
+  expect(await catalog.estate.versions('same')).toHaveLength(3);
 });
 
 test('a rollback that dies between manifest and catalog ends in one version when it is taken up again (I3)', async () => {
@@ -165,5 +165,5 @@ test('a version whose file is damaged is not published again (I1)', async () => 
   const [key = ''] = keysOf(await manifestOf('damaged', 1));
   await store.put(key, Buffer.from('not what it was'), 'application/octet-stream');
   await expect(refresh(lane)).rejects.toMatchObject({ code: 'version.corrupt', actor: 'operator', retryable: false });
-  expect(await catalog.catalog.version('damaged', 'latest')).toMatchObject({ version: 2 });
+  expect(await catalog.estate.version('damaged', 'latest')).toMatchObject({ version: 2 });
 });

@@ -27,12 +27,12 @@ async function change(name: string, more: Parameters<Harness['applyDataset']>[1]
 }
 const rowsOf = async (name: string) => (await harness.published(name)).map((row) => Object.values(row));
 const clocksOf = async (name: string) => {
-  const entry = await catalog.catalog.dataset(name, new Date());
+  const entry = await catalog.estate.dataset(name, new Date());
   if (!entry) throw new Error(`there is no dataset ${name}`);
   const { checkedAt, dataChangedAt, sourceChangedAt } = entry.clocks;
   return { checkedAt, dataChangedAt, sourceChangedAt, version: entry.version };
 };
-const schemaOf = async (name: string) => (await catalog.catalog.version(name, 'latest'))?.schema;
+const schemaOf = async (name: string) => (await catalog.estate.version(name, 'latest'))?.schema;
 
 test('edited types, blanks, keys and titles make a version of what landed, though the source is as it was, and no clock moves', async () => {
   const { read } = await createSource('edited', 'full');
@@ -71,7 +71,7 @@ test('edited types, blanks, keys and titles make a version of what landed, thoug
 
   expect(await clocksOf('edited')).toEqual({ ...before, version: 6 });
   expect(await catalog.connectors.cursors([(await catalog.connectors.get('edited'))?.id ?? ''])).toEqual(cursors);
-  const { manifestKey } = (await catalog.catalog.version('edited', 'latest')) ?? { manifestKey: '' };
+  const { manifestKey } = (await catalog.estate.version('edited', 'latest')) ?? { manifestKey: '' };
   const manifest = manifestSchema.parse(JSON.parse((await harness.store.readAll(manifestKey, 1 << 20)).toString()));
   expect(manifest.rules).toBe(rulesHash(keyed));
 });
@@ -88,7 +88,7 @@ test('the same rules in another order, other guards and what a first version dec
 });
 
 test('what is served is confirmed once all of it was made by the rules that are declared', async () => {
-  const inSync = async (name: string) => (await catalog.catalog.dataset(name, new Date()))?.inSync;
+  const inSync = async (name: string) => (await catalog.estate.dataset(name, new Date()))?.inSync;
   const whole = await createSource('whole', 'full');
   await whole.read(['1,90']);
   const { lanes } = await applyDataset('whole', { columns: [id, { ...score, blanks: ['缺考'] }] });
@@ -132,7 +132,7 @@ test('rules by which half of the rows are rejected are held, and the reason says
     state: 'published',
   });
   expect(await rowsOf('guarded')).toEqual([[2, '70']]);
-  expect(await catalog.catalog.quarantined(sync)).toMatchObject({ count: 1 });
+  expect(await catalog.estate.quarantined(sync)).toMatchObject({ count: 1 });
 });
 
 test('a read that is held by rules that were changed since the served version says so, and one by the same rules does not', async () => {

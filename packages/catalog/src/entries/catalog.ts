@@ -1,10 +1,10 @@
 import { createAuditRepository } from '../access-audit.js';
 import { createAccessRepository } from '../access-keys.js';
 import type { AccessRepository, AuditRepository } from '../access-types.js';
-import { createCatalogRepository } from '../catalog-repository.js';
 import { createCollectionRepository } from '../collection.js';
 import type { CollectionRepository } from '../collection-types.js';
 import { createConnectorRepository } from '../connectors.js';
+import { createEstateRepository } from '../estate-repository.js';
 import { createHealthRepository, createNoticeRepository } from '../health.js';
 import { createHoldRepository, createReplayRepository } from '../holds.js';
 import type {
@@ -19,7 +19,7 @@ import { createResourceRepository } from '../resources.js';
 import { createRollbackRepository } from '../rollbacks.js';
 import type { SyncRepository } from '../sync-types.js';
 import { createSyncRepository } from '../syncs.js';
-import type { CatalogOptions, CatalogRepository, ConnectorRepository } from '../types.js';
+import type { CatalogOptions, ConnectorRepository, EstateRepository } from '../types.js';
 import { type Opened, openDatabase } from './opened.js';
 
 export { blankReport } from '../collection.js';
@@ -32,7 +32,7 @@ export { assertReplayable } from '../replayable.js';
 export interface ServedCatalog extends Opened {
   syncs: Pick<SyncRepository, 'get' | 'list' | 'progress' | 'cancel' | 'rereadDelivered' | 'recoverLanded'>;
   connectors: Pick<ConnectorRepository, 'get' | 'list'>;
-  catalog: CatalogRepository;
+  estate: EstateRepository;
   resources: ResourceRepository;
   health: Pick<HealthRepository, 'of'>;
   notices: NoticeRepository;
@@ -51,7 +51,7 @@ export function createServedCatalog(options: CatalogOptions): ServedCatalog {
     ...opened,
     syncs: createSyncRepository(database),
     connectors: createConnectorRepository(database),
-    catalog: createCatalogRepository(database),
+    estate: createEstateRepository(database),
     resources: createResourceRepository(database),
     health: createHealthRepository(database),
     notices: createNoticeRepository(database),

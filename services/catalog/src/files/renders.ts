@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CatalogRepository, RenderedFile, VersionDetail } from '@songhua/catalog';
+import type { EstateRepository, RenderedFile, VersionDetail } from '@songhua/catalog';
 import type { ManifestFile } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import { type ObjectStore, uploadVerified } from '@songhua/object-store';
@@ -32,7 +32,7 @@ export interface Renders {
 }
 
 export function createRenders(options: {
-  catalog: CatalogRepository;
+  catalog: EstateRepository;
   store: ObjectStore;
   cache: ParquetCache;
   tables: () => Promise<Tables>;

@@ -24,7 +24,7 @@ export const datasetRoutes: Routes = (app, { catalog, now }) => {
       schema: { tags, summary: 'Search datasets', querystring: query, response: { 200: datasetPage } },
     },
     async (request) => {
-      const found = await catalog.catalog.datasets(request.query, now());
+      const found = await catalog.estate.datasets(request.query, now());
       return { ...found, page: request.query.page, pageSize: request.query.pageSize };
     },
   );
@@ -35,7 +35,7 @@ export const datasetRoutes: Routes = (app, { catalog, now }) => {
       schema: { tags, summary: 'One dataset', params: named, response: { 200: datasetDetail } },
     },
     async ({ params }) => {
-      const found = await catalog.catalog.dataset(params.name, now());
+      const found = await catalog.estate.dataset(params.name, now());
       if (!found) throw unknown('dataset', `no dataset is named ${params.name}; search with /api/v1/datasets?q=`);
       return found;
     },

@@ -35,7 +35,7 @@ export const estateRoutes: Routes = (app, { catalog }) => {
       config: { access: 'public.read' },
       schema: { tags: ['catalog'], summary: 'Departments with their totals', response: { 200: groups } },
     },
-    async () => ({ items: await catalog.catalog.departments() }),
+    async () => ({ items: await catalog.estate.departments() }),
   );
   app.get(
     '/api/v1/domains',
@@ -43,7 +43,7 @@ export const estateRoutes: Routes = (app, { catalog }) => {
       config: { access: 'public.read' },
       schema: { tags: ['catalog'], summary: 'Domains with their totals', response: { 200: groups } },
     },
-    async () => ({ items: await catalog.catalog.domains() }),
+    async () => ({ items: await catalog.estate.domains() }),
   );
   app.get(
     '/api/v1/connectors',

@@ -28,7 +28,7 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
       },
     },
     async ({ query }) => {
-      const items = await catalog.catalog.changes(query.after, query.limit);
+      const items = await catalog.estate.changes(query.after, query.limit);
       return { items, next: items.at(-1)?.position ?? query.after };
     },
   );
@@ -52,9 +52,9 @@ export const feedRoutes: Routes = (app, { catalog, feed }) => {
         throw new SonghuaError('events.busy', `${MAX_STREAMS} streams are open; poll /api/v1/changes instead`, {
           retryable: true,
         });
-      const start = request.headers['last-event-id'] ?? (await catalog.catalog.lastPosition());
+      const start = request.headers['last-event-id'] ?? (await catalog.estate.lastPosition());
       // Throws while it still can be answered, when what comes after it is not kept any more.
-      await catalog.catalog.changes(start, 1);
+      await catalog.estate.changes(start, 1);
       const closed = new AbortController();
       request.raw.once('close', () => closed.abort());
       reply.hijack();

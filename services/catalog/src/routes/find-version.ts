@@ -9,9 +9,9 @@ export async function findVersion(
   dataset: string,
   number: number | 'latest',
 ): Promise<VersionDetail> {
-  const version = await catalog.catalog.version(dataset, number);
+  const version = await catalog.estate.version(dataset, number);
   if (version) return version;
-  if (!(await catalog.catalog.dataset(dataset, now())))
+  if (!(await catalog.estate.dataset(dataset, now())))
     throw unknown('dataset', `no dataset is named ${dataset}; search with /api/v1/datasets?q=`);
   const which = number === 'latest' ? 'no version yet' : `no version ${number}`;
   throw unknown('version', `dataset ${dataset} has ${which}; see /api/v1/datasets/${dataset}/versions`);

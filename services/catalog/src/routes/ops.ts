@@ -52,6 +52,6 @@ export const opsRoutes: Routes = (app, { catalog, ready, metrics, now }) => {
       config: { access: 'public.read' },
       schema: { tags: ['catalog'], summary: 'Totals of the estate', response: { 200: summarySchema } },
     },
-    async () => catalog.catalog.summary(now()),
+    async () => catalog.estate.summary(now()),
   );
 };

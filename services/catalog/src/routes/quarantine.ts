@@ -23,7 +23,7 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
       },
     },
     async ({ query, department }) => {
-      const entries = await catalog.catalog.quarantine({
+      const entries = await catalog.estate.quarantine({
         dataset: query.dataset,
         department,
         limit: query.pageSize,
@@ -45,7 +45,7 @@ export const quarantineRoutes: Routes = (app, { catalog, store }) => {
       },
     },
     async ({ params, query }) => {
-      const found = await catalog.catalog.quarantined(params.sync);
+      const found = await catalog.estate.quarantined(params.sync);
       if (!found) throw unknown('quarantine', 'no rejected rows are kept for this sync; see /api/v1/quarantine');
       const { key, ...entry } = found;
       const from = (query.page - 1) * query.pageSize;

@@ -77,7 +77,7 @@ export const resourceRoutes: Routes = (app, { catalog, connectors }) => {
         const answer = await connectors.as(principal).call('DELETE', `/connectors/${params.name}`);
         return answer.status === 200 ? params : passOn(reply, answer);
       }
-      if (await catalog.catalog.delete(params.kind, params.name, principal.id)) return params;
+      if (await catalog.estate.delete(params.kind, params.name, principal.id)) return params;
       throw unknown('resource', `there is no ${params.kind}/${params.name}; see /api/v1/resources`);
     },
   );

@@ -34,8 +34,8 @@ export const versionRoutes: Routes = (app, deps) => {
     },
     async (request) => {
       const dataset = request.params.name;
-      const items = await deps.catalog.catalog.versions(dataset);
-      if (items.length === 0 && !(await deps.catalog.catalog.dataset(dataset, deps.now())))
+      const items = await deps.catalog.estate.versions(dataset);
+      if (items.length === 0 && !(await deps.catalog.estate.dataset(dataset, deps.now())))
         throw unknown('dataset', `no dataset is named ${dataset}; search with /api/v1/datasets?q=`);
       return { items };
     },

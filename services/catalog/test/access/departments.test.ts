@@ -71,11 +71,11 @@ test('what a name was for another department, before it was deleted, is not show
   };
   const { catalog } = harness;
   const author = { name: 'test', mayApprove: true };
-  await catalog.catalog.apply([theirs], 'test');
+  await catalog.estate.apply([theirs], 'test');
   await catalog.connectors.apply([theirFiles], author);
   await catalog.connectors.delete('again-files', 'test');
-  await catalog.catalog.delete('Dataset', 'again', 'test');
-  await catalog.catalog.apply(
+  await catalog.estate.delete('Dataset', 'again', 'test');
+  await catalog.estate.apply(
     [{ ...theirs, spec: { ...theirs.spec, title: 'new', department: own.department } }],
     'test',
   );

@@ -343,9 +343,9 @@ test("a department may not go back to a revision in which its dataset was anothe
   const [dataset] = other.resources;
   const moved = { ...dataset, metadata: { name: 'moved-data' } };
   const asOwn = { ...moved, spec: { ...moved.spec, department: own.department } };
-  await harness.catalog.catalog.apply([moved], 'test');
-  await harness.catalog.catalog.apply([asOwn], 'test');
-  await harness.catalog.catalog.apply([{ ...asOwn, spec: { ...asOwn.spec, title: '改名' } }], 'test');
+  await harness.catalog.estate.apply([moved], 'test');
+  await harness.catalog.estate.apply([asOwn], 'test');
+  await harness.catalog.estate.apply([{ ...asOwn, spec: { ...asOwn.spec, title: '改名' } }], 'test');
   const headers = {
     ...(await harness.credentials({ role: 'department', department: own.department })),
     'content-type': 'application/json',

@@ -50,7 +50,7 @@ const resourcesOf = (department: string): Things['resources'] => [
 export async function createThings({ catalog, ...harness }: Harness, department: string): Promise<Things> {
   const resources = resourcesOf(department);
   const [dataset, connector] = resources;
-  await catalog.catalog.apply(
+  await catalog.estate.apply(
     [
       { apiVersion, kind: 'Department', metadata: { name: department }, spec: { title: department } },
       { apiVersion, kind: 'Domain', metadata: { name: 'society' }, spec: { title: '社会' } },

@@ -35,7 +35,7 @@ test('a version that its dataset keeps no longer is gone for readers and for pin
   await register(harness, 'scores');
   const { spec, ...of } = dataset('scores');
   const keeping = { ...of, spec: { ...spec, versions: { keep: 1, atLeastDays: 0 } } } as ReturnType<typeof dataset>;
-  await harness.catalog.catalog.apply([keeping] as Parameters<Harness['catalog']['catalog']['apply']>[0], 'test');
+  await harness.catalog.estate.apply([keeping] as Parameters<Harness['catalog']['estate']['apply']>[0], 'test');
   for (const text of ['a', 'b']) await publishRows(harness, 'scores', [[1, text]]);
   expect((await ask('/data/scores/v1/data.csv')).status).toBe(200);
 

@@ -92,7 +92,7 @@ async function play(commands: readonly Command[]): Promise<void> {
     );
     await catalog.syncs.recoverDelivered(0, 0);
   };
-  const announce = () => catalog.catalog.relay(1000, async () => undefined);
+  const announce = () => catalog.estate.relay(1000, async () => undefined);
 
   for (const [at, one] of commands.entries()) {
     switch (one.type) {

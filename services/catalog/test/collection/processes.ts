@@ -169,13 +169,13 @@ export function createProcesses(world: CollectionWorld) {
 
   /** The catalog service renders a version on request. */
   async function* render(dataset: string, version: number): Process {
-    const found = await catalog.catalog.version(dataset, version);
+    const found = await catalog.estate.version(dataset, version);
     if (!found || found.removed) return;
     const key = `renders/${found.datasetId}/${version}/${randomBytes(6).toString('hex')}/data.csv`;
     await putText(key, 'rendered');
     yield;
     const file = { name: 'data.csv', key, mediaType: 'text/csv', bytes: 8, sha256: sha256('rendered') };
-    await catalog.catalog.recordRender(found, file);
+    await catalog.estate.recordRender(found, file);
   }
 
   return {

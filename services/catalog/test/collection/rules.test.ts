@@ -39,7 +39,7 @@ async function land(connector: ConnectorRecord, text: string, rejected = 0): Pro
 async function publish(connector: ConnectorRecord, text: string, rejected = 0): Promise<LaneReference> {
   const reference = await land(connector, text, rejected);
   await run(processes.refresh(reference));
-  await world.catalog.catalog.relay(100, async () => undefined);
+  await world.catalog.estate.relay(100, async () => undefined);
   return reference;
 }
 
@@ -97,7 +97,7 @@ test('versions beyond what the dataset keeps leave a tombstone, an audit row and
   const filesOf = async (n: number): Promise<number> => (await under(`datasets/${id}/versions/${n}/`)).length;
   expect(await Promise.all([1, 2, 3, 4].map(filesOf))).toEqual([1, 1, 3, 3]);
   expect(await under('renders/')).toEqual([]);
-  expect((await world.catalog.catalog.versions('scores')).map(({ version, removed }) => [version, !!removed])).toEqual([
+  expect((await world.catalog.estate.versions('scores')).map(({ version, removed }) => [version, !!removed])).toEqual([
     [4, false],
     [3, false],
     [2, true],
@@ -187,16 +187,16 @@ test('events go once they are announced and old; whoever asks for them is told, 
   for (const text of ['a', 'b']) await publish(connector, text);
   const reference = await land(connector, 'c');
   await run(processes.refresh(reference));
-  const before = await world.catalog.catalog.changes('0', 10);
+  const before = await world.catalog.estate.changes('0', 10);
   expect(before).toHaveLength(3);
   world.clock.now += 500 * DAY;
   expect((await world.collect()).report.trimmed.outbox).toBe(2);
   const [, announced, waiting] = before.map(({ position }) => position);
-  await expect(world.catalog.catalog.changes('0', 10)).rejects.toMatchObject({
+  await expect(world.catalog.estate.changes('0', 10)).rejects.toMatchObject({
     code: 'changes.trimmed',
     message: expect.stringContaining(`after=${announced}`),
   });
-  expect((await world.catalog.catalog.changes(announced, 10)).map(({ position }) => position)).toEqual([waiting]);
+  expect((await world.catalog.estate.changes(announced, 10)).map(({ position }) => position)).toEqual([waiting]);
 });
 
 test('rows of the audit log go only behind a head that was noted, and the rest still verifies against what was noted', async () => {

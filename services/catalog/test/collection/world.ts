@@ -133,7 +133,7 @@ export async function createCollectionWorld(): Promise<CollectionWorld> {
           },
         },
       ].map((one) => ({ apiVersion, ...one })) as Exclude<Resource, { kind: 'Connector' }>[];
-      await catalog.catalog.apply(resources, 'test');
+      await catalog.estate.apply(resources, 'test');
       const spec = { dataset: name, kind, mode, config: kind === 'file' ? { path: 'a.csv' } : {}, secrets: {} };
       await catalog.connectors.apply([{ apiVersion, kind: 'Connector', metadata: { name }, spec }], {
         name: 'test',

@@ -2,8 +2,8 @@ import type { VersionEvent } from '@songhua/contracts';
 import { SonghuaError } from '@songhua/domain';
 import type { Database } from './database.js';
 import { findDataset, listDatasets, summarize } from './datasets.js';
-import { createEstateRepository } from './estate.js';
-import type { CatalogRepository, GroupEntry, QuarantineEntry } from './types.js';
+import { createEstateChanges } from './estate.js';
+import type { EstateRepository, GroupEntry, QuarantineEntry } from './types.js';
 import { utc } from './utc.js';
 import { findRender, findVersion, listVersions, recordRender } from './versions.js';
 
@@ -23,10 +23,10 @@ const QUARANTINE = `SELECT q.sync_id AS sync, d.name::text AS dataset, s.departm
   FROM rejected_summary q JOIN dataset d ON d.id = q.dataset_id JOIN sync s ON s.id = q.sync_id
   JOIN connector c ON c.id = s.connector_id`;
 
-export function createCatalogRepository(database: Database): CatalogRepository {
+export function createEstateRepository(database: Database): EstateRepository {
   const { query } = database;
   return {
-    ...createEstateRepository(database),
+    ...createEstateChanges(database),
     summary: (now) => summarize(database, now),
     datasets: (filter, now) => listDatasets(database, filter, now),
     dataset: (name, now) => findDataset(database, name, now),
