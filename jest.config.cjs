@@ -1,9 +1,9 @@
-const { suitesByLane } = require('./tests/harness/lanes.cjs');
+const { suitesByNeed } = require('./tests/harness/suites.cjs');
 
 /** Packages are tested from their sources: the `@songhua/source` condition resolves to `src/index.ts`, never to a stale build. */
 const shared = {
   rootDir: __dirname,
-  runner: '<rootDir>/tests/harness/lane-runner.cjs',
+  runner: '<rootDir>/tests/harness/suite-runner.cjs',
   testPathIgnorePatterns: ['/node_modules/', '/dist/', '/.songhua'],
   modulePathIgnorePatterns: ['/dist/', '/.songhua'],
   testEnvironment: 'node',
@@ -24,11 +24,11 @@ const engines = {
   globalSetup: '<rootDir>/tests/harness/global-setup.ts',
   globalTeardown: '<rootDir>/tests/harness/global-teardown.ts',
 };
-const lanes = suitesByLane(__dirname);
-const project = (lane, more) => ({
+const suites = suitesByNeed(__dirname);
+const project = (need, more) => ({
   ...shared,
-  displayName: lane,
-  testMatch: lanes[lane].map((suite) => `<rootDir>/${suite}`),
+  displayName: need,
+  testMatch: suites[need].map((suite) => `<rootDir>/${suite}`),
   setupFiles: [seed],
   ...more,
 });
@@ -40,7 +40,7 @@ module.exports = {
     project('engines', engines),
     project('systems', engines),
   ],
-  // More than one lets the lanes run beside each other; how many suites each runs at once is the runner's.
+  // More than one lets suites of different needs run beside each other; how many of each run at once is the runner's.
   maxWorkers: 4,
   // Real engines on two busy cores: a test that waits this long waits for something that will not come.
   testTimeout: 60_000,

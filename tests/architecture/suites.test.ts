@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 
-const { suitesByLane } = require('../harness/lanes.cjs') as { suitesByLane(root: string): Record<string, string[]> };
+const { suitesByNeed } = require('../harness/suites.cjs') as { suitesByNeed(root: string): Record<string, string[]> };
 // In two pieces, so that this suite is not taken for one that needs engines.
 const [address, helper] = [`${'SONGHUA'}_TEST_DATABASE_URL`, `create${'TestDatabase'}`];
 
-const root = mkdtempSync(join(tmpdir(), 'songhua-lanes-'));
+const root = mkdtempSync(join(tmpdir(), 'songhua-suites-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 test('a suite runs beside the others by what it needs, found in its text and that of its helpers', () => {
@@ -27,17 +27,17 @@ test('a suite runs beside the others by what it needs, found in its text and tha
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), text);
   }
-  expect(suitesByLane(root)).toEqual({
+  expect(suitesByNeed(root)).toEqual({
     pure: ['packages/a/test/rules.test.ts'],
     engines: ['packages/a/test/own.test.ts', 'services/b/test/helped.test.ts'],
     systems: ['infra/test/processes.test.ts', 'tests/e2e/whole.test.ts', 'tests/faults/kills.test.ts'],
   });
 });
 
-test('every suite of the checkout has exactly one lane', () => {
-  const suites = Object.values(suitesByLane(resolve(__dirname, '../..'))).flat();
+test('every suite of the checkout has exactly one need', () => {
+  const suites = Object.values(suitesByNeed(resolve(__dirname, '../..'))).flat();
   expect(new Set(suites).size).toBe(suites.length);
-  expect(suites).toContain('tests/architecture/lanes.test.ts');
+  expect(suites).toContain('tests/architecture/suites.test.ts');
 });
 
 test('a suite that is taken to need no engine is given no address of one', () => {

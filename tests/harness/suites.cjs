@@ -31,16 +31,16 @@ function namesEngine(path, texts, seen = new Set()) {
 }
 
 /**
- * Every suite of the checkout by the lane that it runs in, as paths below `root`:
+ * Every suite of the checkout by what it needs, as paths below `root`:
  * `pure` needs no engine, `engines` has databases, buckets and topics of its own in the engines of the run, `systems` starts whole systems.
  */
-exports.suitesByLane = (root) => {
-  const lanes = { pure: [], engines: [], systems: [] };
+exports.suitesByNeed = (root) => {
+  const found = { pure: [], engines: [], systems: [] };
   const texts = new Map();
   for (const path of FOLDERS.flatMap((folder) => [...suitesUnder(join(root, folder))])) {
     const name = relative(root, path);
-    const lane = SYSTEMS.test(name) ? 'systems' : namesEngine(path, texts) ? 'engines' : 'pure';
-    lanes[lane].push(name.split(sep).join('/'));
+    const need = SYSTEMS.test(name) ? 'systems' : namesEngine(path, texts) ? 'engines' : 'pure';
+    found[need].push(name.split(sep).join('/'));
   }
-  return lanes;
+  return found;
 };
