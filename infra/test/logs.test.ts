@@ -46,8 +46,11 @@ test('a log that another process writes stays bounded, its writer never notices,
   while (statSync(log).size > LIMITS.bytes || (await readdir(folder)).some((name) => name.endsWith('.new')))
     await delay(5);
   end();
-  expect((await readdir(folder)).sort()).toEqual(['busy.log', 'busy.log.1', 'busy.log.2']);
-  const kept = [2, 1].flatMap((n) => numbers(`${log}.${n}`)).concat(numbers(log));
+  const files = (await readdir(folder)).sort();
+  // How often it was turned depends on how often its keeper came to look.
+  expect(['busy.log', 'busy.log.1', 'busy.log.2'].slice(0, files.length)).toEqual(files);
+  expect(files.length).toBeGreaterThan(1);
+  const kept = files.reverse().flatMap((name) => numbers(join(folder, name)));
   expect(kept).toEqual([...kept].sort((a, b) => a - b));
   expect(kept.at(-1)).toBe(LINES);
 });

@@ -10,21 +10,35 @@ export async function ensureKafkaTopics(options: MessagingOptions, topics: Topic
     const present = new Set(await admin.listTopics());
     const missing = topics.filter((topic) => !present.has(topic.name));
     if (missing.length === 0) return;
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map(({ name, partitions, config = {} }) => ({
-        topic: name,
-        numPartitions: partitions,
-        replicationFactor: -1, // the broker's default, so that one code path fits one broker and a cluster
-        configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-      })),
-    });
+    for (let look = 1; ; look++) {
+      try {
+        await createTopics(admin, missing);
+        return;
+      } catch (error) {
+        if (!isUnknownTopic(error) || look === LOOKS) throw error;
+        await wait(LOOK_AGAIN_MS);
+      }
+    }
   });
 }
 
-// A topic just created may take a moment to be known to every broker.
+// A topic just created may take a moment to be known to every broker, and to the one that created it.
 const LOOKS = 5;
 const LOOK_AGAIN_MS = 200;
+const isUnknownTopic = (error: unknown): boolean => (error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/** Those that are there meanwhile stay as they are. */
+async function createTopics(admin: Admin, topics: TopicSpec[]): Promise<void> {
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: topics.map(({ name, partitions, config = {} }) => ({
+      topic: name,
+      numPartitions: partitions,
+      replicationFactor: -1, // the broker's default, so that one code path fits one broker and a cluster
+      configEntries: Object.entries(config).map(([key, value]) => ({ name: key, value })),
+    })),
+  });
+}
 
 /** Throws `messaging.topic-missing` unless every topic is there. kafkajs would retry for half a minute before it says so. */
 export async function assertTopics(options: MessagingOptions, topics: string[]): Promise<void> {

@@ -104,7 +104,7 @@ export function createProcesses(world: CollectionWorld) {
       return;
     }
     const identity = `sha256:${sha256(content.text)}`;
-    const cursor = { read: sync.number };
+    const cursor = { number: sync.number };
     if (current?.identity === identity) {
       const { version } = current;
       const ended = replayed ? { replayed: { ...replayed, version } } : { rejected, cursor };
