@@ -48,8 +48,9 @@ const DUE = `SELECT c.name::text AS name, h.last_number AS number, s.full_read A
   FROM connector_health h JOIN connector c ON c.id = h.connector_id
     JOIN sync s ON s.connector_id = c.id AND s.number = h.last_number
   WHERE h.next_attempt_at <= clock_timestamp() AND c.deleted_at IS NULL AND c.halt IS NULL AND c.approved_revision IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM sync o WHERE o.connector_id = c.id AND o.number > h.last_number AND (o.slot = 'retry:' || h.last_number
-      OR (o.purpose = 'read' AND coalesce(o.reason ->> 'code', '') <> 'sync.cancelled')))
+    -- In their order, so that the next ones are looked at and not all.
+    AND (SELECT true FROM sync o WHERE o.connector_id = c.id AND o.number > h.last_number AND (o.slot = 'retry:' || h.last_number
+      OR (o.purpose = 'read' AND coalesce(o.reason ->> 'code', '') <> 'sync.cancelled')) ORDER BY o.number LIMIT 1) IS NULL
     AND (c.spec -> 'schedule' IS NOT NULL OR (c.kind = 'push' AND EXISTS (SELECT 1 FROM ingest i JOIN sync p ON p.id = i.sync_id
         LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
       WHERE i.connector_id = c.id AND p.number > push_position(k.cursor) AND i.standing IS DISTINCT FROM 'refused')))`;

@@ -193,6 +193,7 @@ async function asCatalog(connector: ConnectorRecord): Promise<void> {
   const now = new Date();
   const page = { page: 1, pageSize: 10, sort: 'freshness' } as const;
   expect(await estate.summary(now)).toMatchObject({ datasets: 2, versions: 2 });
+  expect(await estate.openDueRefreshes(30)).toEqual([]);
   expect(await estate.datasets(page, now)).toMatchObject({ total: 2 });
   expect(await estate.dataset(connector.dataset, now)).toMatchObject({ version: 2 });
   expect(await estate.versions(connector.dataset)).toHaveLength(2);
