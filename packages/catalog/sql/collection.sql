@@ -117,6 +117,9 @@ RETURNS TABLE (id text, ended_at timestamptz, expired boolean) LANGUAGE sql STAB
     -- Slots of a schedule are instants and begin with a digit, all others with a letter.
     AND (s.slot >= 'a' OR (SELECT true FROM sync o WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.slot < 'a'
       ORDER BY o.number LIMIT 1) IS NOT NULL)
+    -- What says that a rollback is settled stays as long as that.
+    AND NOT (s.full_read AND s.state = 'unchanged' AND EXISTS (SELECT 1 FROM sync r WHERE r.dataset_id = s.dataset_id
+      AND r.purpose = 'rollback' AND r.state = 'published' AND s.version >= r.version))
     AND NOT coalesce((SELECT push_is_pending(i, own, push_position(k.cursor)) FROM ingest i JOIN sync own ON own.id = i.sync_id
       LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id WHERE i.sync_id = s.id), false)
   FROM looked s JOIN sync_needs(ARRAY(SELECT l.id FROM looked l), kept) n ON n.id = s.id

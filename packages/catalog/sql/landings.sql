@@ -54,8 +54,9 @@ DECLARE
 BEGIN
   FOR s IN SELECT * FROM sync x WHERE x.state = 'delivered'
       AND (x.read_at < clock_timestamp() - make_interval(secs => limit_seconds)
-        OR (x.read_at < clock_timestamp() - make_interval(secs => seconds) AND EXISTS (SELECT 1 FROM sync o
-          WHERE o.connector_id = x.connector_id AND o.number > x.number AND o.read_at > x.read_at AND o.landed_at IS NOT NULL)))
+        OR (x.read_at < clock_timestamp() - make_interval(secs => seconds) AND (SELECT true FROM sync o
+          WHERE o.connector_id = x.connector_id AND o.number > x.number AND o.read_at > x.read_at AND o.landed_at IS NOT NULL
+            AND o.purpose IN ('read', 'backfill') ORDER BY o.number LIMIT 1)))
       ORDER BY x.id FOR UPDATE SKIP LOCKED LOOP
     IF counted THEN
       PERFORM sync_lose(s, why);

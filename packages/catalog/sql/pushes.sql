@@ -16,6 +16,7 @@ $$;
 CREATE OR REPLACE FUNCTION push_follow(s sync) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   follower text := (SELECT q.id FROM sync q WHERE q.connector_id = s.connector_id AND q.state = 'queued' AND q.slot LIKE 'push:%'
+    AND q.number > s.number
     ORDER BY q.number LIMIT 1);
   c connector;
   at text;
@@ -92,7 +93,7 @@ BEGIN
     learnt := learnt OR cardinality(unproven) > 0;
     UPDATE ingest i SET standing = 'proven' FROM sync p
       WHERE p.id = i.sync_id AND i.connector_id = NEW.connector_id AND p.number = ANY (NEW.pushes) AND i.standing IS DISTINCT FROM 'refused';
-  ELSIF code IN ('sync.cancelled', 'connector.deleted') THEN
+  ELSIF code IN ('sync.cancelled', 'connector.deleted', 'connector.retired') THEN
     refused := ARRAY[NEW.number];
   ELSIF code = 'hold.rejected' THEN
     refused := waiting;
@@ -115,7 +116,7 @@ BEGIN
       WHERE p.id = i.sync_id AND i.connector_id = NEW.connector_id AND p.number = ANY (refused);
     learnt := true;
   END IF;
-  IF learnt AND code <> 'connector.deleted' AND NEW.state <> 'superseded' AND push_left(NEW) THEN
+  IF learnt AND code NOT IN ('connector.deleted', 'connector.retired') AND NEW.state <> 'superseded' AND push_left(NEW) THEN
     PERFORM push_follow(NEW);
   END IF;
   RETURN NEW;

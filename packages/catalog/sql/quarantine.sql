@@ -15,6 +15,8 @@ CREATE OR REPLACE FUNCTION quarantine_source(asked text, replay text) RETURNS js
       WHEN s.number < c.reset_number THEN 'outdated'
       WHEN c.mode <> 'append' AND EXISTS (SELECT 1 FROM sync o
         WHERE o.connector_id = s.connector_id AND o.number > s.number AND o.state = 'published'
+          -- In the order of versions: a rollback takes a number before reads that are published after it.
+          AND coalesce(o.version > s.version, true)
           AND NOT EXISTS (SELECT 1 FROM quarantine_replay x WHERE x.sync_id = o.id AND x.replay_of = asked)) THEN 'outdated'
       END)
   FROM sync s JOIN dataset d ON d.id = s.dataset_id JOIN connector c ON c.id = s.connector_id

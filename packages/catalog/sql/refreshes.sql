@@ -199,7 +199,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
   ELSE
     UPDATE current_pointer p SET number = n, identity = m ->> 'identity', rows = (m ->> 'rows')::bigint,
-      bytes = coalesce(size, 0), rules = coalesce(made_by, p.rules),
+      bytes = coalesce(size, 0), rules = CASE WHEN s.purpose = 'rollback' THEN (SELECT d.rules FROM dataset d WHERE d.id = s.dataset_id) ELSE coalesce(made_by, p.rules) END,
       checked_at = CASE WHEN s.purpose = 'read' THEN greatest(p.checked_at, s.started_at) ELSE p.checked_at END,
       data_changed_at = CASE WHEN s.purpose = 'read' THEN clock_timestamp() ELSE p.data_changed_at END,
       source_changed_at = CASE WHEN s.purpose = 'read'

@@ -262,6 +262,30 @@ test('rules that are changed afterwards make what landed last anew, once', async
   expect((await catalog.estate.apply([changed], 'a')).lanes).toEqual([]);
 });
 
+test('rules that were due already do not undo a rollback by themselves', async () => {
+  const [dataset] = await catalog.resources.list({ kind: 'Dataset', name: connector.dataset }, 'latest');
+  if (dataset?.kind !== 'Dataset') throw new Error('no such dataset');
+  const changed = { ...dataset, spec: { ...dataset.spec, primaryKey: ['id', 'name'] } };
+  const { lanes } = await catalog.estate.apply([changed], 'a');
+  const [rules] = lanes;
+  if (!rules) throw new Error('nothing was opened by the changed rules');
+  const reason = { code: 'object.unavailable', message: 'm', actor: 'operator', retryable: true } as const;
+  await catalog.refreshes.begin(rules);
+  await catalog.refreshes.finish(rules, { sync: rules.sync, state: 'failed', reason }, {});
+  await rollBack(1, 3, 'a', 'b');
+  await rows(`UPDATE sync SET ended_at = ended_at - interval '1 day' WHERE purpose = 'rules'`);
+  expect(await catalog.estate.openDueRefreshes(30)).toEqual([]);
+});
+
+test('a rollback does not make a read that was delivered count as lost', async () => {
+  await enqueue(catalog, [connector], 'request:later');
+  const [read] = await catalog.syncs.take('reader', 1, 1, 60);
+  if (!read) throw new Error('nothing to take');
+  await catalog.syncs.finish('reader', [result(read, 'delivered')]);
+  await open(1);
+  expect(await catalog.syncs.recoverDelivered(-1, 3600)).toEqual({ requeued: [], failed: [] });
+});
+
 test('a backup takes what a rollback reads as the version that it is, and not as what landed', async () => {
   const { landing } = await open(1);
   const named = await rows<{ row: { key: string; kind: string } }>(OBJECTS);

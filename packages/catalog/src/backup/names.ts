@@ -18,8 +18,8 @@ export const OBJECTS = `SELECT jsonb_build_object('key', o.key, 'kind', o.kind, 
       bool_or(state IN ('landed', 'refreshing', 'held')) AS needed
     FROM sync WHERE landing_key IS NOT NULL AND landing_removed_at IS NULL AND purpose <> 'rollback' GROUP BY landing_key
     UNION ALL
-    SELECT i.object_key, 'ingest', 'application/octet-stream', i.sha256, i.bytes, s.state IN ('queued', 'reading', 'delivered')
-    FROM ingest i JOIN sync s ON s.id = i.sync_id
+    SELECT i.object_key, 'ingest', 'application/octet-stream', i.sha256, i.bytes, push_is_pending(i, s, push_position(k.cursor))
+    FROM ingest i JOIN sync s ON s.id = i.sync_id LEFT JOIN connector_cursor k ON k.connector_id = i.connector_id
     UNION ALL
     SELECT key, 'render', media_type, sha256, bytes, false FROM render
     UNION ALL
