@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { reasonOf } from '@songhua/domain';
+import { isFree } from '@songhua/runtime/ports';
 import { versionIn } from '../builds/tools.js';
 import { type DiskSpace, levelOf, lowBytes, spaceOf } from '../disk/space.js';
 import { unprivilegedRunner } from '../engines/unprivileged.js';
 import { openHome } from '../home.js';
-import { isFree } from '../process/ports.js';
 import { ownerOf } from '../process/registry.js';
 import type { DoctorCheck, DoctorContext } from './doctor.js';
 import { both } from './remedies.js';

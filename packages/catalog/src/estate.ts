@@ -107,9 +107,11 @@ export function createEstateChanges(database: Database): EstateChanges {
             if (!entry) continue;
             entries.push(entry);
             changes.push(toChange(kind, base, entry));
-            if (kind !== 'Dataset' || !base || hashOfRules(base.spec) === hashOfRules(entry.spec)) continue;
+            if (kind !== 'Dataset' || !base) continue;
+            const rules = hashOfRules(base.spec);
+            if (rules === hashOfRules(entry.spec)) continue;
             ruled.push(entry);
-            before.push({ dataset: entry.name, rules: hashOfRules(base.spec) });
+            before.push({ dataset: entry.name, rules });
           }
           const effects = await effectsOfRules(query, ruled, options.kept);
           for (const change of changes) {
@@ -127,7 +129,8 @@ export function createEstateChanges(database: Database): EstateChanges {
           }));
           await query(`estate_write_${kind}`, TABLES[kind].write, [JSON.stringify(rows)]);
           await writeRevisions(query, kind, actor, entries);
-          await query('rules_before', 'SELECT rules_before($1::jsonb)', [JSON.stringify(before)]);
+          if (before.length > 0)
+            await query('rules_before', 'SELECT rules_before($1::jsonb)', [JSON.stringify(before)]);
           lanes.push(...(await openRefreshes(query, effects.values(), actor)));
         }
         const total = asked.reduce((sum, { of }) => sum + of.length, 0);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SonghuaError } from '@songhua/domain';
-import pg from 'pg';
+import type pg from 'pg';
 import { Umzug } from 'umzug';
-import { databaseError } from './errors.js';
+import { connected } from './connected.js';
 import { adoptEarlierLayout } from './migrations/adopt.js';
 import { applyRoutines } from './migrations/routines.js';
 import { listMigrations, listRoutines, type SqlFile, schemaHash } from './migrations/sources.js';
@@ -29,21 +29,14 @@ export const migrationsHash = schemaHash;
  * Returns the names of the migrations applied. Any number of processes may call it at once: one works, the others find everything done. Throws SonghuaError;
  * `catalog.migration-changed` when a migration is not the one that was applied.
  */
-export async function applyMigrations(databaseUrl: string, roles: DatabaseRoles = {}): Promise<string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 10_000 });
-  try {
-    await client.connect();
+export function applyMigrations(databaseUrl: string, roles: DatabaseRoles = {}): Promise<string[]> {
+  return connected(databaseUrl, async (client) => {
     await client.query('BEGIN');
     const applied = await migrate(client);
     await grantRights(client, roles);
     await client.query('COMMIT');
     return applied;
-  } catch (error) {
-    if (error instanceof SonghuaError) throw error;
-    throw databaseError((error as { cause?: unknown }).cause ?? error);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** The same within a transaction of the caller's. */

@@ -1,5 +1,4 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '../src/index.js';
 import {
   createWorld,
@@ -10,6 +9,7 @@ import {
   NO_REJECTED,
   publish,
   result,
+  rowsOf,
   TRACEPARENT,
 } from './estate.js';
 
@@ -32,15 +32,7 @@ async function ask(slot: string, more: Partial<SyncClaim>): Promise<SyncRecord> 
 const cursorNow = async (): Promise<unknown> => (await catalog.connectors.cursors([connector.id])).get(connector.id);
 const clocksNow = async () => (await catalog.estate.dataset(connector.dataset, new Date()))?.clocks;
 
-async function rows(sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
+const rows = (sql: string) => rowsOf(databaseUrl, sql);
 
 test('a backfill publishes without moving the cursor (I5) or making old data look fresh, and the order of reads stays', async () => {
   await publish(catalog, connector, 'slot-1', 1, 'a');

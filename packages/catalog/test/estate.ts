@@ -1,5 +1,6 @@
 import { type LaneReference, type Manifest, type Resource, wireAttempt } from '@songhua/contracts';
 import { datasetId } from '@songhua/domain';
+import pg from 'pg';
 import {
   type Catalog,
   type ConnectorRecord,
@@ -74,6 +75,21 @@ export function createWorld(poolSize: number): World {
     },
     end,
   };
+}
+
+/** What one statement answers, past the repositories: as somebody with the database's password asks. */
+export async function rowsOf<T extends pg.QueryResultRow>(
+  databaseUrl: string,
+  sql: string,
+  values: unknown[] = [],
+): Promise<T[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query<T>(sql, values)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 export const enqueue = (catalog: Catalog, connectors: ConnectorRecord[], slot: string): Promise<SyncRecord[]> =>

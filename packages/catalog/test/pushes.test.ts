@@ -1,8 +1,18 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Actor } from '@songhua/domain';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
-import { createWorld, land, landed, manifestKey, manifestOf, NO_REJECTED, result, TRACEPARENT } from './estate.js';
+import {
+  createWorld,
+  land,
+  landed,
+  manifestKey,
+  manifestOf,
+  NO_REJECTED,
+  result,
+  rowsOf,
+  TRACEPARENT,
+} from './estate.js';
 
 let catalog: Catalog;
 let connector: ConnectorRecord;
@@ -14,15 +24,7 @@ beforeEach(async () => {
 });
 afterAll(world.end);
 
-async function rows<T extends pg.QueryResultRow>(sql: string): Promise<T[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return (await client.query<T>(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
+const rows = <T extends pg.QueryResultRow>(sql: string) => rowsOf<T>(databaseUrl, sql);
 
 async function push(n: number): Promise<SyncRecord> {
   const content = { sha256: `${n}`.repeat(64), bytes: 1, objectKey: `ingest/${n}`, name: `${n}.csv`, by: 'key:1' };

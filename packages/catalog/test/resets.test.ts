@@ -1,7 +1,6 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
-import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncClaim } from '../src/index.js';
-import { createWorld, deliver, landed, manifestKey, manifestOf, publish, TRACEPARENT } from './estate.js';
+import { createWorld, deliver, landed, manifestKey, manifestOf, publish, rowsOf, TRACEPARENT } from './estate.js';
 
 let catalog: Catalog;
 let connector: ConnectorRecord;
@@ -9,10 +8,7 @@ let databaseUrl: string;
 const world = createWorld(4);
 beforeEach(async () => {
   ({ catalog, connector, databaseUrl } = await world.fresh());
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  await client.query(`UPDATE connector SET mode = 'append'`);
-  await client.end();
+  await rowsOf(databaseUrl, `UPDATE connector SET mode = 'append'`);
 });
 afterAll(world.end);
 

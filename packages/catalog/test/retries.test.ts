@@ -1,6 +1,5 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Reason } from '@songhua/domain';
-import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncClaim, SyncRecord } from '../src/index.js';
 import {
   createWorld,
@@ -11,6 +10,7 @@ import {
   manifestOf,
   publish,
   result,
+  rowsOf,
   TRACEPARENT,
 } from './estate.js';
 
@@ -26,12 +26,7 @@ afterAll(world.end);
 const AWAY: Reason = { code: 'object.unavailable', message: 'away', actor: 'operator', retryable: true };
 const REFUSED: Reason = { code: 'source.missing', message: 'gone', actor: 'department', retryable: false };
 const YEARLY = `UPDATE connector SET spec = spec || '{"schedule": {"cron": "0 3 1 1 *", "timezone": "Asia/Shanghai"}}'`;
-async function run(sql: string) {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  await client.query(sql);
-  await client.end();
-}
+const run = (sql: string) => rowsOf(databaseUrl, sql);
 async function fail(reason: Reason, pushes: number[] = []) {
   const [sync] = await catalog.syncs.take('reader', 1, 1, 60);
   if (pushes.length > 0) await catalog.ingests.reading(sync as SyncRecord, pushes);

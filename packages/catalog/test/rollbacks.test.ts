@@ -1,6 +1,6 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { Manifest } from '@songhua/contracts';
-import pg from 'pg';
+import type pg from 'pg';
 import { OBJECTS } from '../src/backup/names.js';
 import type { AskedRollback, Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
 import {
@@ -14,6 +14,7 @@ import {
   NO_REJECTED,
   publish,
   result,
+  rowsOf,
   TRACEPARENT,
 } from './estate.js';
 
@@ -77,15 +78,7 @@ async function rollBack(to: number, version: number, content: string, before: st
   return sync;
 }
 
-const rows = async <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<T[]> => {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return (await client.query<T>(sql, values)).rows;
-  } finally {
-    await client.end();
-  }
-};
+const rows = <T extends pg.QueryResultRow>(sql: string, values?: unknown[]) => rowsOf<T>(databaseUrl, sql, values);
 const entry = () => catalog.estate.dataset(connector.dataset, new Date());
 
 test('a rollback is a sync that landed at once, beside an audit row that says who asked for it and why', async () => {

@@ -1,7 +1,6 @@
 import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import type { RefreshOutcome } from '@songhua/contracts';
 import { type DatasetSpec, type LaneReference, type Resource, rulesHash } from '@songhua/contracts';
-import pg from 'pg';
 import type { Catalog, ConnectorRecord, SyncRecord } from '../src/index.js';
 import {
   createWorld,
@@ -14,6 +13,7 @@ import {
   OPERATOR,
   publish,
   result,
+  rowsOf,
 } from './estate.js';
 
 let catalog: Catalog;
@@ -50,15 +50,7 @@ const TEXT_RULES = rulesHash(TEXT.spec);
 const change = async (to = TEXT) => (await catalog.estate.apply([to], 'test')).lanes;
 const due = () => catalog.estate.openDueRefreshes(WAIT);
 const inSync = async () => (await catalog.estate.dataset('data-0', new Date()))?.inSync;
-async function run(sql: string) {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
+const run = (sql: string) => rowsOf(databaseUrl, sql);
 const later = (seconds: number) => run(`UPDATE sync SET ended_at = ended_at - make_interval(secs => ${seconds})`);
 async function end(lane: LaneReference | undefined, outcome: Omit<RefreshOutcome, 'sync'>, rules?: string) {
   if (!lane) throw new Error('nothing was opened');

@@ -21,10 +21,15 @@ export async function* ndjsonPieces(text: Readable): AsyncGenerator<unknown[]> {
   for await (const lines of ndjsonLines(text)) yield lines.map((line): unknown => JSON.parse(line));
 }
 
-/** The values of an NDJSON.gz stream, one at a time, as `schema` takes them. Ends and fails as `ndjsonPieces` does. */
-export async function* readNdjsonGz<T>(packed: Readable, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
+/** The lines of an NDJSON.gz stream, in pieces as they arrive. Ends and fails as `ndjsonLines` does. */
+export function ndjsonGzLines(packed: Readable): AsyncGenerator<string[]> {
   const text = createGunzip();
   // An error of either stream ends both, and is thrown where the text is read.
   pipeline(packed, text, () => undefined);
-  for await (const piece of ndjsonPieces(text)) for (const value of piece) yield schema.parse(value);
+  return ndjsonLines(text);
+}
+
+/** The values of an NDJSON.gz stream, one at a time, as `schema` takes them. Ends and fails as `ndjsonLines` does. */
+export async function* readNdjsonGz<T>(packed: Readable, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
+  for await (const lines of ndjsonGzLines(packed)) for (const line of lines) yield schema.parse(JSON.parse(line));
 }

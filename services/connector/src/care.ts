@@ -1,7 +1,8 @@
 import type { Ailing } from '@songhua/catalog';
 import type { ConnectorCatalog } from '@songhua/catalog/connector';
 import { type HealthPolicy, healthOf, reasonOf } from '@songhua/domain';
-import { type Logger, newTraceparent } from '@songhua/runtime';
+import type { Logger } from '@songhua/runtime';
+import { claimSlots } from './requests.js';
 import { shareOf } from './slots.js';
 
 export interface CareDeps {
@@ -68,12 +69,11 @@ export function startCare(deps: CareDeps): Care {
     if (due.length === 0) return;
     const names = due.map(({ name }) => name);
     const connectors = new Map((await catalog.connectors.list({ names })).map((one) => [one.name, one]));
-    await catalog.syncs.enqueue(
+    await claimSlots(
+      catalog,
       due.flatMap(({ name, number, full, reset, range }) => {
         const connector = connectors.get(name);
-        if (!connector) return [];
-        const claim = { connector, slot: `retry:${number}`, full, reset, traceparent: newTraceparent() };
-        return [range ? { ...claim, range } : claim];
+        return connector ? [{ connector, slot: `retry:${number}`, full, reset, ...(range && { range }) }] : [];
       }),
     );
     logger.info({ connectors: names }, 'trying again after a wait');

@@ -5,13 +5,13 @@ import type { SyncAccepted, SyncRequest } from '@songhua/contracts';
 import { runProblem, SonghuaError, syncId } from '@songhua/domain';
 import { newTraceparent } from '@songhua/runtime';
 
-/** Claims `slots` in one statement. */
+/** Claims `slots` in one statement; `asked` is what holds for those that do not say otherwise. */
 export function claimSlots(
   catalog: Pick<ConnectorCatalog, 'syncs'>,
-  slots: { connector: ConnectorRecord; slot: string }[],
+  slots: (Pick<SyncClaim, 'connector' | 'slot'> & Partial<SyncClaim>)[],
   asked: Omit<SyncClaim, 'connector' | 'slot' | 'traceparent'> = { full: false },
 ): Promise<SyncRecord[]> {
-  return catalog.syncs.enqueue(slots.map((slot) => ({ ...slot, ...asked, traceparent: newTraceparent() })));
+  return catalog.syncs.enqueue(slots.map((slot) => ({ ...asked, ...slot, traceparent: newTraceparent() })));
 }
 
 const invalid = (message: string): SonghuaError =>

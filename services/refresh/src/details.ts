@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { Readable } from 'node:stream';
 import {
   cursorSchema,
   type Detail,
@@ -9,7 +8,7 @@ import {
   type SyncDetails,
   unpackRuns,
 } from '@songhua/contracts';
-import { ndjsonLines } from '@songhua/runtime/ndjson';
+import { ndjsonGzLines } from '@songhua/runtime/ndjson';
 
 // So begins a line of runs. The others are told apart before they are parsed, because there may be millions of runs.
 const RUNS = '{"type":"lines"';
@@ -39,10 +38,8 @@ export async function* readLines(parts: readonly DetailPart[]): AsyncGenerator<L
 
 async function* readParts(parts: readonly DetailPart[], wanted: (line: string) => boolean): AsyncGenerator<Detail> {
   for (const part of parts) {
-    const text = createGunzip();
-    // What fails is thrown where the text is read; leaving early closes both.
-    pipeline(typeof part === 'string' ? createReadStream(part) : Readable.from([part]), text, () => undefined);
-    for await (const lines of ndjsonLines(text))
+    const packed = typeof part === 'string' ? createReadStream(part) : Readable.from([part]);
+    for await (const lines of ndjsonGzLines(packed))
       for (const line of lines) if (wanted(line)) yield detailSchema.parse(JSON.parse(line));
   }
 }

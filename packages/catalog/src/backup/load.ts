@@ -2,10 +2,10 @@ import { pipeline } from 'node:stream/promises';
 import { SonghuaError } from '@songhua/domain';
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { connected } from '../connected.js';
 import { migrate } from '../migrate.js';
 import { grantRights, rolesGranted } from '../roles.js';
 import { announceAgain } from './announce-again.js';
-import { connected } from './connected.js';
 import { rebuildTables, withoutForeignKeys } from './schema.js';
 import type { CatalogCut, TableShape } from './types.js';
 

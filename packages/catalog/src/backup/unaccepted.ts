@@ -1,4 +1,4 @@
-import { connected } from './connected.js';
+import { connected } from '../connected.js';
 
 /** Whose connector a pushed object is for; null: the restored catalog does not have that connector. */
 export interface PushOwner {

@@ -1,6 +1,6 @@
 import { SonghuaError } from '@songhua/domain';
 import pg from 'pg';
-import { databaseError } from '../errors.js';
+import { databaseError } from './errors.js';
 
 /** Runs `work` on a connection of its own. Throws SonghuaError. */
 export async function connected<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
